@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Everything that user space sees of the kernel side. The only description of a record: BPF programs and the addon
+ * include it, and the TypeScript layout is generated from the BTF that clang emits for it.
+ *
+ * A record is `struct <kind>_event` followed by the bytes that its `*_len` fields count, in the order of those fields
+ * and without padding between them. The type of a `*_len` field says what the bytes are: `text_len` one string,
+ * `list_len` strings that are each ended by NUL. In TypeScript `path_len` becomes the string id `path`, `args_len` the id
+ * `args` of the first string and their number `argsKept`.
+ */
+#ifndef RINGTAIL_EVENTS_H
+#define RINGTAIL_EVENTS_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+typedef __u32 text_len;
+typedef __u32 list_len;
+
+/* Lifecycle kinds come first: a frame hands them over before all others. */
+enum event_kind {
+	EVENT_NONE = 0,
+	EVENT_FORK = 1,        /* a process or thread was made, told by its maker */
+	EVENT_EXEC = 2,        /* a program was started, told by the new image */
+	EVENT_EXIT = 3,        /* the last thread of a process left */
+	EVENT_TASK = 4,        /* a process that ran before we came (iterator) */
+	EVENT_EXEC_FAILED = 5, /* an exec that the kernel refused */
+	EVENT_SAMPLE = 6,      /* synthetic, written by benchmarks and tests through the memory ring */
+	EVENT_KINDS = 16,      /* size of tables indexed by kind */
+};
+
+#define EVENT_LIFECYCLE_LAST EVENT_TASK
+
+enum head_flags {
+	HEAD_KERNEL_THREAD = 1 << 0,
+	HEAD_NESTED_PID_NS = 1 << 1, /* vpid differs in meaning from pid */
+};
+
+enum path_flags {
+	PATH_DELETED = 1 << 0,   /* unlinked */
+	PATH_PSEUDO = 1 << 1,    /* no place in a file system: memfd, pipe */
+	PATH_DETACHED = 1 << 2,  /* its mount belongs to no namespace */
+	PATH_TRUNCATED = 1 << 3, /* the front is missing */
+	PATH_FAULT = 1 << 4,     /* a name could not be read */
+	PATH_CHROOT = 1 << 5,    /* the walk passed the root of the process */
+};
+
+enum exec_flags {
+	EXEC_ARGS_TRUNCATED = 1 << 0, /* more argument bytes than the limit */
+	EXEC_ARGS_FAULT = 1 << 1,     /* a page of the arguments could not be read */
+	EXEC_ARGC_UNKNOWN = 1 << 2,   /* this rung cannot count the arguments */
+};
+
+enum fork_flags {
+	FORK_THREAD = 1 << 0,
+	FORK_CALL_UNKNOWN = 1 << 1,
+	FORK_CLONE_FLAGS_UNKNOWN = 1 << 2,
+};
+
+/*
+ * Who did it: the acting process at that moment. Identical actors of one frame are handed over once, so this is
+ * compared as bytes; every byte is set.
+ */
+struct event_actor {
+	__u32 pid;             /* thread group id in the initial pid namespace */
+	__u32 tid;
+	__u32 ppid;            /* real parent's thread group id */
+	__u32 exec_id;         /* task_struct.self_exec_id */
+	__u64 start_ns;        /* boot time at which the group leader began */
+	__u64 parent_start_ns;
+	__u64 cgroup_id;       /* in the v2 hierarchy */
+	__u32 uid;             /* real */
+	__u32 euid;
+	__u32 login_uid;       /* audit login uid; 0xffffffff = unset */
+	__u32 vpid;            /* thread group id in its own pid namespace */
+	__u32 flags;           /* head_flags */
+	__u32 parent_exec_id;
+	char comm[16];         /* of the thread */
+};
+
+struct event_head {
+	__u16 kind;
+	__u16 version;         /* of this header file: 1 */
+	__u32 len;             /* of the whole record, in bytes */
+	__u64 boot_ns;         /* when it happened, CLOCK_BOOTTIME */
+	struct event_actor actor;
+};
+
+struct fork_event {
+	struct event_head head; /* the maker */
+	__u64 child_start_ns;
+	__u64 clone_flags;
+	__u32 child_pid;
+	__u32 child_tid;
+	__u32 child_exec_id;
+	__u32 child_vpid;
+	__s32 syscall_nr;      /* the call that made it; -1 unknown */
+	__u32 fork_flags;
+	__u32 compat;          /* 1: syscall_nr is an ia32 number */
+	__u32 child_head_flags;
+};
+
+struct exec_event {
+	struct event_head head; /* the new image */
+	__u64 inode;
+	__u32 dev;
+	__u32 session_leader_pid;
+	__u32 argc;            /* of all arguments, kept or not */
+	__u32 args_total;      /* bytes of all arguments */
+	__u32 exec_flags;
+	__u32 path_flags;
+	__u32 cwd_flags;
+	__u32 old_tid;         /* the thread that called exec */
+	text_len path_len;        /* the executable, as the kernel resolved it */
+	text_len cwd_len;
+	text_len file_len;        /* what exec was asked for */
+	list_len args_len;        /* the arguments, each ended by NUL */
+};
+
+struct exit_event {
+	struct event_head head;
+	__u32 exit_code;       /* 0..255 */
+	__u32 exit_signal;     /* 0 = it was not killed */
+	__u32 core_dumped;
+	__u32 pad;
+};
+
+struct task_event {
+	struct event_head head;
+	__u64 inode;
+	__u32 dev;
+	__u32 session_leader_pid;
+	__u32 path_flags;
+	text_len path_len;
+};
+
+struct exec_failed_event {
+	struct event_head head; /* the image that stays */
+	__s32 ret;             /* negative errno */
+	__s32 syscall_nr;
+	__s32 dirfd;           /* AT_FDCWD = -100 */
+	__u32 exec_flags;
+	__u32 compat;
+	text_len file_len;
+};
+
+struct sample_event {
+	struct event_head head;
+	__u64 bytes;
+	__s32 ret;
+	__u32 fd;
+	__u32 flags;
+	text_len name_len;
+};
+
+/* Value of the per-CPU array `counters`, indexed by event_kind. seen = filtered + limited + aggregated + lost + written. */
+struct event_counters {
+	__u64 seen;
+	__u64 filtered;
+	__u64 limited;
+	__u64 aggregated;
+	__u64 lost;
+	__u64 written;
+};
+
+#endif

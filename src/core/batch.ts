@@ -1,0 +1,145 @@
+/**
+ * The data of the pipeline. A frame is what the native thread hands over; it holds one batch a kind, columns of equal length,
+ * the acting processes (each once) and the strings (each once, but arguments, which stand in a row as often as they occur).
+ *
+ * Frames and batches are immutable and valid during the synchronous `next` only: who wants data longer copies it.
+ */
+
+/** Bit in `StringTable.lengths` that says that the bytes are not valid UTF-8. */
+export const NOT_UTF8 = 0x8000_0000;
+export const LENGTH_MASK = 0x7fff_ffff;
+
+/** Strings of one frame, by id. Id 0 is always the empty string. Bytes are raw: hostile, not ended by NUL. */
+export type StringTable = {
+  readonly bytes: Uint8Array;
+  /** Start of each string in `bytes`. */
+  readonly offsets: Uint32Array;
+  /** Byte length of each string; the top bit (NOT_UTF8) marks bytes that are not valid UTF-8. */
+  readonly lengths: Uint32Array;
+  readonly count: number;
+};
+
+/** The acting processes of one frame, each distinct head once. See `struct event_actor` in bpf/events.h. 64-bit values are split in Lo and Hi. */
+export type Actors = {
+  readonly count: number;
+  readonly pid: Uint32Array;
+  readonly tid: Uint32Array;
+  readonly ppid: Uint32Array;
+  readonly execId: Uint32Array;
+  readonly startNsLo: Uint32Array;
+  readonly startNsHi: Uint32Array;
+  readonly parentStartNsLo: Uint32Array;
+  readonly parentStartNsHi: Uint32Array;
+  readonly cgroupIdLo: Uint32Array;
+  readonly cgroupIdHi: Uint32Array;
+  readonly uid: Uint32Array;
+  readonly euid: Uint32Array;
+  /** 0xffffffff = unset. */
+  readonly loginUid: Uint32Array;
+  readonly vpid: Uint32Array;
+  /** `enum head_flags`. */
+  readonly flags: Uint32Array;
+  readonly parentExecId: Uint32Array;
+  /** String id. */
+  readonly comm: Uint32Array;
+};
+
+/** A column is `Uint32Array` of `rows` values: numbers, halves of 64-bit numbers, or string ids. Signed values are read as `value | 0`. */
+export type Column = Uint32Array;
+
+/** The columns of a kind, by the names that the generated layout gives them. */
+export type Columns = Readonly<Record<string, Column>>;
+
+/**
+ * Attributes kept once and used by many records: of a process, a user, a container. `ids` are handed out by the source; 0 means none.
+ */
+export type AttributeSource = {
+  /** Most bytes that `write` appends for this id. */
+  size(id: number): number;
+  /** Appends the attributes of `id` as a run of OTLP `KeyValue` fields (see `AttributeWriter`) to `out` at `at`; returns the position behind them. */
+  write(id: number, out: Uint8Array, at: number): number;
+  /** The same attributes for people and tests. */
+  entries(id: number): readonly Attribute[];
+};
+
+export type AttributeValue = string | number | bigint | boolean | readonly string[];
+export type Attribute = readonly [name: string, value: AttributeValue];
+
+/** An added column: for each actor of the frame, or each row of the batch, an id in `source`. */
+export type AttributeColumn = { readonly source: AttributeSource; readonly ids: Uint32Array };
+
+/** Rows of one kind. */
+export type Batch = {
+  readonly kind: EventSchema;
+  /** Id of the receiver that emits it, `type[/name]`. */
+  readonly receiver: string;
+  readonly frame: Frame;
+  /** Rows in the columns. */
+  readonly rows: number;
+  /** Boot time of each row, ns. */
+  readonly bootNsLo: Column;
+  readonly bootNsHi: Column;
+  /** Index into `frame.actors`. */
+  readonly actor: Column;
+  readonly columns: Columns;
+  /** The rows of this view in order; undefined = all of them. */
+  readonly selection: Uint32Array | undefined;
+  /** Added by processors, for each actor of the frame. */
+  readonly actorAttributes: readonly AttributeColumn[];
+  /** Added by the receiver or by processors, for each row of the batch. */
+  readonly rowAttributes: readonly AttributeColumn[];
+};
+
+export type Frame = {
+  readonly sequence: number;
+  /** Unix time = boot time + this, ns. */
+  readonly wallOffsetNs: bigint;
+  readonly strings: StringTable;
+  readonly actors: Actors;
+};
+
+/** Number of rows that a view shows. */
+export const rowsOf = (batch: Batch): number => batch.selection?.length ?? batch.rows;
+
+/** A view of the same rows with an attribute column for actors added. */
+export const withActorAttributes = (batch: Batch, column: AttributeColumn): Batch => ({
+  ...batch,
+  actorAttributes: [...batch.actorAttributes, column],
+});
+
+/** A view of the same rows with an attribute column for rows added. */
+export const withRowAttributes = (batch: Batch, column: AttributeColumn): Batch => ({
+  ...batch,
+  rowAttributes: [...batch.rowAttributes, column],
+});
+
+/**
+ * How the columns of a kind become attributes of a log record. Data, so that every exporter reads the same table. `present` and
+ * `absent` name a column and bits: the attribute is written only when (column & mask) is non-zero, or is zero.
+ */
+export type AttributeField = { readonly name: string; readonly when?: FieldCondition } & (
+  | { readonly type: 'u32' | 'i32' | 'u64' | 'string'; readonly column: string }
+  /** `column` is the id of the first of `count` strings that follow each other. */
+  | { readonly type: 'strings'; readonly column: string; readonly count: string }
+  /** True when (column & mask) != 0; left out otherwise unless `always`. */
+  | { readonly type: 'bool'; readonly column: string; readonly mask: number; readonly always?: boolean }
+  /** A closed set of values by number; a number that is not in it is left out. */
+  | { readonly type: 'enum'; readonly column: string; readonly names: ReadonlyMap<number, string> }
+  /** Names of the set bits, in order, as an array; `column` is the low half, `high` the high half. */
+  | { readonly type: 'flags'; readonly column: string; readonly names: readonly (readonly [bit: number, name: string])[] }
+  /** The same string on every record. */
+  | { readonly type: 'constant'; readonly value: string }
+);
+
+export type FieldCondition = {
+  readonly column: string;
+  readonly mask: number;
+  readonly is: 'set' | 'clear';
+};
+
+/** A kind of event: its name and the attributes that it has beyond the common ones. */
+export type EventSchema = {
+  /** LogRecord.event_name, for instance `ringtail.process.exec`. */
+  readonly eventName: string;
+  readonly fields: readonly AttributeField[];
+};

@@ -1,0 +1,15 @@
+import type { Column, Columns, Frame } from '../core/batch.ts';
+
+/** The rows of one kernel kind as they came out of the ring, before a receiver gives them a name. `kind` is `enum event_kind`. */
+export type KernelBatch = {
+  readonly kind: number;
+  readonly rows: number;
+  readonly bootNsLo: Column;
+  readonly bootNsHi: Column;
+  /** Index into `frame.actors`. */
+  readonly actor: Column;
+  readonly columns: Columns;
+};
+
+/** Lifecycle kinds come first, then the others, each kind at most once. */
+export type KernelFrame = Frame & { readonly batches: readonly KernelBatch[] };
