@@ -1,0 +1,186 @@
+/**
+ * Builds a frame from plain rows in JavaScript memory: for receivers that do not read the ring, and for tests. The shape is that of
+ * the native thread's frames; what a kind means is the caller's business, here it is a number.
+ */
+import { isUtf8 } from 'node:buffer';
+import { NOT_UTF8, type Actors, type Column, type Frame, type StringTable } from './batch.ts';
+
+/** Text, or raw bytes as the kernel has them. */
+export type TextInput = string | Uint8Array;
+
+/** A value of a row: a number (signed ones wrap), a bigint (becomes `<name>Lo` and `<name>Hi`), text (an id), or a list of texts. */
+export type ColumnInput = number | bigint | TextInput | readonly TextInput[];
+
+/** Every member but `pid` has a default: tid and vpid = pid, loginUid unset, comm empty, the others 0. */
+export type ActorInput = {
+  readonly pid: number;
+  readonly tid?: number;
+  readonly ppid?: number;
+  readonly execId?: number;
+  readonly startNs?: bigint;
+  readonly parentStartNs?: bigint;
+  readonly cgroupId?: bigint;
+  readonly uid?: number;
+  readonly euid?: number;
+  readonly loginUid?: number;
+  readonly vpid?: number;
+  readonly flags?: number;
+  readonly parentExecId?: number;
+  readonly comm?: TextInput;
+};
+
+export type RowInput = {
+  readonly bootNs: bigint;
+  /** Index that `addActor` returned. */
+  readonly actor: number;
+  readonly columns?: Readonly<Record<string, ColumnInput>>;
+};
+
+export type BuiltBatch = {
+  readonly kind: number;
+  readonly rows: number;
+  readonly bootNsLo: Column;
+  readonly bootNsHi: Column;
+  readonly actor: Column;
+  readonly columns: Readonly<Record<string, Column>>;
+};
+
+export type BuiltFrame = Frame & { readonly batches: readonly BuiltBatch[] };
+
+export type FrameBuilderOptions = {
+  /** Unix time = boot time + this, ns. */
+  readonly wallOffsetNs: bigint;
+  readonly sequence?: number;
+  /** Columns that a kind always has, also when no row names them. */
+  readonly columnsOf?: (kind: number) => readonly string[];
+};
+
+export type FrameBuilder = {
+  /** Index of the actor; identical actors are kept once. */
+  addActor(actor: ActorInput): number;
+  /** Id of the text; equal texts have one id, the empty one has 0. */
+  addString(text: TextInput): number;
+  addRow(kind: number, row: RowInput): void;
+  /** Kinds in ascending order, each at most once. The builder can be used on; an earlier frame does not change. */
+  build(): BuiltFrame;
+};
+
+const utf8 = new TextEncoder();
+const UNSET_LOGIN_UID = 0xffff_ffff;
+const actorColumns = [
+  'pid', 'tid', 'ppid', 'execId', 'startNsLo', 'startNsHi', 'parentStartNsLo', 'parentStartNsHi', 'cgroupIdLo', 'cgroupIdHi',
+  'uid', 'euid', 'loginUid', 'vpid', 'flags', 'parentExecId', 'comm',
+] as const satisfies readonly (keyof Actors)[]; // prettier-ignore
+
+const low = (value: bigint): number => Number(BigInt.asUintN(32, value));
+const high = (value: bigint): number => Number(BigInt.asUintN(32, value >> 32n));
+
+const createStrings = () => {
+  const texts: Uint8Array[] = [new Uint8Array(0)];
+  const idOfText = new Map<string, number>([['', 0]]);
+  const append = (bytes: Uint8Array): number => texts.push(bytes.slice()) - 1;
+  return {
+    append: (text: TextInput): number => append(typeof text === 'string' ? utf8.encode(text) : text),
+    intern(text: TextInput): number {
+      const bytes = typeof text === 'string' ? utf8.encode(text) : text;
+      const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+      let id = idOfText.get(key);
+      if (id === undefined) {
+        id = append(bytes);
+        idOfText.set(key, id);
+      }
+      return id;
+    },
+    table(): StringTable {
+      const bytes = new Uint8Array(texts.reduce((sum, text) => sum + text.length, 0));
+      const offsets = new Uint32Array(texts.length);
+      const lengths = new Uint32Array(texts.length);
+      let at = 0;
+      texts.forEach((text, id) => {
+        bytes.set(text, at);
+        offsets[id] = at;
+        lengths[id] = text.length | (isUtf8(text) ? 0 : NOT_UTF8);
+        at += text.length;
+      });
+      return { bytes, offsets, lengths, count: texts.length };
+    },
+  };
+};
+
+type Strings = ReturnType<typeof createStrings>;
+type Rows = { readonly bootNs: bigint[]; readonly actor: number[]; readonly cells: Map<string, number>[] };
+
+const cellsOf = (columns: Readonly<Record<string, ColumnInput>>, strings: Strings): Map<string, number> => {
+  const cells = new Map<string, number>();
+  for (const [name, value] of Object.entries(columns)) {
+    if (typeof value === 'number') cells.set(name, value);
+    else if (typeof value === 'bigint') cells.set(`${name}Lo`, low(value)).set(`${name}Hi`, high(value));
+    else if (typeof value === 'string' || value instanceof Uint8Array) cells.set(name, strings.intern(value));
+    else {
+      const ids = value.map((text) => strings.append(text));
+      cells.set(name, ids[0] ?? 0).set(`${name}Kept`, ids.length);
+    }
+  }
+  return cells;
+};
+
+const batchOf = (kind: number, { bootNs, actor, cells }: Rows, fixed: readonly string[]): BuiltBatch => {
+  const names = new Set(fixed);
+  for (const row of cells) for (const name of row.keys()) names.add(name);
+  return {
+    kind,
+    rows: bootNs.length,
+    bootNsLo: Uint32Array.from(bootNs, low),
+    bootNsHi: Uint32Array.from(bootNs, high),
+    actor: Uint32Array.from(actor),
+    columns: Object.fromEntries(Array.from(names, (name) => [name, Uint32Array.from(cells, (row) => row.get(name) ?? 0)])),
+  };
+};
+
+/** A builder of one frame. Not for hot paths: it allocates per row. */
+export const createFrameBuilder = ({ wallOffsetNs, sequence = 0, columnsOf = () => [] }: FrameBuilderOptions): FrameBuilder => {
+  const strings = createStrings();
+  const actors: Uint32Array[] = [];
+  const actorByKey = new Map<string, number>();
+  const kinds = new Map<number, Rows>();
+  return {
+    addActor({ pid, tid = pid, ppid = 0, execId = 0, startNs = 0n, parentStartNs = 0n, cgroupId = 0n, uid = 0, euid = uid, ...rest }) {
+      const { loginUid = UNSET_LOGIN_UID, vpid = pid, flags = 0, parentExecId = 0, comm = '' } = rest;
+      const values = Uint32Array.of(
+        pid, tid, ppid, execId, low(startNs), high(startNs), low(parentStartNs), high(parentStartNs), low(cgroupId), high(cgroupId),
+        uid, euid, loginUid, vpid, flags, parentExecId, strings.intern(comm),
+      ); // prettier-ignore
+      const key = values.join();
+      let index = actorByKey.get(key);
+      if (index === undefined) {
+        index = actors.push(values) - 1;
+        actorByKey.set(key, index);
+      }
+      return index;
+    },
+    addString: strings.intern,
+    addRow(kind, { bootNs, actor, columns = {} }) {
+      if (actor < 0 || actor >= actors.length) throw new RangeError(`row of kind ${kind} names actor ${actor}, there are ${actors.length}`);
+      let rows = kinds.get(kind);
+      if (rows === undefined) {
+        rows = { bootNs: [], actor: [], cells: [] };
+        kinds.set(kind, rows);
+      }
+      rows.bootNs.push(bootNs);
+      rows.actor.push(actor);
+      rows.cells.push(cellsOf(columns, strings));
+    },
+    build: () => ({
+      sequence,
+      wallOffsetNs,
+      strings: strings.table(),
+      actors: {
+        count: actors.length,
+        ...(Object.fromEntries(
+          actorColumns.map((name, column) => [name, Uint32Array.from(actors, (values) => values[column]!)]),
+        ) as Record<(typeof actorColumns)[number], Uint32Array>),
+      },
+      batches: [...kinds].toSorted(([a], [b]) => a - b).map(([kind, rows]) => batchOf(kind, rows, columnsOf(kind))),
+    }),
+  };
+};
