@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "objects.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <unistd.h>
+
+namespace ringtail {
+
+namespace {
+
+// Enough for the end of a verifier log: the instruction that was refused and the state before it.
+constexpr size_t kLogBytes = 4096;
+thread_local std::string *activeLog = nullptr;
+
+int Print(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (!activeLog || level > LIBBPF_WARN)
+		return 0;
+	char *text = nullptr; // a verifier log comes as one message, megabytes long at times: its end is what matters
+	const int length = vasprintf(&text, format, args);
+	if (length < 0)
+		return 0;
+	const size_t skipped = static_cast<size_t>(length) > kLogBytes ? static_cast<size_t>(length) - kLogBytes : 0;
+	activeLog->append(text + skipped);
+	std::free(text);
+	if (activeLog->size() > 2 * kLogBytes)
+		activeLog->erase(0, activeLog->size() - kLogBytes);
+	return length;
+}
+
+Failure Fail(int error, std::string what, const LibbpfLog *log = nullptr)
+{
+	return {error < 0 ? -error : error, std::move(what), log ? log->Tail() : std::string()};
+}
+
+// A `const volatile` global by its name: found through the object's own BTF.
+bool SetOption(bpf_object *object, const std::string &name, uint64_t value)
+{
+	btf *types = bpf_object__btf(object);
+	const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+	if (section < 0)
+		return false;
+	bpf_map *map = nullptr, *found = nullptr;
+	bpf_object__for_each_map(map, object) {
+		if (std::strstr(bpf_map__name(map), ".rodata"))
+			found = map;
+	}
+	size_t bytes = 0;
+	auto *data = found ? static_cast<uint8_t *>(const_cast<void *>(bpf_map__initial_value(found, &bytes))) : nullptr;
+	if (!data)
+		return false;
+	const btf_type *type = btf__type_by_id(types, static_cast<uint32_t>(section));
+	const btf_var_secinfo *variable = btf_var_secinfos(type);
+	for (uint32_t i = 0; i < btf_vlen(type); i++, variable++) {
+		const btf_type *of = btf__type_by_id(types, variable->type);
+		if (name != btf__name_by_offset(types, of->name_off))
+			continue;
+		if (variable->size > sizeof(value) || variable->offset + variable->size > bytes)
+			return false;
+		std::memcpy(data + variable->offset, &value, variable->size);
+		return true;
+	}
+	return false;
+}
+
+} // namespace
+
+void LibbpfLog::Install()
+{
+	static std::once_flag once;
+	std::call_once(once, [] { libbpf_set_print(Print); });
+}
+
+LibbpfLog::LibbpfLog()
+{
+	Install();
+	delete activeLog;
+	activeLog = new std::string();
+}
+
+LibbpfLog::~LibbpfLog()
+{
+	delete activeLog;
+	activeLog = nullptr;
+}
+
+std::string LibbpfLog::Tail() const
+{
+	const std::string &text = *activeLog;
+	return text.size() > kLogBytes ? text.substr(text.size() - kLogBytes) : text;
+}
+
+std::unique_ptr<LoadedObject> LoadedObject::Load(const ObjectSpec &spec, Failure &failure)
+{
+	const LibbpfLog log;
+	std::unique_ptr<LoadedObject> loaded(new LoadedObject());
+	loaded->object_ = bpf_object__open_file(spec.path.c_str(), nullptr);
+	if (!loaded->object_) {
+		failure = Fail(errno, "cannot open " + spec.path, &log);
+		return nullptr;
+	}
+	bpf_object *object = loaded->object_;
+	bpf_program *program = nullptr;
+	bpf_object__for_each_program(program, object) bpf_program__set_autoload(program, false);
+	for (const std::string &name : spec.programs) {
+		program = bpf_object__find_program_by_name(object, name.c_str());
+		if (!program) {
+			failure = Fail(ENOENT, spec.path + " has no program " + name);
+			return nullptr;
+		}
+		bpf_program__set_autoload(program, true);
+	}
+	for (const auto &[name, value] : spec.options) {
+		if (!SetOption(object, name, value)) {
+			failure = Fail(EINVAL, spec.path + " has no option " + name);
+			return nullptr;
+		}
+	}
+	for (const auto &[name, entries] : spec.mapEntries) {
+		bpf_map *map = bpf_object__find_map_by_name(object, name.c_str());
+		if (!map || bpf_map__set_max_entries(map, entries) != 0) {
+			failure = Fail(EINVAL, spec.path + ": cannot size map " + name);
+			return nullptr;
+		}
+	}
+	for (const auto &[name, fd] : spec.reuse) {
+		bpf_map *map = bpf_object__find_map_by_name(object, name.c_str());
+		const int error = map ? bpf_map__reuse_fd(map, fd) : 0; // an object without that map does without it
+		if (error) {
+			failure = Fail(error, spec.path + ": cannot share map " + name, &log);
+			return nullptr;
+		}
+	}
+	const int error = bpf_object__load(object);
+	if (error) {
+		failure = Fail(error, "cannot load " + spec.path, &log);
+		return nullptr;
+	}
+	return loaded;
+}
+
+LoadedObject::~LoadedObject()
+{
+	Detach();
+	if (object_)
+		bpf_object__close(object_);
+}
+
+Failure LoadedObject::Attach(const std::string &name)
+{
+	const LibbpfLog log;
+	bpf_program *program = bpf_object__find_program_by_name(object_, name.c_str());
+	if (!program)
+		return Fail(ENOENT, "no program " + name);
+	bpf_link *link = bpf_program__attach(program);
+	if (!link)
+		return Fail(errno, "cannot attach " + name, &log);
+	links_.push_back(link);
+	return {};
+}
+
+Failure LoadedObject::RunIterator(const std::string &name)
+{
+	const LibbpfLog log;
+	bpf_program *program = bpf_object__find_program_by_name(object_, name.c_str());
+	if (!program)
+		return Fail(ENOENT, "no program " + name);
+	bpf_link *link = bpf_program__attach_iter(program, nullptr);
+	if (!link)
+		return Fail(errno, "cannot attach " + name, &log);
+	const int fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0) {
+		const int error = errno;
+		bpf_link__destroy(link);
+		return Fail(error, "cannot run " + name, &log);
+	}
+	char sink[4096];
+	ssize_t got;
+	do
+		got = read(fd, sink, sizeof(sink));
+	while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
+	const int error = got < 0 ? errno : 0;
+	close(fd);
+	bpf_link__destroy(link);
+	return error ? Fail(error, "cannot read " + name) : Failure{};
+}
+
+void LoadedObject::Detach()
+{
+	// bpf_object__close does not detach what bpf_program__attach made
+	for (bpf_link *link : links_)
+		bpf_link__destroy(link);
+	links_.clear();
+}
+
+std::map<std::string, uint64_t> LoadedObject::RecursionMisses() const
+{
+	std::map<std::string, uint64_t> misses;
+	bpf_program *program = nullptr;
+	bpf_object__for_each_program(program, object_) {
+		const int fd = bpf_program__fd(program);
+		bpf_prog_info info = {};
+		uint32_t bytes = sizeof(info);
+		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &bytes) == 0)
+			misses[bpf_program__name(program)] = info.recursion_misses;
+	}
+	return misses;
+}
+
+} // namespace ringtail

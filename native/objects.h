@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+struct bpf_object;
+struct bpf_link;
+
+namespace ringtail {
+
+// What went wrong, in words, with the errno and the tail of what libbpf and the verifier said.
+struct Failure {
+	int error = 0; // errno; 0 = nothing went wrong
+	std::string what;
+	std::string log;
+	explicit operator bool() const { return error != 0; }
+};
+
+struct ObjectSpec {
+	std::string path;
+	std::vector<std::string> programs;           // all others stay unloaded
+	std::map<std::string, uint64_t> options;     // `const volatile` globals; a name that the object does not have is an error
+	std::map<std::string, uint32_t> mapEntries;
+	std::map<std::string, int> reuse;            // map name → descriptor
+};
+
+// One loaded BPF object with its links. Closing it detaches and frees everything.
+class LoadedObject {
+public:
+	static std::unique_ptr<LoadedObject> Load(const ObjectSpec &spec, Failure &failure);
+	~LoadedObject();
+	LoadedObject(const LoadedObject &) = delete;
+	LoadedObject &operator=(const LoadedObject &) = delete;
+
+	Failure Attach(const std::string &program);
+	// Runs an iterator program to its end; what it writes to its file is thrown away.
+	Failure RunIterator(const std::string &program);
+	void Detach();
+	// Runs that the kernel skipped because a program was already running on that CPU.
+	std::map<std::string, uint64_t> RecursionMisses() const;
+
+private:
+	LoadedObject() = default;
+	bpf_object *object_ = nullptr;
+	std::vector<bpf_link *> links_;
+};
+
+// Keeps the newest part of what libbpf prints on this thread.
+class LibbpfLog {
+public:
+	LibbpfLog();
+	~LibbpfLog();
+	std::string Tail() const;
+	static void Install();
+};
+
+} // namespace ringtail

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "drain.h"
+#include "frame.h"
+#include "layout.h"
+#include "objects.h"
+#include "ring.h"
+
+#include <map>
+#include <memory>
+#include <napi.h>
+
+namespace ringtail {
+
+// One ring with the objects that write to it, the thread that reads it and the frames that it fills. Everything is given back by
+// close(), by the end of the environment, or by the collector, whichever comes first.
+class Session : public Napi::ObjectWrap<Session> {
+public:
+	static Napi::Function Define(Napi::Env env);
+	explicit Session(const Napi::CallbackInfo &info);
+	~Session() override;
+
+private:
+	Napi::Value Arenas(const Napi::CallbackInfo &info);
+	void Start(const Napi::CallbackInfo &info);
+	Napi::Value LoadObject(const Napi::CallbackInfo &info);
+	void Attach(const Napi::CallbackInfo &info);
+	void RunIterator(const Napi::CallbackInfo &info);
+	void Detach(const Napi::CallbackInfo &info);
+	void Unload(const Napi::CallbackInfo &info);
+	Napi::Value RecursionMisses(const Napi::CallbackInfo &info);
+	Napi::Value Release(const Napi::CallbackInfo &info);
+	Napi::Value ReadCounters(const Napi::CallbackInfo &info);
+	Napi::Value Stats(const Napi::CallbackInfo &info);
+	void Pause(const Napi::CallbackInfo &info);
+	void Kick(const Napi::CallbackInfo &info);
+	Napi::Value Inject(const Napi::CallbackInfo &info);
+	void Close(const Napi::CallbackInfo &info);
+
+	Failure Open(uint32_t ringBytes, uint32_t frames, uint32_t frameBytes, bool memory);
+	LoadedObject *ObjectAt(const Napi::CallbackInfo &info);
+	bool IsOpen(Napi::Env env);
+	void CloseAll();
+	static void OnEnvironmentEnd(void *self);
+	static void OnFrame(napi_env env, napi_value callback, void *context, void *data);
+
+	napi_env env_;
+	Layouts layouts_;
+	Ring ring_;
+	FramePool pool_;
+	std::unique_ptr<Drain> drain_;
+	std::map<uint32_t, std::unique_ptr<LoadedObject>> objects_;
+	std::vector<Napi::Reference<Napi::ArrayBuffer>> buffers_;
+	uint32_t nextObject_ = 1;
+	int ringFd_ = -1;
+	int countersFd_ = -1;
+	uint32_t flushMs_ = 50;
+	uint32_t maxRows_ = 8192;
+	napi_threadsafe_function deliver_ = nullptr;
+	bool open_ = false;
+	bool memory_ = false;
+};
+
+} // namespace ringtail

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "layout.h"
+#include "objects.h"
+
+#include <napi.h>
+
+namespace ringtail {
+
+// Between JavaScript values and ours.
+
+// An Error with `code` (ENOENT, …), `errno` and `log`.
+void Throw(Napi::Env env, const Failure &failure);
+void ThrowType(Napi::Env env, const char *what);
+
+uint32_t NumberOr(const Napi::Object &options, const char *name, uint32_t otherwise);
+// False, with a TypeError pending, when the value has another shape.
+bool ReadLayouts(Napi::Env env, const Napi::Value &value, Layouts &layouts);
+bool ReadSpec(Napi::Env env, const Napi::Value &value, ObjectSpec &spec);
+std::vector<std::string> Strings(const Napi::Value &value);
+
+} // namespace ringtail

@@ -1,0 +1,121 @@
+import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { KernelError } from '../core/errors.ts';
+import type { FieldLayout } from './layouts.gen.ts';
+
+/** What the native addon exports. It is mechanism only: policy and defaults are in this folder. */
+export type Addon = {
+  readonly Session: new (options: NativeSessionOptions, onFrame: (frame: number) => void) => NativeSession;
+  /** What this kernel has, by its own BTF. */
+  facts(wanted: {
+    readonly functions: readonly string[];
+    readonly helpers: readonly string[];
+    readonly tracepoints: readonly string[];
+  }): KernelFacts;
+  /** User names by NSS, off the main thread; null for a number that has no name. */
+  lookupUsers(uids: readonly number[]): Promise<(string | null)[]>;
+};
+
+export type KernelFacts = {
+  readonly release: string;
+  /** As uname says: x86_64, aarch64. */
+  readonly machine: string;
+  readonly btf: boolean;
+  /** Empty, or the errno name that making a ring buffer gave. */
+  readonly ringBufferError: string;
+  readonly possibleCpus: number;
+  readonly functions: Readonly<Record<string, boolean>>;
+  readonly helpers: Readonly<Record<string, boolean>>;
+  /** Arguments of each tracepoint; -1 when the kernel does not have it. */
+  readonly traceArguments: Readonly<Record<string, number>>;
+};
+
+type PlainLayout = { readonly kind: number; readonly size: number; readonly fields: readonly FieldLayout[] };
+
+export type NativeSessionOptions = {
+  /** A power of two, at least a page. */
+  readonly ringBytes: number;
+  /** 2 MiB to 64 MiB. */
+  readonly frameBytes: number;
+  /** 1 to 64. */
+  readonly frames: number;
+  readonly flushMs: number;
+  readonly maxRows: number;
+  /** A ring in memory that `inject` fills, instead of a BPF ring buffer. */
+  readonly memory?: boolean;
+  readonly layouts: { readonly actor: readonly FieldLayout[]; readonly events: readonly PlainLayout[] };
+};
+
+export type ObjectSpec = {
+  readonly path: string;
+  /** Programs to load; all others stay unloaded. */
+  readonly programs: readonly string[];
+  /** `const volatile` globals by name. */
+  readonly options: Readonly<Record<string, number>>;
+  /** Number of entries of maps by name. */
+  readonly mapEntries: Readonly<Record<string, number>>;
+};
+
+/** Thrown by the calls below: `code` is an errno name, `log` the end of what libbpf and the verifier said. */
+export type NativeError = Error & { readonly code: string; readonly errno: number; readonly log: string };
+
+export type NativeStats = {
+  readonly ringBytes: number;
+  readonly ringUsedBytes: number;
+  readonly framesFree: number;
+  /** Records taken from the ring. */
+  readonly read: number;
+  /** Of these, records that fit no layout. */
+  readonly malformed: number;
+  /** Frames handed over. */
+  readonly frames: number;
+  /** Times that reading stopped because no frame was free. */
+  readonly stalls: number;
+  /** CPU time of the thread, ns; brought up to date before it sleeps. */
+  readonly cpuNs: number;
+};
+
+export type NativeSession = {
+  /** The memory of the frames; detached by `close`. */
+  arenas(): readonly ArrayBuffer[];
+  start(): void;
+  load(spec: ObjectSpec): number;
+  attach(object: number, program: string): void;
+  runIterator(object: number, program: string): void;
+  detach(object: number): void;
+  unload(object: number): void;
+  recursionMisses(object: number): Readonly<Record<string, number>>;
+  /** Gives a frame back; false when it was not out. */
+  release(frame: number): boolean;
+  /** Kinds × six numbers in the order of `counterNames`. */
+  counters(): Float64Array;
+  stats(): NativeStats;
+  pause(paused: boolean): void;
+  /** Cuts frames now instead of at the end of the flush interval. */
+  kick(): void;
+  /** Memory ring only: appends records; returns how many fitted. */
+  inject(records: Uint8Array): number;
+  close(): void;
+};
+
+const root = new URL('../../', import.meta.url);
+
+/** Where the build puts what is not TypeScript; the same from src/ and from dist/. */
+export const buildPath = (name: string): string => fileURLToPath(new URL(`build/${name}`, root));
+
+let loaded: Addon | undefined;
+
+/** Loads the addon once a process. `RINGTAIL_ADDON` names another build of it, with sanitizers for instance. Throws KernelError. */
+export const loadAddon = (path = process.env['RINGTAIL_ADDON'] ?? buildPath('native/ringtail.node')): Addon => {
+  if (loaded !== undefined) return loaded;
+  if (!existsSync(path)) {
+    throw new KernelError(`the native addon is not built: ${path} does not exist`, { advice: 'run `npm run build` in the folder of Ringtail' });
+  }
+  try {
+    loaded = createRequire(import.meta.url)(path) as Addon;
+  } catch (error) {
+    throw new KernelError('the native addon cannot be loaded', { cause: error, advice: 'run `npm run build` again on this machine' });
+  }
+  return loaded;
+};
