@@ -1,0 +1,145 @@
+/**
+ * From the text of a file to a validated configuration, in the grammar of the OpenTelemetry Collector. All problems are told at
+ * once, each with its place.
+ */
+import type { ComponentId, ComponentKind } from '../core/component.ts';
+import { ConfigError } from '../core/errors.ts';
+import { checkComponents, type ComponentConfig, type Defined, isMap, type Section } from './check-components.ts';
+import { checkPipelines, type PipelineConfig } from './check-pipelines.ts';
+import type { Environment } from './expand.ts';
+import { nearest } from './nearest.ts';
+import { formatProblem, type Problem, sortProblems } from './problems.ts';
+import type { Registry } from './registry.ts';
+import { type KernelConfig, kernelSchema, type TelemetryConfig, telemetrySchema } from './schema.ts';
+import { show, unknownKey, validateValue } from './validate-value.ts';
+import { readYaml } from './yaml-tree.ts';
+
+/** A text and the name under which problems show it. */
+export type ConfigSource = { readonly file: string; readonly text: string };
+
+export type RingtailConfig = {
+  /** The components that pipelines name, by id. */
+  readonly receivers: ReadonlyMap<ComponentId, ComponentConfig<'receiver'>>;
+  readonly processors: ReadonlyMap<ComponentId, ComponentConfig<'processor'>>;
+  readonly exporters: ReadonlyMap<ComponentId, ComponentConfig<'exporter'>>;
+  readonly pipelines: readonly PipelineConfig[];
+  readonly telemetry: TelemetryConfig;
+  readonly kernel: KernelConfig;
+};
+
+export type LoadedConfig = {
+  /** Undefined when there is an error among the problems. */
+  readonly config: RingtailConfig | undefined;
+  readonly problems: readonly Problem[];
+};
+
+const topKeys = ['receivers', 'processors', 'exporters', 'service', 'kernel'] as const;
+const neededKeys: ReadonlySet<string> = new Set(['receivers', 'exporters', 'service']);
+const serviceKeys = ['pipelines', 'telemetry'] as const;
+
+/**
+ * Takes the sections out of a map: unknown keys are reported, and one that is plainly meant for a section that is missing is read as
+ * that section, so that its content is checked too. Gives the key under which each section stands.
+ */
+const sectionsOf = <K extends string>(
+  value: Readonly<Record<string, unknown>>,
+  known: readonly K[],
+  needed: ReadonlySet<string>,
+  at: { readonly unknown: (key: string, message: string) => void; readonly missing: (key: string, message: string) => void },
+): ReadonlyMap<K, string> => {
+  const found = new Map<K, string>();
+  for (const name of known) if (name in value) found.set(name, name);
+  for (const key of Object.keys(value)) {
+    if ((known as readonly string[]).includes(key)) continue;
+    at.unknown(key, unknownKey(key, known));
+    const meant = nearest(key, known) as K | undefined;
+    if (meant !== undefined && !found.has(meant)) found.set(meant, key);
+  }
+  for (const name of needed) if (!found.has(name as K)) at.missing(name, `missing; a section "${name}" is needed`);
+  return found;
+};
+
+const named = <K extends ComponentKind>(defined: Defined<K>, ids: readonly ComponentId[]): ReadonlyMap<ComponentId, ComponentConfig<K>> =>
+  new Map(Array.from(defined).flatMap(([id, component]) => (component !== undefined && ids.includes(id) ? [[id, component] as const] : [])));
+
+/** Reads and checks one source; never throws. */
+export const loadConfig = ({ file, text }: ConfigSource, registry: Registry, environment: Environment): LoadedConfig => {
+  const tree = readYaml(file, text, environment);
+  const problems: Problem[] = [...tree.problems];
+  const result = (config?: RingtailConfig): LoadedConfig => ({
+    config: problems.some(({ severity }) => severity === 'error') ? undefined : config,
+    problems: sortProblems(problems),
+  });
+  const { root } = tree;
+  if (root === undefined) return result();
+  if (root === null) {
+    problems.push(tree.problemAtKey([], 'the configuration is empty; needed are receivers, exporters and service'));
+    return result();
+  }
+  if (!isMap(root)) {
+    problems.push(tree.problemAtValue([], `expected a map with receivers, exporters and service, found ${show(root)}`));
+    return result();
+  }
+
+  const top = sectionsOf(root, topKeys, neededKeys, {
+    unknown: (key, message) => problems.push(tree.problemAtKey([key], message)),
+    missing: (key, message) => problems.push(tree.problemAtKey([key], message)),
+  });
+  const sectionAt = (section: Section) => {
+    const key = top.get(section) ?? section;
+    return [key, root[key]] as const;
+  };
+  const [receiversKey, receiversValue] = sectionAt('receivers');
+  const [processorsKey, processorsValue] = sectionAt('processors');
+  const [exportersKey, exportersValue] = sectionAt('exporters');
+  const defined = {
+    receivers: checkComponents(tree, registry, 'receivers', receiversKey, receiversValue, problems),
+    processors: checkComponents(tree, registry, 'processors', processorsKey, processorsValue, problems),
+    exporters: checkComponents(tree, registry, 'exporters', exportersKey, exportersValue, problems),
+  };
+
+  const kernelKey = top.get('kernel') ?? 'kernel';
+  const kernel = validateValue(tree, [kernelKey], kernelSchema, root[kernelKey] ?? {});
+  problems.push(...kernel.problems);
+
+  const serviceKey = top.get('service');
+  if (serviceKey === undefined) return result();
+  const service = root[serviceKey] ?? {};
+  if (!isMap(service)) {
+    problems.push(tree.problemAtValue([serviceKey], `expected a map with pipelines, found ${show(service)}`));
+    return result();
+  }
+  const parts = sectionsOf(service, serviceKeys, new Set(['pipelines']), {
+    unknown: (key, message) => problems.push(tree.problemAtKey([serviceKey, key], message)),
+    missing: (key, message) => problems.push(tree.problemAtKey([serviceKey, key], message)),
+  });
+  const telemetryKey = parts.get('telemetry') ?? 'telemetry';
+  const telemetry = validateValue(tree, [serviceKey, telemetryKey], telemetrySchema, service[telemetryKey] ?? {});
+  problems.push(...telemetry.problems);
+  const pipelinesKey = parts.get('pipelines');
+  if (pipelinesKey === undefined) return result();
+  const pipelines = checkPipelines(tree, [serviceKey, pipelinesKey], service[pipelinesKey] ?? {}, defined, problems);
+
+  if (kernel.value === undefined || telemetry.value === undefined) return result();
+  return result({
+    receivers: named(defined.receivers, pipelines.flatMap(({ receivers }) => receivers)),
+    processors: named(defined.processors, pipelines.flatMap(({ processors }) => processors)),
+    exporters: named(defined.exporters, pipelines.flatMap(({ exporters }) => exporters)),
+    pipelines,
+    telemetry: telemetry.value,
+    kernel: kernel.value,
+  });
+};
+
+const count = (many: number, noun: string): string => `${many} ${noun}${many === 1 ? '' : 's'}`;
+
+/** The configuration, or a ConfigError with every problem; warnings go to `warn`, a line each. */
+export const requireConfig = (loaded: LoadedConfig, file: string, warn: (line: string) => void): RingtailConfig => {
+  for (const problem of loaded.problems) if (problem.severity === 'warning') warn(formatProblem(problem));
+  if (loaded.config !== undefined) return loaded.config;
+  const errors = loaded.problems.filter(({ severity }) => severity === 'error');
+  throw new ConfigError(`${file} has ${count(errors.length, 'error')}`, {
+    problems: errors.map(formatProblem),
+    advice: 'correct them and check with "ringtail validate"',
+  });
+};

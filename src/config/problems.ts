@@ -1,0 +1,30 @@
+import { printable } from '../core/printable.ts';
+
+/** Keys and list positions from the top of the file. */
+export type Path = readonly (string | number)[];
+
+/** What is wrong with a configuration, and where. Lines and columns count from 1. */
+export type Problem = {
+  readonly severity: 'error' | 'warning';
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly path: string;
+  readonly message: string;
+};
+
+/** `service.pipelines.logs/a.exporters[0]`; keys that a reader could take for two are quoted. */
+export const formatPath = (path: Path): string =>
+  path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    if (!/^[\w/-]+$/.test(key)) return `${text}[${JSON.stringify(key)}]`;
+    return text === '' ? key : `${text}.${key}`;
+  }, '');
+
+/** `file:line:column: path: message`, one line, safe for a terminal. Warnings say so before the path. */
+export const formatProblem = ({ severity, file, line, column, path, message }: Problem): string =>
+  printable([`${file}:${line}:${column}`, ...(severity === 'warning' ? ['warning'] : []), ...(path === '' ? [] : [path]), message].join(': '));
+
+/** In the order of the file; errors before warnings at the same place. */
+export const sortProblems = (problems: readonly Problem[]): Problem[] =>
+  problems.toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column || a.severity.localeCompare(b.severity));

@@ -1,0 +1,187 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defaultConfig } from '../../src/config/default-config.ts';
+import { loadConfig, requireConfig } from '../../src/config/load.ts';
+import { formatProblem } from '../../src/config/problems.ts';
+import { readConfigSource } from '../../src/config/read-source.ts';
+import { ConfigError } from '../../src/core/errors.ts';
+import { fakeRegistry } from './fakes.ts';
+
+const load = (text: string, environment = {}) => loadConfig({ file: 'c.yaml', text }, fakeRegistry, environment);
+
+const pipeline = `
+service:
+  pipelines:
+    logs:
+      receivers: [process]
+      exporters: [otlp]
+`;
+
+describe('a right configuration', () => {
+  it('takes every default for what is not written, and for nothing', () => {
+    const { config, problems } = load('receivers: {process: }\nexporters:\n  debug:\n    verbosity:\nservice: {telemetry: , pipelines: {logs: {receivers: [process], processors: , exporters: [debug]}}}\nkernel:\n');
+    expect(problems).toEqual([]);
+    expect(config?.pipelines).toEqual([{ id: 'logs', signal: 'logs', receivers: ['process'], processors: [], exporters: ['debug'] }]);
+    expect(config?.exporters.get('debug')?.config).toEqual({ verbosity: 'normal', format: 'text' });
+    expect(config?.receivers.get('process')?.config).toEqual({
+      events: ['exec', 'fork', 'exit'],
+      args: { enabled: true, max_bytes: 32_768 },
+      interval: 1000,
+      threads: false,
+    });
+    expect(config?.kernel).toEqual({ ring_bytes: 8 * 2 ** 20, flush_rows: 8192, flush_interval: 50, procfs_root: '/proc' });
+    expect(config?.telemetry).toEqual({ logs: { level: 'info' }, metrics: { level: 'normal' }, resource: {} });
+  });
+
+  it('knows aliases and keeps ids as they are written', () => {
+    const { config } = load(`receivers: {process: }\nexporters: {otlp: {endpoint: 'a:1'}}\n${pipeline}`);
+    expect(config?.exporters.get('otlp')?.factory.type).toBe('otlp_grpc');
+    expect(config?.exporters.get('otlp')?.id).toBe('otlp');
+  });
+
+  it('expands references by what the option wants', () => {
+    const { config, problems } = load(
+      `receivers: {process: {threads: "\${env:YES}"}}
+exporters:
+  otlp:
+    endpoint: http://\${env:HOST}:\${env:PORT}/$$x
+    headers: {token: "\${env:DIGITS}", flag: "\${env:YES}", empty: "\${env:EMPTY}", price: $5, short: "\${HOST}", absent: "\${env:NONE:-by default}", blank: "\${env:EMPTY:-set}"}
+    queue: {consumers: "\${env:NONE:-7}", bytes: "\${env:SIZE}"}
+${pipeline}`,
+      { HOST: 'h', PORT: '4317', DIGITS: '0123', YES: 'true', EMPTY: '', SIZE: '1MiB' },
+    );
+    expect(problems).toEqual([]);
+    expect(config?.receivers.get('process')?.config).toMatchObject({ threads: true });
+    expect(config?.exporters.get('otlp')?.config).toMatchObject({
+      endpoint: 'http://h:4317/$x',
+      headers: { token: '0123', flag: 'true', empty: '', price: '$5', short: 'h', absent: 'by default', blank: 'set' },
+      queue: { consumers: 7, bytes: 2 ** 20 },
+    });
+  });
+
+  it('does not let the value of a variable change the structure, nor expands it again', () => {
+    const { config } = load(`receivers: {process: }\nexporters: {otlp: {endpoint: "\${env:EVIL}", headers: {a: "\${env:AGAIN}"}}}\n${pipeline}`, {
+      EVIL: '[a, {b: c}]',
+      AGAIN: '${env:EVIL}',
+    });
+    expect(config?.exporters.get('otlp')?.config).toMatchObject({ endpoint: '[a, {b: c}]', headers: { a: '${env:EVIL}' } });
+  });
+
+  it('never shows the value of a variable', () => {
+    const { problems } = load(`receivers: {process: {interval: "\${env:SECRET}"}}\nexporters: {otlp: {endpoint: x, queue: {consumers: "\${env:SECRET}"}}}\n${pipeline}`, { SECRET: 'hunter2' });
+    expect(problems).toHaveLength(2);
+    expect(problems.map(formatProblem).join('\n')).not.toContain('hunter2');
+  });
+
+  it('follows aliases and merge keys; what is written wins', () => {
+    const { config, problems } = load(`receivers:
+  process: &base
+    threads: true
+    interval: 2s
+  process/2: *base
+  process/3: {<<: *base, interval: 3s}
+  process/4: {interval: 4s, <<: [*base, {args: {enabled: false}}]}
+exporters: {debug: }
+service: {pipelines: {logs: {receivers: [process, process/2, process/3, process/4], exporters: [debug]}}}
+`);
+    expect(problems).toEqual([]);
+    expect(Array.from(config!.receivers.values(), ({ config: own }) => own)).toMatchObject([
+      { threads: true, interval: 2000 },
+      { threads: true, interval: 2000 },
+      { threads: true, interval: 3000 },
+      { threads: true, interval: 4000, args: { enabled: false } },
+    ]);
+  });
+
+  it('warns of what no pipeline names, and leaves it out', () => {
+    const { config, problems } = load('receivers: {process: , process/2: }\nexporters: {debug: }\nservice: {pipelines: {logs: {receivers: [process], exporters: [debug]}}}\n');
+    expect(problems.map(formatProblem)).toEqual(['c.yaml:1:24: warning: receivers.process/2: no pipeline names this receiver; it will not be started']);
+    expect([...config!.receivers.keys()]).toEqual(['process']);
+  });
+
+  it('reads addresses', () => {
+    const address = (text: string) => load(`receivers: {process: }\nexporters: {debug: }\nservice: {telemetry: {metrics: {address: "${text}"}}, pipelines: {logs: {receivers: [process], exporters: [debug]}}}`).config?.telemetry.metrics.address;
+    expect(address('127.0.0.1:1')).toEqual({ host: '127.0.0.1', port: 1 });
+    expect(address('localhost:65535')).toEqual({ host: 'localhost', port: 65_535 });
+    expect(address('[::1]:18888')).toEqual({ host: '::1', port: 18_888 });
+    expect(address('localhost:65536')).toBeUndefined();
+    expect(address(':18888')).toBeUndefined();
+  });
+});
+
+describe('bombs', () => {
+  it('stops at aliases that stand for too much', () => {
+    const level = (name: string, of: string) => `  ${name}: &${name} [${Array.from({ length: 9 }, () => of).join(', ')}]\n`;
+    const text = `x:\n${level('a', '1')}${level('b', '*a')}${level('c', '*b')}${level('d', '*c')}${level('e', '*d')}${level('f', '*e')}`;
+    // With the aliases themselves b, c and d stand for 90, 900 and 8,190 values; the first entry of e passes the limit.
+    expect(load(text).problems.map(formatProblem)).toEqual(['c.yaml:6:10: x.e[0]: the aliases stand for more than 10000 values; write them out or nest them less']);
+  });
+
+  it('tells an anchor that contains itself', () => {
+    const { problems } = load('receivers:\n  process: &p\n    args: *p\nexporters: {debug: }\nservice: {pipelines: {logs: {receivers: [process], exporters: [debug]}}}\n');
+    expect(problems.map(formatProblem)).toEqual(['c.yaml:3:11: receivers.process.args: the anchor &p contains itself']);
+  });
+
+  it.each([70, 500])('tells nesting of %d levels', (levels) => {
+    const { problems } = load(`receivers: ${'['.repeat(levels)}${']'.repeat(levels)}\n`);
+    expect(problems.map(formatProblem)).toContain('c.yaml:1:76: receivers[0][0]: nested too deeply; allowed are 64 levels');
+  });
+
+  it('survives nesting that no parser does', () => {
+    const { config, problems } = load(`receivers: ${'['.repeat(20_000)}${']'.repeat(20_000)}\n`);
+    expect(config).toBeUndefined();
+    expect(problems.map(({ message }) => message)).toEqual(['nested too deeply; allowed are 64 levels']);
+  });
+});
+
+describe('requireConfig', () => {
+  it('throws all errors at once and passes warnings on', () => {
+    const warnings: string[] = [];
+    const loaded = load('receivers: {process: , process/2: }\nexporters: {debug: }\nservice: {pipelines: {logs: {receivers: [process], exporters: [debug]}}}\n');
+    expect(requireConfig(loaded, 'c.yaml', (line) => warnings.push(line))).toBe(loaded.config);
+    expect(warnings).toHaveLength(1);
+    const wrong = load('receivers: {a: , b: }\nexporters: {debug: }\n');
+    try {
+      requireConfig(wrong, 'c.yaml', () => {});
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigError);
+      expect((error as ConfigError).problems).toHaveLength(3);
+      expect((error as ConfigError).message).toBe('c.yaml has 3 errors');
+    }
+  });
+});
+
+describe('files', () => {
+  let folder = '';
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'ringtail-config-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it('reads a file', async () => {
+    const file = path.join(folder, 'a.yaml');
+    await writeFile(file, 'a: ü\n');
+    expect(await readConfigSource(file)).toEqual({ file, text: 'a: ü\n' });
+  });
+
+  it('says why a file cannot be read', async () => {
+    await expect(readConfigSource(path.join(folder, 'none.yaml'))).rejects.toThrow(/cannot read the configuration .*none\.yaml: ENOENT/);
+    await expect(readConfigSource(folder)).rejects.toThrow(/EISDIR/);
+    await expect(readConfigSource('/dev/zero')).rejects.toThrow(/larger than 1048576 bytes/);
+    const binary = path.join(folder, 'b.yaml');
+    await writeFile(binary, Uint8Array.of(0x61, 0xff, 0xfe));
+    await expect(readConfigSource(binary)).rejects.toThrow(/it is not UTF-8 text/);
+  });
+
+  it('runs without a file by what config/default.yaml shows', async () => {
+    expect(await readFile(new URL('../../config/default.yaml', import.meta.url), 'utf8')).toBe(defaultConfig.text);
+    const { config, problems } = loadConfig(defaultConfig, fakeRegistry, {});
+    expect(problems).toEqual([]);
+    expect(config?.pipelines).toEqual([
+      { id: 'logs', signal: 'logs', receivers: ['process'], processors: ['resolve_process', 'resolve_user'], exporters: ['debug'] },
+    ]);
+  });
+});
