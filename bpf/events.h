@@ -43,7 +43,7 @@ enum path_flags {
 	PATH_DETACHED = 1 << 2,  /* its mount belongs to no namespace */
 	PATH_TRUNCATED = 1 << 3, /* the front is missing */
 	PATH_FAULT = 1 << 4,     /* a name could not be read */
-	PATH_CHROOT = 1 << 5,    /* the walk passed the root of the process */
+	PATH_CHROOT = 1 << 5,    /* it lies in the root of the process, which is not the root of its namespace */
 };
 
 enum exec_flags {
@@ -112,6 +112,8 @@ struct exec_event {
 	__u32 path_flags;
 	__u32 cwd_flags;
 	__u32 old_tid;         /* the thread that called exec */
+	__s32 syscall_nr;      /* -1 unknown */
+	__s32 ret;             /* 0 */
 	text_len path_len;        /* the executable, as the kernel resolved it */
 	text_len cwd_len;
 	text_len file_len;        /* what exec was asked for */
@@ -120,6 +122,7 @@ struct exec_event {
 
 struct exit_event {
 	struct event_head head;
+	__u64 duration_ns;     /* since the process began */
 	__u32 exit_code;       /* 0..255 */
 	__u32 exit_signal;     /* 0 = it was not killed */
 	__u32 core_dumped;

@@ -38,6 +38,7 @@ struct path_walk {
 	__u64 dentry, mount, mount_root;
 	__u64 root_dentry, root_mount; /* of the process; 0 = do not look */
 	__u32 at;                      /* where the path begins in `text` */
+	__u32 root_at;                 /* where it began when the walk passed the root of the process; 0 = it did not */
 	__u32 flags;                   /* path_flags */
 	char front[NAME_BYTES];        /* room that the verifier wants on both sides */
 	char text[PATH_BYTES];
@@ -80,7 +81,7 @@ static __always_inline int walk_step(struct path_walk *walk)
 	__u32 len, at = walk->at;
 
 	if (dentry == walk->root_dentry && walk->mount == walk->root_mount)
-		walk->flags |= PATH_CHROOT;
+		walk->root_at = at;
 	if (dentry == walk->mount_root)
 		return walk_up_mount(walk);
 	KREAD(parent, dentry, dentry, d_parent);
@@ -158,6 +159,7 @@ static __always_inline struct path_walk *path_of(__u32 slot, __u64 path, __u64 r
 	KREAD(value, mount, mount, mnt.mnt_root);
 	walk->mount_root = value;
 	walk->at = PATH_BYTES;
+	walk->root_at = 0;
 	walk->root_dentry = 0;
 	walk->root_mount = 0;
 	if (root) {
@@ -167,6 +169,9 @@ static __always_inline struct path_walk *path_of(__u32 slot, __u64 path, __u64 r
 		walk->root_mount = value - bpf_core_field_offset(struct mount, mnt);
 	}
 	walk_path(slot);
+	/* names above the root: it is a chroot; none: it is the top, whatever is mounted there */
+	if (walk->root_at && walk->at < walk->root_at)
+		walk->flags |= PATH_CHROOT;
 	if (walk->at == PATH_BYTES && !(walk->flags & PATH_TRUNCATED)) {
 		walk->at = PATH_BYTES - 1;
 		walk->text[PATH_BYTES - 1] = '/';

@@ -69,6 +69,19 @@ static __always_inline bool is_self(void)
 	return self_tgid && bpf_get_current_pid_tgid() >> 32 == self_tgid;
 }
 
+/* Number of the call that the current task is in: the user registers lie at the top of its kernel stack. -1 unknown. */
+static __always_inline __s32 current_call(struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return -1;
+#ifdef RINGTAIL_LEGACY
+	struct pt_regs *regs = BPF_CORE_READ(task, stack) + THREAD_BYTES - bpf_core_type_size(struct pt_regs);
+#else
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+#endif
+	return SYSCALL_NR(regs);
+}
+
 /* ---- exec ---- */
 
 /* Copies the path into the record at `to`; returns its length. */
@@ -194,6 +207,8 @@ static __always_inline int exec_event(struct task_struct *task, __u32 old_tid, c
 	record->event.exec_flags = bprm ? 0 : EXEC_ARGC_UNKNOWN;
 	record->event.argc = bprm ? BPF_CORE_READ(bprm, argc) : 0;
 	record->event.old_tid = old_tid;
+	record->event.syscall_nr = current_call(task);
+	record->event.ret = 0;
 	len = fill_exec(record, task, bprm ? BPF_CORE_READ(bprm, filename) : file);
 	barrier_var(len);
 	if (len > STRINGS_BYTES + ARGS_LIMIT)
@@ -225,24 +240,6 @@ int on_exec_tp(struct trace_event_raw_sched_process_exec *ctx)
 
 /* ---- fork ---- */
 
-/* The call that the task is in: the user registers lie at the top of its kernel stack. */
-static __always_inline void fill_call(struct fork_event *event, struct task_struct *task)
-{
-	event->syscall_nr = -1;
-	event->compat = 0;
-	if (BPF_CORE_READ(task, flags) & PF_KTHREAD) {
-		event->fork_flags |= FORK_CALL_UNKNOWN;
-		return;
-	}
-#ifdef RINGTAIL_LEGACY
-	struct pt_regs *regs = BPF_CORE_READ(task, stack) + THREAD_BYTES - bpf_core_type_size(struct pt_regs);
-#else
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-#endif
-	event->syscall_nr = SYSCALL_NR(regs);
-	event->compat = is_compat(task);
-}
-
 /* `child` is null where the hook does not show it: then only its number is known. */
 static __always_inline int fork_event(struct task_struct *child, __u32 child_tid, __u64 clone_flags)
 {
@@ -262,7 +259,10 @@ static __always_inline int fork_event(struct task_struct *child, __u32 child_tid
 	fill_head(&event.head, EVENT_FORK, sizeof(event), task);
 	event.clone_flags = clone_flags;
 	event.fork_flags = thread ? FORK_THREAD : 0;
-	fill_call(&event, task);
+	event.syscall_nr = current_call(task);
+	event.compat = is_compat(task);
+	if (event.syscall_nr < 0)
+		event.fork_flags |= FORK_CALL_UNKNOWN;
 	event.child_tid = child_tid;
 	event.child_pid = child_tid;
 	if (child) {
@@ -334,6 +334,7 @@ static __always_inline int exit_event(struct task_struct *task, bool group_dead)
 	else
 		code = BPF_CORE_READ(task, group_leader, exit_code);
 	fill_head(&event.head, EVENT_EXIT, sizeof(event), task);
+	event.duration_ns = event.head.boot_ns - event.head.actor.start_ns;
 	event.exit_code = code >> 8 & 0xff;
 	event.exit_signal = code & 0x7f;
 	event.core_dumped = code >> 7 & 1;

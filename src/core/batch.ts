@@ -60,6 +60,11 @@ export type AttributeSource = {
   write(id: number, out: Uint8Array, at: number): number;
   /** The same attributes for people and tests. */
   entries(id: number): readonly Attribute[];
+  /**
+   * Common attributes, by name, that every id of this source but 0 supplies; the writer then leaves its own out. For what is better told
+   * once a process: `process.creation.time` reckoned anew would move with the clock.
+   */
+  readonly provides?: ReadonlySet<string>;
 };
 
 export type AttributeValue = string | number | bigint | boolean | readonly string[];
@@ -67,6 +72,9 @@ export type Attribute = readonly [name: string, value: AttributeValue];
 
 /** An added column: for each actor of the frame, or each row of the batch, an id in `source`. */
 export type AttributeColumn = { readonly source: AttributeSource; readonly ids: Uint32Array };
+
+/** In `Batch.actor`: the row has no acting process, so it has none of the common attributes; a `ringtail.loss` event for instance. */
+export const NO_ACTOR = 0xffff_ffff;
 
 /** Rows of one kind. */
 export type Batch = {
@@ -79,7 +87,7 @@ export type Batch = {
   /** Boot time of each row, ns. */
   readonly bootNsLo: Column;
   readonly bootNsHi: Column;
-  /** Index into `frame.actors`. */
+  /** Index into `frame.actors`, or NO_ACTOR. */
   readonly actor: Column;
   readonly columns: Columns;
   /** The rows of this view in order; undefined = all of them. */
@@ -114,8 +122,9 @@ export const withRowAttributes = (batch: Batch, column: AttributeColumn): Batch 
 });
 
 /**
- * How the columns of a kind become attributes of a log record. Data, so that every exporter reads the same table. `present` and
- * `absent` name a column and bits: the attribute is written only when (column & mask) is non-zero, or is zero.
+ * How the columns of a kind become attributes of a log record. Data, so that every exporter reads the same table. With `when` the
+ * attribute is written only if (column & mask) is non-zero, or is zero. A `u64` reads the columns `<column>Lo` and `<column>Hi`. What is
+ * empty is left out: a string or a list without content, no set flag. So is an attribute whose column the batch does not have.
  */
 export type AttributeField = { readonly name: string; readonly when?: FieldCondition } & (
   | { readonly type: 'u32' | 'i32' | 'u64' | 'string'; readonly column: string }
@@ -125,8 +134,11 @@ export type AttributeField = { readonly name: string; readonly when?: FieldCondi
   | { readonly type: 'bool'; readonly column: string; readonly mask: number; readonly always?: boolean }
   /** A closed set of values by number; a number that is not in it is left out. */
   | { readonly type: 'enum'; readonly column: string; readonly names: ReadonlyMap<number, string> }
-  /** Names of the set bits, in order, as an array; `column` is the low half, `high` the high half. */
-  | { readonly type: 'flags'; readonly column: string; readonly names: readonly (readonly [bit: number, name: string])[] }
+  /**
+   * Names of the set bits, in order, as an array. `bit` is a mask of one or several bits below 2^53, all of which must be set.
+   * `column` holds the low half of the value, `high` the upper one where there is one.
+   */
+  | { readonly type: 'flags'; readonly column: string; readonly high?: string; readonly names: readonly (readonly [bit: number, name: string])[] }
   /** The same string on every record. */
   | { readonly type: 'constant'; readonly value: string }
 );
@@ -143,3 +155,6 @@ export type EventSchema = {
   readonly eventName: string;
   readonly fields: readonly AttributeField[];
 };
+
+/** In a batch's `actor` column: nobody did it; the record has no attributes of a process. */
+export const NO_ACTOR = 0xffff_ffff;

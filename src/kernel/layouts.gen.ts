@@ -95,7 +95,7 @@ export const eventLayouts = {
   },
   exec: {
     kind: 2,
-    size: 152,
+    size: 160,
     fields: [
       { name: 'inode', offset: 96, width: 8, role: 'number' },
       { name: 'dev', offset: 104, width: 4, role: 'number' },
@@ -106,19 +106,22 @@ export const eventLayouts = {
       { name: 'pathFlags', offset: 124, width: 4, role: 'number' },
       { name: 'cwdFlags', offset: 128, width: 4, role: 'number' },
       { name: 'oldTid', offset: 132, width: 4, role: 'number' },
-      { name: 'path', offset: 136, width: 4, role: 'text' },
-      { name: 'cwd', offset: 140, width: 4, role: 'text' },
-      { name: 'file', offset: 144, width: 4, role: 'text' },
-      { name: 'args', offset: 148, width: 4, role: 'list' },
+      { name: 'syscallNr', offset: 136, width: 4, role: 'number' },
+      { name: 'ret', offset: 140, width: 4, role: 'number' },
+      { name: 'path', offset: 144, width: 4, role: 'text' },
+      { name: 'cwd', offset: 148, width: 4, role: 'text' },
+      { name: 'file', offset: 152, width: 4, role: 'text' },
+      { name: 'args', offset: 156, width: 4, role: 'list' },
     ],
   },
   exit: {
     kind: 3,
-    size: 112,
+    size: 120,
     fields: [
-      { name: 'exitCode', offset: 96, width: 4, role: 'number' },
-      { name: 'exitSignal', offset: 100, width: 4, role: 'number' },
-      { name: 'coreDumped', offset: 104, width: 4, role: 'number' },
+      { name: 'durationNs', offset: 96, width: 8, role: 'number' },
+      { name: 'exitCode', offset: 104, width: 4, role: 'number' },
+      { name: 'exitSignal', offset: 108, width: 4, role: 'number' },
+      { name: 'coreDumped', offset: 112, width: 4, role: 'number' },
     ],
   },
   task: {
@@ -183,6 +186,8 @@ export type ExecColumns = {
   readonly pathFlags: Column;
   readonly cwdFlags: Column;
   readonly oldTid: Column;
+  readonly syscallNr: Column;
+  readonly ret: Column;
   readonly path: Column;
   readonly cwd: Column;
   readonly file: Column;
@@ -191,6 +196,8 @@ export type ExecColumns = {
 };
 
 export type ExitColumns = {
+  readonly durationNsLo: Column;
+  readonly durationNsHi: Column;
   readonly exitCode: Column;
   readonly exitSignal: Column;
   readonly coreDumped: Column;
