@@ -3,7 +3,7 @@
  * the native thread's frames; what a kind means is the caller's business, here it is a number.
  */
 import { isUtf8 } from 'node:buffer';
-import { NOT_UTF8, type Actors, type Column, type Frame, type StringTable } from './batch.ts';
+import { NO_ACTOR, NOT_UTF8, type Actors, type Column, type Frame, type StringTable } from './batch.ts';
 
 /** Text, or raw bytes as the kernel has them. */
 export type TextInput = string | Uint8Array;
@@ -31,7 +31,7 @@ export type ActorInput = {
 
 export type RowInput = {
   readonly bootNs: bigint;
-  /** Index that `addActor` returned. */
+  /** Index that `addActor` returned, or NO_ACTOR. */
   readonly actor: number;
   readonly columns?: Readonly<Record<string, ColumnInput>>;
 };
@@ -160,7 +160,7 @@ export const createFrameBuilder = ({ wallOffsetNs, sequence = 0, columnsOf = () 
     },
     addString: strings.intern,
     addRow(kind, { bootNs, actor, columns = {} }) {
-      if (actor < 0 || actor >= actors.length) throw new RangeError(`row of kind ${kind} names actor ${actor}, there are ${actors.length}`);
+      if (actor !== NO_ACTOR && (actor < 0 || actor >= actors.length)) throw new RangeError(`row of kind ${kind} names actor ${actor}, there are ${actors.length}`);
       let rows = kinds.get(kind);
       if (rows === undefined) {
         rows = { bootNs: [], actor: [], cells: [] };
