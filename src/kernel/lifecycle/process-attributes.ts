@@ -1,0 +1,74 @@
+/** What the process table says on a record, as attribute sources whose ids are slots. */
+import type { Attribute, AttributeSource } from '../../core/batch.ts';
+import { attributeName, attributionSource } from '../../otlp/names.ts';
+import { encodeAttributes, putBytes } from '../../otlp/wire.ts';
+import { CREATION_TIME_SIZE, creationTimeText, putCreationTime } from './creation-time.ts';
+import type { Executables } from './executables.ts';
+import { SLOT_SHIFT, STATE, WORD, type SlotStore } from './slots.ts';
+
+/** A source that may replace attributes of the record's head: those are not written when the source has an id. */
+export type ProvidingSource = AttributeSource & { readonly provides: ReadonlySet<string> };
+
+const attributionAttributes: readonly (readonly Attribute[])[] = attributionSource.map((name) => [[attributeName.attribution, name]]);
+const attributionBytes = attributionAttributes.map((attributes) => encodeAttributes(attributes));
+
+/** For actors that the table does not know: id 1 says `ringtail.attribution` = `none`. */
+export const unattributedSource: AttributeSource = {
+  size: (id) => (id === 0 ? 0 : attributionBytes[0]!.length),
+  write: (id, out, at) => (id === 0 ? at : putBytes(out, at, attributionBytes[0]!)),
+  entries: (id) => (id === 0 ? [] : attributionAttributes[0]!),
+};
+
+/** Creation time, executable and attribution of a slot. */
+export const createProcessSource = (slots: SlotStore, executables: Executables): ProvidingSource => {
+  const { words } = slots;
+  const executableOf = (slot: number): number => words[(slot << SLOT_SHIFT) + WORD.executable]!;
+  const attributionOf = (slot: number): number => words[(slot << SLOT_SHIFT) + WORD.state]! & STATE.attributionMask;
+  return {
+    provides: new Set([attributeName.processCreationTime]),
+    size: (slot) => (slot === 0 ? 0 : CREATION_TIME_SIZE + executables.encoded(executableOf(slot)).length + attributionBytes[attributionOf(slot)]!.length),
+    write(slot, out, at) {
+      if (slot === 0) return at;
+      at = putCreationTime(out, at, slots.createdUs(slot));
+      at = putBytes(out, at, executables.encoded(executableOf(slot)));
+      return putBytes(out, at, attributionBytes[attributionOf(slot)]!);
+    },
+    entries: (slot) =>
+      slot === 0
+        ? []
+        : [
+            [attributeName.processCreationTime, creationTimeText(slots.createdUs(slot))],
+            ...executables.attributes(executableOf(slot)),
+            ...attributionAttributes[attributionOf(slot)]!,
+          ],
+  };
+};
+
+/** Most bytes of derived attributes that are kept within a frame: some thousand lists of usual length. */
+const DERIVED_BYTES = 4 * 2 ** 20;
+
+/** Attributes that are derived from several slots: made when first asked for and kept until the table changes. */
+export const createDerivedSource = (version: () => number, derive: (slot: number) => readonly Attribute[]): AttributeSource => {
+  const encodedOfSlot = new Map<number, Uint8Array>();
+  let heldBytes = 0;
+  let heldVersion = -1;
+  const encoded = (slot: number): Uint8Array => {
+    if (heldVersion !== version() || heldBytes > DERIVED_BYTES) {
+      heldVersion = version();
+      heldBytes = 0;
+      encodedOfSlot.clear();
+    }
+    let bytes = encodedOfSlot.get(slot);
+    if (bytes === undefined) {
+      bytes = encodeAttributes(derive(slot));
+      heldBytes += bytes.length;
+      encodedOfSlot.set(slot, bytes);
+    }
+    return bytes;
+  };
+  return {
+    size: (slot) => (slot === 0 ? 0 : encoded(slot).length),
+    write: (slot, out, at) => (slot === 0 ? at : putBytes(out, at, encoded(slot))),
+    entries: (slot) => (slot === 0 ? [] : derive(slot)),
+  };
+};
