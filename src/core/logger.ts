@@ -8,3 +8,11 @@ export type Logger = {
 
 /** Says nothing. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Adds fields to every line. */
+export const withFields = (logger: Logger, fields: object): Logger => ({
+  debug: (more, message) => logger.debug({ ...fields, ...more }, message),
+  info: (more, message) => logger.info({ ...fields, ...more }, message),
+  warn: (more, message) => logger.warn({ ...fields, ...more }, message),
+  error: (more, message) => logger.error({ ...fields, ...more }, message),
+});

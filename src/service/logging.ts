@@ -1,0 +1,40 @@
+/** Ringtail's own log: to stderr, short lines for people or JSON for tools. */
+import { styleText } from 'node:util';
+import { pino } from 'pino';
+import type { Logger } from '../core/logger.ts';
+import { printable } from '../core/printable.ts';
+import type { TelemetryConfig } from '../config/schema.ts';
+
+/** Where lines go; process.stderr is one. */
+export type LineStream = { write(text: string): unknown; readonly isTTY?: boolean };
+
+const colours = { debug: 'gray', info: 'green', warn: 'yellow', error: 'red' } as const;
+
+const fieldText = (value: unknown): string => {
+  if (typeof value !== 'string') return printable(JSON.stringify(value) ?? '');
+  return /^[\w./:@%+,-]+$/.test(value) ? value : printable(JSON.stringify(value));
+};
+
+/** `12:34:56.789 INFO  message key=value` from one line of JSON; hostile bytes are escaped. */
+export const consoleLine = (json: string, colour = false): string => {
+  const { level, time, msg, ...fields } = JSON.parse(json) as { readonly level: keyof typeof colours; readonly time: string; readonly msg: string };
+  const label = level.toUpperCase().padEnd(5);
+  const parts = Object.entries(fields).map(([key, value]) => `${key}=${fieldText(value)}`);
+  const head = `${time.slice(11, 23)} ${colour ? styleText(colours[level], label, { validateStream: false }) : label} ${printable(msg)}`;
+  return `${[head, ...parts].join(' ')}\n`;
+};
+
+/** Times are UTC. Console lines are coloured on a terminal unless `NO_COLOR` is set. */
+export const createLogger = (
+  { level, encoding }: TelemetryConfig['logs'],
+  stream: LineStream,
+  environment: Readonly<Record<string, string | undefined>> = {},
+): Logger => {
+  const terminal = stream.isTTY === true;
+  const colour = terminal && (environment['NO_COLOR'] ?? '') === '';
+  const console = (encoding ?? (terminal ? 'console' : 'json')) === 'console';
+  return pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    { write: (json: string) => void stream.write(console ? consoleLine(json, colour) : json) },
+  );
+};
