@@ -155,6 +155,3 @@ export type EventSchema = {
   readonly eventName: string;
   readonly fields: readonly AttributeField[];
 };
-
-/** In a batch's `actor` column: nobody did it; the record has no attributes of a process. */
-export const NO_ACTOR = 0xffff_ffff;

@@ -1,0 +1,110 @@
+/**
+ * Where frames arrive: in order through the gate, then to whoever asked for their kinds, then back to the native thread. Nothing here
+ * waits but for the gate; the pool of frames bounds what can be under way.
+ */
+import { messageOf } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { KernelBatch, KernelFrame } from './frames.ts';
+
+/** Records that could not be handed over: `reason` as in signals.md, a window of Unix time in ms. */
+export type Loss = { readonly reason: string; readonly lost: number; readonly startMs: number; readonly endMs: number };
+
+/** A loss as the kernel side counts it: by kind. */
+export type LossByKind = Omit<Loss, 'lost'> & { readonly lostByKind: ReadonlyMap<number, number> };
+
+export type Subscriber = {
+  /** `enum event_kind`. */
+  readonly kinds: readonly number[];
+  onBatch(batch: KernelBatch, frame: KernelFrame): void;
+  onLoss(loss: Loss): void;
+};
+
+export type Gate = { admit(frame: KernelFrame): Promise<void> | undefined };
+
+export type Hub = {
+  /** Returns a function that ends the subscription. */
+  subscribe(subscriber: Subscriber): () => void;
+  /** Takes a frame; calls `done` when nobody needs its memory any more. */
+  deliver(frame: KernelFrame, done: () => void): void;
+  /** Tells each subscriber once, with the sum over its kinds. */
+  tellLoss(loss: LossByKind): void;
+  /** Forgets the frames that wait: their memory is going away. Returns their rows. */
+  abandon(): number;
+  /** Frames that wait or are being worked on. */
+  readonly pending: number;
+  /** Frames that went through. */
+  readonly delivered: number;
+};
+
+export const createHub = ({ gate, logger }: { readonly gate: Gate; readonly logger: Logger }): Hub => {
+  const subscribers = new Set<Subscriber>();
+  const queue: { readonly frame: KernelFrame; readonly done: () => void }[] = [];
+  let waiting: KernelFrame | undefined;
+  let delivered = 0;
+
+  const dispatch = ({ frame, done }: (typeof queue)[number]): void => {
+    for (const batch of frame.batches) {
+      for (const subscriber of subscribers) {
+        if (!subscriber.kinds.includes(batch.kind)) continue;
+        try {
+          subscriber.onBatch(batch, frame);
+        } catch (error) {
+          logger.error({ error: messageOf(error), kind: batch.kind, rows: batch.rows }, 'a receiver refused a batch');
+        }
+      }
+    }
+    delivered++;
+    done();
+  };
+
+  const pump = (): void => {
+    while (waiting === undefined && queue.length > 0) {
+      const next = queue.shift()!;
+      const admitted = gate.admit(next.frame);
+      if (admitted === undefined) {
+        dispatch(next);
+        continue;
+      }
+      waiting = next.frame;
+      const goOn = () => {
+        if (waiting !== next.frame) return; // abandoned
+        waiting = undefined;
+        dispatch(next);
+        pump();
+      };
+      admitted.then(goOn, (error: unknown) => {
+        logger.error({ error: messageOf(error) }, 'the gate failed; the frame goes on without what it asked for');
+        goOn();
+      });
+    }
+  };
+
+  return {
+    subscribe(subscriber) {
+      subscribers.add(subscriber);
+      return () => subscribers.delete(subscriber);
+    },
+    deliver(frame, done) {
+      queue.push({ frame, done });
+      pump();
+    },
+    tellLoss({ lostByKind, ...loss }) {
+      for (const subscriber of subscribers) {
+        const lost = subscriber.kinds.reduce((sum, kind) => sum + (lostByKind.get(kind) ?? 0), 0);
+        if (lost > 0) subscriber.onLoss({ ...loss, lost });
+      }
+    },
+    abandon() {
+      const frames = [...(waiting === undefined ? [] : [waiting]), ...queue.map(({ frame }) => frame)];
+      waiting = undefined;
+      queue.length = 0;
+      return frames.flatMap(({ batches }) => batches).reduce((rows, batch) => rows + batch.rows, 0);
+    },
+    get pending() {
+      return queue.length + (waiting === undefined ? 0 : 1);
+    },
+    get delivered() {
+      return delivered;
+    },
+  };
+};

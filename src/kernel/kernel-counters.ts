@@ -1,0 +1,63 @@
+/** What the kernel counted, by kind of event: read from the per-CPU map, kept after the session ended. */
+import type { Counters } from '../core/counters.ts';
+import { counterNames, eventKind } from './layouts.gen.ts';
+
+export type KernelCounts = Readonly<Record<(typeof counterNames)[number], number>>;
+
+/** `event` label of each kind that the kernel writes. */
+export const eventLabels: ReadonlyMap<number, string> = new Map([
+  [eventKind.fork, 'fork'],
+  [eventKind.exec, 'exec'],
+  [eventKind.exit, 'exit'],
+  [eventKind.task, 'task'],
+  [eventKind.execFailed, 'exec_failed'],
+]);
+
+/** A reading is good for this long: a scrape asks for some thirty numbers, one after the other. */
+const READING_MS = 20;
+
+export type KernelCounters = {
+  of(kind: number): KernelCounts;
+  /** Sum over all kinds. */
+  total(name: (typeof counterNames)[number]): number;
+  /** Reads again now; the last reading stays when `read` throws or gives nothing. */
+  refresh(): void;
+};
+
+/**
+ * `read` gives kinds × names numbers, or undefined when there is no session (any more). Registers `ringtail_kernel_events` with the
+ * label `receiver`.
+ */
+export const createKernelCounters = (
+  counters: Counters,
+  receiver: string,
+  read: () => Float64Array | undefined,
+  nowMs: () => number = () => performance.now(),
+): KernelCounters => {
+  let last: Float64Array = new Float64Array(0);
+  let readAtMs = -Infinity;
+  const refresh = () => {
+    last = read() ?? last;
+    readAtMs = nowMs();
+  };
+  const current = () => {
+    if (nowMs() - readAtMs > READING_MS) refresh();
+    return last;
+  };
+  const numberOf = (kind: number, index: number) => current()[kind * counterNames.length + index] ?? 0;
+  for (const [kind, event] of eventLabels) {
+    counterNames.forEach((outcome, index) => {
+      counters.observed('ringtail_kernel_events', { receiver, event, outcome }, () => numberOf(kind, index));
+    });
+  }
+  return {
+    refresh,
+    of: (kind) => Object.fromEntries(counterNames.map((name, index) => [name, numberOf(kind, index)])) as KernelCounts,
+    total: (name) => {
+      const index = counterNames.indexOf(name);
+      let sum = 0;
+      for (const kind of eventLabels.keys()) sum += numberOf(kind, index);
+      return sum;
+    },
+  };
+};

@@ -1,0 +1,185 @@
+/** What this kernel and these privileges allow, tried out rather than read off a version number: `ringtail doctor`. */
+import { readFileSync } from 'node:fs';
+import { messageOf } from '../core/errors.ts';
+import { buildPath, type Addon, type KernelFacts, type NativeError } from './addon.ts';
+import { actorLayout } from './layouts.gen.ts';
+import { wantedFacts } from './process-programs.ts';
+
+export type ProbeCheck = {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** What to do, when it is not ok. */
+  readonly advice?: string;
+  /** Without it nothing but procfs works. */
+  readonly required: boolean;
+};
+
+export type ProbeReport = { readonly kernel: string; readonly arch: string; readonly checks: readonly ProbeCheck[] };
+
+export type ProbeOptions = {
+  readonly addon: Addon;
+  readonly facts: KernelFacts;
+  readonly procfsRoot: string;
+  /** Where the cgroup v2 hierarchy is mounted, undefined when it is not. */
+  readonly cgroup2Path: string | undefined;
+};
+
+type Hook = {
+  readonly name: string;
+  readonly program: string;
+  readonly purpose: string;
+  readonly attach: boolean;
+  /** Improves something, is never needed. */
+  readonly optional?: boolean;
+};
+
+const hooks: readonly Hook[] = [
+  { name: 'tp_btf', program: 'on_tp_btf', purpose: 'tracepoints with types: the best rung of every receiver', attach: true },
+  { name: 'raw_tp', program: 'on_raw_tp', purpose: 'raw tracepoints: the second rung', attach: true },
+  { name: 'tp', program: 'on_tp', purpose: 'tracepoints by perf event: the third rung', attach: true },
+  { name: 'iter/task', program: 'on_iter_task', purpose: 'what already runs at start', attach: false },
+  { name: 'iter/task_file', program: 'on_iter_file', purpose: 'open sockets with their owners at start', attach: false },
+  { name: 'iter/tcp', program: 'on_iter_tcp', purpose: 'open TCP sockets at start', attach: false },
+  { name: 'cgroup/connect4', program: 'on_connect4', purpose: 'connections that fail at once', attach: false },
+  { name: 'cgroup/sock_create', program: 'on_sock_create', purpose: 'owners of raw and UDP sockets', attach: false },
+  { name: 'cgroup_skb', program: 'on_egress', purpose: 'UDP bytes on kernels before 6.12', attach: false },
+  { name: 'sockops', program: 'on_sockops', purpose: 'socket cookies on 5.10', attach: false },
+  { name: 'xdp', program: 'on_xdp', purpose: 'packet counts', attach: false },
+  { name: 'fentry', program: 'on_fentry', purpose: 'not needed', attach: true, optional: true },
+  { name: 'kprobe', program: 'on_kprobe', purpose: 'not needed', attach: true, optional: true },
+];
+
+const rungNames = new Set(['tp_btf', 'raw_tp', 'tp']);
+
+/** linux/capability.h, the ones that matter here. */
+const capabilities: readonly (readonly [bit: number, name: string, purpose: string])[] = [
+  [39, 'CAP_BPF', 'loading programs'],
+  [38, 'CAP_PERFMON', 'tracing programs'],
+  [12, 'CAP_NET_ADMIN', 'cgroup and XDP programs'],
+  [19, 'CAP_SYS_PTRACE', 'executables and namespaces of other processes in procfs'],
+  [2, 'CAP_DAC_READ_SEARCH', 'open files and environment of other processes in procfs'],
+];
+const CAP_SYS_ADMIN = 21;
+
+const readText = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+};
+
+const capabilityChecks = (procfsRoot: string): readonly ProbeCheck[] => {
+  const status = readText(`${procfsRoot}/self/status`) ?? '';
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
+  const has = (bit: number) => ((effective >> BigInt(bit)) & 1n) === 1n;
+  return capabilities.map(([bit, name, purpose]) => {
+    const ok = has(bit) || (bit !== 2 && bit !== 19 && has(CAP_SYS_ADMIN));
+    return { name: name.toLowerCase(), ok, detail: purpose, required: false, ...(ok ? {} : { advice: `run as root, or give the process ${name}` }) };
+  });
+};
+
+const adviceFor = (code: string): string => {
+  if (code === 'EPERM' || code === 'EACCES') return 'run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN';
+  if (code === 'ENOENT') return 'mount tracefs: mount -t tracefs tracefs /sys/kernel/tracing';
+  return 'this kernel does not offer it; a lower rung is taken';
+};
+
+const hookCheck = (session: InstanceType<Addon['Session']>, hook: Hook): ProbeCheck => {
+  const required = false;
+  const { name, program, purpose } = hook;
+  try {
+    const object = session.load({ path: buildPath('bpf/probe.bpf.o'), programs: [program], options: {}, mapEntries: {} });
+    try {
+      if (hook.attach) session.attach(object, program);
+      if (program === 'on_iter_task') session.runIterator(object, program);
+    } finally {
+      session.unload(object);
+    }
+    return { name, ok: true, detail: purpose, required };
+  } catch (error) {
+    const { code } = error as NativeError;
+    if (hook.optional === true) return { name, ok: true, detail: `${purpose}; not available here (${code})`, required };
+    return { name, ok: false, detail: `${purpose}; refused: ${code}`, advice: adviceFor(code), required };
+  }
+};
+
+const hookChecks = (options: ProbeOptions): readonly ProbeCheck[] => {
+  const sessionOptions = { ringBytes: 65_536, frameBytes: 2 << 20, frames: 1, flushMs: 50, maxRows: 1, layouts: { actor: actorLayout.fields, events: [] } };
+  let session: InstanceType<Addon['Session']>;
+  try {
+    session = new options.addon.Session(sessionOptions, () => {});
+  } catch (error) {
+    const { code } = error as NativeError;
+    return hooks
+      .filter(({ optional }) => optional !== true)
+      .map(({ name, purpose }) => ({ name, ok: false, detail: `${purpose}; not tried: no ring buffer (${code})`, advice: adviceFor(code), required: false }));
+  }
+  try {
+    return hooks.map((hook) => hookCheck(session, hook));
+  } finally {
+    session.close();
+  }
+};
+
+/** One sentence for a ring buffer that cannot be made. */
+export const ringAdvice = (code: string): string =>
+  code === 'EINVAL' ? 'ring buffers came with kernel 5.8: run on a newer one' : code === 'ENOMEM' ? 'free memory or make kernel.ring_bytes smaller' : adviceFor(code);
+
+export const probeFacts = (addon: Addon): KernelFacts => addon.facts(wantedFacts);
+
+/** Tries everything; takes a few hundred milliseconds and leaves nothing behind. */
+export const probeKernel = (options: ProbeOptions): ProbeReport => {
+  const { facts, procfsRoot, cgroup2Path } = options;
+  const checked = hookChecks(options);
+  const rungWorks = checked.some(({ name, ok }) => ok && rungNames.has(name));
+  const bestRung = checked.find(({ name, ok }) => ok && rungNames.has(name))?.name;
+  const readable = readText(`${procfsRoot}/self/stat`) !== undefined;
+  return {
+    kernel: facts.release,
+    arch: facts.machine,
+    checks: [
+      {
+        name: 'btf',
+        ok: facts.btf,
+        detail: facts.btf ? 'the kernel describes its own types' : '/sys/kernel/btf/vmlinux cannot be read',
+        required: true,
+        ...(facts.btf ? {} : { advice: 'use a kernel with CONFIG_DEBUG_INFO_BTF; without it only procfs is read' }),
+      },
+      {
+        name: 'ring buffer',
+        ok: facts.ringBufferError === '',
+        detail: facts.ringBufferError === '' ? 'can be made' : `refused: ${facts.ringBufferError}`,
+        required: true,
+        ...(facts.ringBufferError === '' ? {} : { advice: ringAdvice(facts.ringBufferError) }),
+      },
+      {
+        name: 'a tracing rung',
+        ok: rungWorks,
+        detail: bestRung === undefined ? 'none of tp_btf, raw_tp and tp can be attached' : `the process receiver takes ${bestRung}`,
+        required: true,
+        ...(rungWorks ? {} : { advice: 'see the rows below' }),
+      },
+      ...checked,
+      {
+        name: 'cgroup v2',
+        ok: cgroup2Path !== undefined,
+        detail: cgroup2Path === undefined ? 'not mounted' : `mounted at ${cgroup2Path}`,
+        required: false,
+        ...(cgroup2Path === undefined ? { advice: 'mount it: mount -t cgroup2 none /sys/fs/cgroup/unified' } : {}),
+      },
+      {
+        name: 'procfs',
+        ok: readable,
+        detail: readable ? `readable at ${procfsRoot}` : `${procfsRoot} cannot be read`,
+        required: false,
+        ...(readable ? {} : { advice: 'mount procfs, or set kernel.procfs_root' }),
+      },
+      ...capabilityChecks(procfsRoot),
+    ],
+  };
+};
+
+/** For messages: what opening the ring or loading said, with what to do. */
+export const refusalOf = (error: unknown): string => `${messageOf(error)}; ${adviceFor((error as NativeError).code ?? '')}`;

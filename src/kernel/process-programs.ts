@@ -1,0 +1,120 @@
+/** Loads the process programs on the best rung that this kernel and these privileges allow. */
+import { messageOf } from '../core/errors.ts';
+import { buildPath, type KernelFacts, type NativeError, type NativeSession } from './addon.ts';
+
+/** From best to worst. `procfs` needs no program. */
+export const rungs = ['tp_btf', 'raw_tp', 'tp', 'procfs'] as const;
+export type Rung = (typeof rungs)[number];
+
+/** What the kernel is asked by its BTF before the programs are chosen. */
+export const wantedFacts = {
+  functions: ['bpf_rdonly_cast'],
+  helpers: ['loop', 'task_pt_regs', 'get_current_task_btf'],
+  tracepoints: ['sched_process_exec', 'sched_process_exit', 'task_newtask', 'sys_exit'],
+} as const;
+
+type KernelRung = Exclude<Rung, 'procfs'>;
+
+/** In the order in which they are attached: what ends a process last, so that nothing is told of one whose beginning was not. */
+const programsOf: Readonly<Record<KernelRung, readonly string[]>> = {
+  tp_btf: ['on_fork_btf', 'on_exec_btf', 'on_exit_btf'],
+  raw_tp: ['on_fork_raw', 'on_exec_raw', 'on_exit_raw'],
+  tp: ['on_fork_tp', 'on_exec_tp', 'on_exit_tp'],
+};
+const failedExecProgram: Readonly<Partial<Record<KernelRung, string>>> = { tp_btf: 'on_call_btf', raw_tp: 'on_call_raw' };
+const ITERATOR = 'on_task_iter';
+
+export type ProcessNeeds = {
+  /** Most bytes of arguments in a record; 0 = none. */
+  readonly argsMaxBytes: number;
+  readonly threads: boolean;
+  readonly failedExecs: boolean;
+};
+
+export type LoadedPrograms = {
+  readonly rung: KernelRung;
+  readonly object: number;
+  /** Why the rungs above, or a part of this one, were not taken; one sentence each. */
+  readonly notes: readonly string[];
+  /** Whether what ran before was entered by the iterator. */
+  readonly iterated: boolean;
+};
+
+export type ProcessProgramOptions = {
+  readonly session: NativeSession;
+  readonly facts: KernelFacts;
+  readonly needs: ProcessNeeds;
+  readonly ringBytes: number;
+  /** The thread group of Ringtail itself, which is left out. */
+  readonly selfPid: number;
+  readonly rungs: readonly KernelRung[];
+};
+
+const hasRung = (facts: KernelFacts, rung: KernelRung): boolean =>
+  rung !== 'tp_btf' || ['sched_process_exec', 'sched_process_exit', 'task_newtask'].every((name) => (facts.traceArguments[name] ?? -1) > 0);
+
+/** The last line of a verifier log that says something. */
+const lastLine = (log: string): string => {
+  const lines = log.split('\n').filter((line) => line.trim() !== '' && !/^(libbpf|processed|-- END)/.test(line.trim()));
+  return lines.at(-1)?.trim() ?? '';
+};
+
+const describe = (error: unknown): string => {
+  const log = (error as NativeError).log ?? '';
+  const last = lastLine(log);
+  return last === '' ? messageOf(error) : `${messageOf(error)} (${last})`;
+};
+
+const loadRung = (rung: KernelRung, { session, facts, needs, ringBytes, selfPid }: ProcessProgramOptions): LoadedPrograms => {
+  const notes: string[] = [];
+  const modern = facts.helpers['loop'] === true && facts.helpers['task_pt_regs'] === true && facts.helpers['get_current_task_btf'] === true;
+  const failed = needs.failedExecs ? failedExecProgram[rung] : undefined;
+  const programs = [...programsOf[rung], ...(failed === undefined ? [] : [failed])];
+  const object = session.load({
+    path: buildPath(modern ? 'bpf/process.bpf.o' : 'bpf/process_legacy.bpf.o'),
+    programs: [...programs, ITERATOR],
+    options: {
+      ring_bytes: ringBytes,
+      self_tgid: selfPid,
+      args_max: needs.argsMaxBytes,
+      want_threads: needs.threads ? 1 : 0,
+      have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0,
+      // the record of the tracepoint differs by kernel, its arguments are told by BTF
+      have_group_dead: rung !== 'tp' && facts.traceArguments['sched_process_exit'] === 2 ? 1 : 0,
+    },
+    mapEntries: { exec_records: facts.possibleCpus },
+  });
+  try {
+    for (const program of programs) session.attach(object, program);
+    if (needs.failedExecs && failed === undefined) notes.push(`${rung} cannot tell of refused execs`);
+    let iterated = true;
+    try {
+      session.runIterator(object, ITERATOR);
+    } catch (error) {
+      iterated = false;
+      notes.push(`what already runs is read from procfs: ${describe(error)}`);
+    }
+    return { rung, object, notes, iterated };
+  } catch (error) {
+    session.unload(object);
+    throw error;
+  }
+};
+
+/** Tries the rungs in their order. Undefined when none works; `refusals` then says why, a sentence a rung. */
+export const loadProcessPrograms = (options: ProcessProgramOptions): { readonly loaded?: LoadedPrograms; readonly refusals: readonly string[] } => {
+  const refusals: string[] = [];
+  for (const rung of options.rungs) {
+    if (!hasRung(options.facts, rung)) {
+      refusals.push(`${rung}: this kernel does not describe the tracepoints in its BTF`);
+      continue;
+    }
+    try {
+      const loaded = loadRung(rung, options);
+      return { loaded: { ...loaded, notes: [...refusals, ...loaded.notes] }, refusals };
+    } catch (error) {
+      refusals.push(`${rung}: ${describe(error)}`);
+    }
+  }
+  return { refusals };
+};

@@ -1,0 +1,186 @@
+/** The ring of one running Ringtail: opens the session, loads the programs, hands frames to the hub, watches for loss. */
+import type { Counters } from '../core/counters.ts';
+import type { Logger } from '../core/logger.ts';
+import { messageOf } from '../core/errors.ts';
+import { actorLayout, eventKind, eventLayouts } from './layouts.gen.ts';
+import type { Addon, KernelFacts, NativeSession, NativeStats } from './addon.ts';
+import { decodeFrame } from './decode.ts';
+import type { Hub } from './hub.ts';
+import { createKernelCounters, eventLabels, type KernelCounters } from './kernel-counters.ts';
+import { loadProcessPrograms, type LoadedPrograms, type ProcessNeeds, type Rung } from './process-programs.ts';
+
+/** A frame holds `flush_rows` records of usual length; four of them cover a stall of the main thread while the ring fills. */
+const FRAME_BYTES = 4 << 20;
+const FRAMES = 4;
+/** A window of loss is told within this time. */
+const LOSS_CHECK_MS = 1000;
+/** How often a drain looks whether it is done. */
+const DRAIN_POLL_MS = 5;
+
+/** Kind of the records that a program writes, by the middle of its name. */
+const kindOfProgram: readonly (readonly [prefix: string, kind: number])[] = [
+  ['on_fork', eventKind.fork],
+  ['on_exec', eventKind.exec],
+  ['on_exit', eventKind.exit],
+  ['on_call', eventKind.execFailed],
+  ['on_task', eventKind.task],
+];
+
+export type RingSourceOptions = {
+  readonly addon: Addon;
+  readonly facts: KernelFacts;
+  readonly hub: Hub;
+  readonly logger: Logger;
+  readonly counters: Counters;
+  readonly ringBytes: number;
+  readonly flushRows: number;
+  readonly flushIntervalMs: number;
+  readonly needs: ProcessNeeds;
+  readonly rungs: readonly Exclude<Rung, 'procfs'>[];
+  readonly selfPid?: number;
+};
+
+export type RingSource = {
+  readonly programs: LoadedPrograms;
+  readonly counters: KernelCounters;
+  stats(): NativeStats;
+  /** For tests: holds the reading up. */
+  pause(paused: boolean): void;
+  /** Detaches, reads the ring to its end and waits for the frames; true when all that was written came through by the deadline. */
+  quiesce(deadlineMs: number): Promise<boolean>;
+  close(): void;
+};
+
+/** `refusals` says why there is no source, a sentence a rung. */
+export type RingSourceResult = { readonly source: RingSource } | { readonly source: undefined; readonly refusals: readonly string[] };
+
+const sleep = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+
+const openSession = ({ addon, ringBytes, flushRows, flushIntervalMs, hub }: RingSourceOptions): NativeSession => {
+  let arenas: readonly ArrayBuffer[] = [];
+  const session: NativeSession = new addon.Session(
+    {
+      ringBytes,
+      frameBytes: FRAME_BYTES,
+      frames: FRAMES,
+      flushMs: flushIntervalMs,
+      maxRows: flushRows,
+      layouts: { actor: actorLayout.fields, events: Object.values(eventLayouts) },
+    },
+    (index) => hub.deliver(decodeFrame(arenas[index]!), () => session.release(index)),
+  );
+  arenas = session.arenas();
+  return session;
+};
+
+const createLossWatch = (session: NativeSession, object: number, counts: KernelCounters, hub: Hub) => {
+  const lostBefore = new Map<number, number>();
+  const skippedBefore = new Map<string, number>();
+  let windowStartMs = Date.now();
+  return (): void => {
+    const endMs = Date.now();
+    const lostByKind = new Map<number, number>();
+    const skippedByKind = new Map<number, number>();
+    for (const kind of eventLabels.keys()) {
+      const { lost } = counts.of(kind);
+      if (lost > (lostBefore.get(kind) ?? 0)) lostByKind.set(kind, lost - (lostBefore.get(kind) ?? 0));
+      lostBefore.set(kind, lost);
+    }
+    for (const [program, skipped] of Object.entries(session.recursionMisses(object))) {
+      const more = skipped - (skippedBefore.get(program) ?? 0);
+      const kind = kindOfProgram.find(([prefix]) => program.startsWith(prefix))?.[1];
+      if (more > 0 && kind !== undefined) skippedByKind.set(kind, (skippedByKind.get(kind) ?? 0) + more);
+      skippedBefore.set(program, skipped);
+    }
+    if (lostByKind.size > 0) hub.tellLoss({ reason: 'ring_full', lostByKind, startMs: windowStartMs, endMs });
+    if (skippedByKind.size > 0) hub.tellLoss({ reason: 'recursion', lostByKind: skippedByKind, startMs: windowStartMs, endMs });
+    windowStartMs = endMs;
+  };
+};
+
+/** Throws what opening the ring throws; a kernel that takes no program on any rung is an answer, not an error. */
+export const openRingSource = (options: RingSourceOptions): RingSourceResult => {
+  const { hub, logger, counters, needs } = options;
+  const session = openSession(options);
+  let open = true;
+  const result = (() => {
+    try {
+      session.start();
+      const { facts, ringBytes, rungs, selfPid = process.pid } = options;
+      return loadProcessPrograms({ session, facts, needs, ringBytes, selfPid, rungs });
+    } catch (error) {
+      session.close();
+      throw error;
+    }
+  })();
+  const { loaded, refusals } = result;
+  if (loaded === undefined) {
+    session.close();
+    return { source: undefined, refusals };
+  }
+
+  let lastStats = session.stats();
+  const stats = () => (lastStats = open ? session.stats() : lastStats);
+  const counts = createKernelCounters(counters, 'process', () => (open ? session.counters() : undefined));
+  const unregister = [
+    counters.gauge('ringtail_ring_bytes', {}, () => stats().ringBytes),
+    counters.gauge('ringtail_ring_used_bytes', {}, () => stats().ringUsedBytes),
+  ];
+  counters.observed('ringtail_ring_records', { outcome: 'read' }, () => stats().read - stats().malformed);
+  counters.observed('ringtail_ring_records', { outcome: 'malformed' }, () => stats().malformed);
+  counters.observed('ringtail_frames', { outcome: 'delivered' }, () => hub.delivered);
+  counters.observed('ringtail_frames', { outcome: 'stalled' }, () => stats().stalls);
+
+  const watchLoss = createLossWatch(session, loaded.object, counts, hub);
+  const timer = setInterval(() => {
+    try {
+      watchLoss();
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'cannot read the counters of the kernel');
+    }
+  }, LOSS_CHECK_MS);
+  timer.unref();
+
+  let quiet: Promise<boolean> | undefined;
+  const drain = async (deadlineMs: number): Promise<boolean> => {
+    const end = performance.now() + deadlineMs;
+    clearInterval(timer);
+    session.detach(loaded.object);
+    session.pause(false);
+    let settled = false;
+    while (!settled && performance.now() < end) {
+      session.kick();
+      await sleep(DRAIN_POLL_MS);
+      counts.refresh();
+      // a program that was running when it was detached may still write
+      settled = stats().read >= counts.total('written') && stats().ringUsedBytes === 0 && stats().frames === hub.delivered && hub.pending === 0;
+    }
+    watchLoss();
+    return settled;
+  };
+
+  return {
+    source: {
+      programs: loaded,
+      counters: counts,
+      stats,
+      pause: (paused) => session.pause(paused),
+      quiesce: (deadlineMs) => (quiet ??= drain(deadlineMs)),
+      close() {
+        if (!open) return;
+        clearInterval(timer);
+        stats();
+        counts.refresh();
+        open = false;
+        const abandoned = hub.abandon();
+        if (abandoned > 0) logger.warn({ rows: abandoned }, 'records were still waiting for facts at the deadline and are lost');
+        counters.counter('ringtail_ring_abandoned_records').value += abandoned;
+        session.close();
+        for (const remove of unregister) remove();
+      },
+    },
+  };
+};
