@@ -12,4 +12,8 @@ export type KernelBatch = {
 };
 
 /** Lifecycle kinds come first, then the others, each kind at most once. */
-export type KernelFrame = Frame & { readonly batches: readonly KernelBatch[] };
+export type KernelFrame = Frame & {
+  readonly batches: readonly KernelBatch[];
+  /** Set when the records were made from /proc and not by the kernel side; it is then the attribution of what they tell. */
+  readonly attribution?: 'procfs';
+};

@@ -44,6 +44,8 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
   let offsetHi = 0;
   let offset = 0n;
   let frameMs = 0;
+  let taskAttribution = ATTRIBUTION.iterator;
+  let recordAttribution = ATTRIBUTION.ebpf;
   let executableOfString = new Uint32Array(1024);
   const memoised: number[] = [];
   let lastFrame: Frame | undefined;
@@ -142,7 +144,7 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
     const { path, pathFlags } = columns as TaskColumns;
     for (let row = 0; row < rows; row++) {
       const who = actor[row]!;
-      slotOfActor[who] = enterActor(actors, who, internString(strings, path[row]!, pathFlags[row]!), ATTRIBUTION.iterator);
+      slotOfActor[who] = enterActor(actors, who, internString(strings, path[row]!, pathFlags[row]!), taskAttribution);
     }
   };
 
@@ -165,7 +167,7 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
       const who = actor[row]!;
       const before = slots.newest(actors.pid[who]!, actors.startNsLo[who]!, actors.startNsHi[who]!);
       if (before !== 0 && words[(before << SLOT_SHIFT) + WORD.execId] !== actors.execId[who]) disown(before, bootNsLo[row]!, bootNsHi[row]!);
-      slotOfActor[who] = enterActor(actors, who, internString(strings, path[row]!, pathFlags[row]!), ATTRIBUTION.ebpf);
+      slotOfActor[who] = enterActor(actors, who, internString(strings, path[row]!, pathFlags[row]!), recordAttribution);
     }
   };
 
@@ -192,7 +194,7 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
       const makerBase = maker << SLOT_SHIFT;
       const executable = words[makerBase + WORD.executable]!;
       const source = words[makerBase + WORD.state]! & STATE.attributionMask;
-      const attribution = source === ATTRIBUTION.procfs || source === ATTRIBUTION.none ? source : ATTRIBUTION.ebpf;
+      const attribution = source === ATTRIBUTION.procfs || source === ATTRIBUTION.none ? source : recordAttribution;
       executables.retain(executable);
       const kernelThread = childHeadFlags[row]! & headFlag.kernelThread ? STATE.kernelThread : 0;
       const evicted = slots.evictedAlive + slots.evictedDead;
@@ -226,6 +228,8 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
      */
     absorb(frame) {
       enter(frame);
+      taskAttribution = frame.attribution === undefined ? ATTRIBUTION.iterator : ATTRIBUTION[frame.attribution];
+      recordAttribution = frame.attribution === undefined ? ATTRIBUTION.ebpf : ATTRIBUTION[frame.attribution];
       openMemo(frame.strings);
       slotOfActor = new Uint32Array(frame.actors.count);
       const evicted = slots.evictedAlive + slots.evictedDead;

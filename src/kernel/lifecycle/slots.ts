@@ -228,6 +228,7 @@ export const createSlotStore = ({ capacity, deadCapacity, onFree, seed }: SlotSt
     find,
     insert(pid, startLo, startHi, execId, nowMs) {
       const slot = take();
+      atMs[slot] = 0;
       const base = slot << SLOT_SHIFT;
       words.fill(0, base, base + (1 << SLOT_SHIFT));
       words[base + WORD.pid] = pid;

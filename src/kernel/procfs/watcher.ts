@@ -1,0 +1,169 @@
+/** The lowest rung: frames of lifecycle records made by looking at /proc at an interval. */
+import { stat } from 'node:fs/promises';
+import { createFrameBuilder, type ActorInput, type ColumnInput, type FrameBuilder } from '../../core/frame-builder.ts';
+import type { KernelFrame } from '../frames.ts';
+import { eventKind, execFlag, headFlag } from '../layouts.gen.ts';
+import { readBootClock } from './boot-clock.ts';
+import { cgroup2Mount } from './mounts.ts';
+import { DEFAULT_CMDLINE_BYTES } from './process.ts';
+import { createSnapshots, type SeenProcess } from './snapshot.ts';
+
+/** What this rung cannot see; for the start-up line and the documentation. */
+export const PROCFS_LIMITS =
+  'reads /proc at an interval: misses processes that start and end between two reads, forks, failed execs, exit codes and signals, and execs of ' +
+  "processes that it may not inspect; times of exits and later execs are when they were noticed, and arguments are the process's own word";
+
+export const DEFAULT_PROCFS_INTERVAL_MS = 1000;
+/** As many as the process table holds. */
+const MAX_PROCESSES = 65_536;
+/** Distinct cgroups that processes are in at one time. */
+const MAX_CGROUP_IDS = 20_000;
+
+/** Columns that this rung can fill; what it cannot know is not there, so that nobody reads a zero as a fact. */
+const columnsByKind = new Map<number, readonly string[]>([
+  [eventKind.task, ['sessionLeaderPid', 'pathFlags', 'path']],
+  [eventKind.exec, ['sessionLeaderPid', 'pathFlags', 'path', 'cwd', 'argc', 'execFlags', 'args', 'argsKept']],
+  [eventKind.exit, []],
+]);
+
+export type ProcfsWatcherOptions = {
+  /** Prefix of /proc. */
+  readonly root?: string;
+  readonly intervalMs?: number;
+  readonly maxCmdlineBytes?: number;
+  readonly nowMs?: () => number;
+  /** Gets each frame that has rows. */
+  readonly onFrame: (frame: KernelFrame) => void;
+  /** A look at the interval went wrong for another reason than what processes do; the next one comes in its time. */
+  readonly onError?: (error: unknown) => void;
+};
+
+export type ProcfsWatcher = {
+  /** Looks at what runs already (handed over as tasks, not as events), then at the interval. */
+  start(): Promise<void>;
+  /** Ends after the look that is under way. */
+  stop(): Promise<void>;
+  /** Looks once, now. False when /proc cannot be read. */
+  scan(): Promise<boolean>;
+  /** Processes not looked at because there are more than 65,536. */
+  readonly skipped: number;
+};
+
+const commandLineColumns = ({ facts }: SeenProcess): Record<string, ColumnInput> => {
+  const line = facts.commandLine;
+  const isCut = line === undefined || line.truncated;
+  return {
+    args: line?.args ?? [],
+    argc: isCut ? 0 : line.args.length,
+    execFlags: isCut ? execFlag.argcUnknown | (line?.truncated ? execFlag.argsTruncated : 0) : 0,
+    cwd: facts.workingDirectory ?? '',
+  };
+};
+
+const programColumns = ({ facts }: SeenProcess): Record<string, ColumnInput> => ({
+  path: facts.executable?.path ?? '',
+  pathFlags: facts.executable?.pathFlags ?? 0,
+  sessionLeaderPid: facts.stat.sessionPid,
+});
+
+export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatcher => {
+  const { root = '', intervalMs = DEFAULT_PROCFS_INTERVAL_MS, maxCmdlineBytes = DEFAULT_CMDLINE_BYTES, nowMs = Date.now, onFrame, onError = () => {} } = options;
+  const snapshots = createSnapshots({ root, maxProcesses: MAX_PROCESSES, maxCmdlineBytes });
+  const cgroupIds = new Map<string, bigint>();
+  let mount: string | undefined;
+  let isFirst = true;
+  let sequence = 0;
+  let skipped = 0;
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<boolean> | undefined;
+
+  /** The id of a v2 cgroup is the inode of its directory. */
+  const learnCgroup = async ({ facts }: SeenProcess): Promise<void> => {
+    const path = facts.cgroups?.unified;
+    if (path === undefined || mount === undefined || cgroupIds.has(path)) return;
+    if (cgroupIds.size >= MAX_CGROUP_IDS) cgroupIds.clear();
+    try {
+      cgroupIds.set(path, (await stat(`${root}${mount}${path}`, { bigint: true })).ino);
+    } catch {
+      // Gone, or of another cgroup namespace: the id stays unknown.
+    }
+  };
+
+  const actorOf = ({ facts, execId }: SeenProcess, endedParents: ReadonlyMap<number, SeenProcess>): ActorInput => {
+    const { pid, ppid, startNs, comm, kernelThread } = facts.stat;
+    const status = facts.status!;
+    const parent = snapshots.get(ppid) ?? endedParents.get(ppid);
+    const pids = status.namespacePids;
+    return {
+      pid,
+      ppid,
+      execId,
+      startNs,
+      parentStartNs: parent?.facts.stat.startNs ?? 0n,
+      parentExecId: parent?.execId ?? 0,
+      cgroupId: cgroupIds.get(facts.cgroups?.unified ?? '') ?? 0n,
+      uid: status.uid,
+      euid: status.euid,
+      loginUid: facts.loginUid ?? 0xffff_ffff,
+      vpid: pids.at(-1)!,
+      flags: (kernelThread ? headFlag.kernelThread : 0) | (pids.length > 1 ? headFlag.nestedPidNs : 0),
+      comm,
+    };
+  };
+
+  const look = async (): Promise<boolean> => {
+    const clock = await readBootClock(root, nowMs);
+    const changes = await snapshots.take();
+    if (clock === undefined || changes === undefined) return false;
+    const { started, executed, ended } = changes;
+    skipped += changes.skipped;
+    mount ??= await cgroup2Mount(root);
+    for (const { process } of started) await learnCgroup(process);
+    for (const process of executed) await learnCgroup(process);
+    if (started.length + executed.length + ended.length === 0) return true;
+    const endedByPid = new Map(ended.map((process) => [process.facts.stat.pid, process]));
+    const builder: FrameBuilder = createFrameBuilder({
+      wallOffsetNs: clock.wallOffsetNs,
+      sequence: sequence++,
+      columnsOf: (kind) => columnsByKind.get(kind) ?? [],
+    });
+    const add = (kind: number, process: SeenProcess, bootNs: bigint, columns: Record<string, ColumnInput>): void =>
+      builder.addRow(kind, { bootNs, actor: builder.addActor(actorOf(process, endedByPid)), columns });
+    for (const { process, forked } of started) {
+      const { startNs } = process.facts.stat;
+      if (isFirst || forked) add(eventKind.task, process, startNs, programColumns(process));
+      else add(eventKind.exec, process, startNs, { ...programColumns(process), ...commandLineColumns(process) });
+    }
+    for (const process of executed) add(eventKind.exec, process, clock.bootNs, { ...programColumns(process), ...commandLineColumns(process) });
+    for (const process of ended) add(eventKind.exit, process, clock.bootNs, {});
+    isFirst = false;
+    onFrame({ ...builder.build(), attribution: 'procfs' });
+    return true;
+  };
+
+  const scan = (): Promise<boolean> => {
+    running ??= look().finally(() => (running = undefined));
+    return running;
+  };
+  const schedule = (): void => {
+    if (!stopped) timer = setTimeout(() => void scan().catch(onError).finally(schedule), intervalMs);
+  };
+
+  return {
+    async start() {
+      stopped = false;
+      await scan();
+      schedule();
+    },
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+    scan,
+    get skipped() {
+      return skipped;
+    },
+  };
+};
