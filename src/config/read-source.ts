@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { ConfigError, messageOf } from '../core/errors.ts';
+import { ConfigError } from '../core/errors.ts';
 import type { ConfigSource } from './load.ts';
 
 /** No configuration is nearly as large; a wrong path (a log, a device) is not read into memory. */
@@ -20,7 +20,7 @@ export const readConfigSource = async (file: string): Promise<ConfigSource> => {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length));
     return { file, text };
   } catch (error) {
-    const why = error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8 text' : messageOf(error);
-    throw new ConfigError(`cannot read the configuration ${file}: ${why}`, { cause: error, advice: 'give the path of a YAML file with --config' });
+    const cause = error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? new Error('it is not UTF-8 text') : error;
+    throw new ConfigError(`cannot read the configuration ${file}`, { cause, advice: 'give the path of a YAML file with --config' });
   }
 };

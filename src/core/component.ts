@@ -43,6 +43,9 @@ export type Exporter = Lifecycle & {
   logs?(batch: Batch): void;
 };
 
+/** As the Collector's components tell it. */
+export type Stability = 'development' | 'alpha' | 'beta' | 'stable' | 'deprecated';
+
 type FactoryOf<K extends ComponentKind, T> = {
   readonly kind: K;
   /** As in YAML, snake_case. */
@@ -52,6 +55,8 @@ type FactoryOf<K extends ComponentKind, T> = {
   /** One line for `ringtail components`. */
   readonly summary: string;
   readonly signals: readonly Signal[];
+  /** How far users may rely on its options and output; alpha when it is not said. */
+  readonly stability?: Stability;
   /** Strict, with every default; its output is the config handed to `create`. */
   readonly config: ZodType;
   create(settings: Settings<never>, config: never): T;

@@ -6,7 +6,7 @@ import { merge, Observable, Subject, type Subscription } from 'rxjs';
 import { type Batch, rowsOf } from '../core/batch.ts';
 import type { ComponentId, Exporter, Processor } from '../core/component.ts';
 import type { Counters } from '../core/counters.ts';
-import { messageOf } from '../core/errors.ts';
+import { messageOf, RuntimeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { RateLimit } from '../core/rate-limit.ts';
 
@@ -115,7 +115,11 @@ export const connectPipeline = ({ id, sources, processors, exporters, counters, 
     if (taken) flight.acceptedRows += rows;
   };
 
-  return processors
+  // Nothing but a processor that cannot be connected ends the stream, and that happens while it is subscribed.
+  let failure: { readonly cause: unknown } | undefined;
+  const subscription = processors
     .reduce((stream$, processor) => stream$.pipe(isolated(processor)), merge(...sources).pipe(entrance))
-    .subscribe(deliver);
+    .subscribe({ next: deliver, error: (cause: unknown) => (failure = { cause }) });
+  if (failure !== undefined) throw new RuntimeError(`cannot connect the pipeline ${id}`, failure);
+  return subscription;
 };

@@ -27,22 +27,24 @@ const createPage = async (counters: Counters, version: string): Promise<Page> =>
   const meter: Meter = provider.getMeter('ringtail', version);
   const known = new Set<string>();
   let current = new Map<string, CounterSample[]>();
+  // One name may have outcomes that grow and one that goes up and down (what an exporter holds): they are two families on the page.
+  const familyOf = ({ kind, name }: CounterSample) => `${kind} ${name}`;
 
-  const observe = (name: string, kind: CounterSample['kind']) => {
+  const observe = (family: string, { name, kind }: CounterSample) => {
     const options = { description: descriptions[name] ?? '' };
     const instrument = kind === 'counter' ? meter.createObservableCounter(name, options) : meter.createObservableGauge(name, options);
     instrument.addCallback((result) => {
-      for (const { labels, value } of current.get(name) ?? []) result.observe(value, labels);
+      for (const { labels, value } of current.get(family) ?? []) result.observe(value, labels);
     });
   };
 
   return {
     async render(request, response) {
-      current = Map.groupBy(counters.samples(), ({ name }) => name);
-      for (const [name, samples] of current) {
-        if (known.has(name)) continue;
-        known.add(name);
-        observe(name, samples[0]!.kind);
+      current = Map.groupBy(counters.samples(), familyOf);
+      for (const [family, samples] of current) {
+        if (known.has(family)) continue;
+        known.add(family);
+        observe(family, samples[0]!);
       }
       exporter.getMetricsRequestHandler(request, response);
     },

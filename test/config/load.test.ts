@@ -6,7 +6,7 @@ import { defaultConfig } from '../../src/config/default-config.ts';
 import { loadConfig, requireConfig } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problems.ts';
 import { readConfigSource } from '../../src/config/read-source.ts';
-import { ConfigError } from '../../src/core/errors.ts';
+import { ConfigError, messageOf } from '../../src/core/errors.ts';
 import { fakeRegistry } from './fakes.ts';
 
 const load = (text: string, environment = {}) => loadConfig({ file: 'c.yaml', text }, fakeRegistry, environment);
@@ -168,12 +168,14 @@ describe('files', () => {
   });
 
   it('says why a file cannot be read', async () => {
-    await expect(readConfigSource(path.join(folder, 'none.yaml'))).rejects.toThrow(/cannot read the configuration .*none\.yaml: ENOENT/);
-    await expect(readConfigSource(folder)).rejects.toThrow(/EISDIR/);
-    await expect(readConfigSource('/dev/zero')).rejects.toThrow(/larger than 1048576 bytes/);
+    const why = (file: string) => readConfigSource(file).then(() => 'read', messageOf);
     const binary = path.join(folder, 'b.yaml');
     await writeFile(binary, Uint8Array.of(0x61, 0xff, 0xfe));
-    await expect(readConfigSource(binary)).rejects.toThrow(/it is not UTF-8 text/);
+    expect(await why(path.join(folder, 'none.yaml'))).toMatch(/^cannot read the configuration .*none\.yaml: ENOENT/);
+    expect(await why(folder)).toMatch(/: EISDIR/);
+    expect(await why('/dev/zero')).toMatch(/: it is larger than 1048576 bytes$/);
+    expect(await why(binary)).toMatch(/b\.yaml: it is not UTF-8 text$/);
+    await expect(readConfigSource(binary)).rejects.toBeInstanceOf(ConfigError);
   });
 
   it('runs without a file by what config/default.yaml shows', async () => {

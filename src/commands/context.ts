@@ -1,0 +1,42 @@
+import type { KernelConfig } from '../config/schema.ts';
+import type { Registry } from '../config/registry.ts';
+import type { Lifecycle } from '../core/component.ts';
+import type { Counters } from '../core/counters.ts';
+import type { Logger } from '../core/logger.ts';
+import type { LineStream } from '../service/logging.ts';
+
+/** What the kernel can do here, a row a check. */
+export type ProbeReport = {
+  readonly kernel: string;
+  readonly arch: string;
+  readonly checks: readonly ProbeCheck[];
+};
+
+export type ProbeCheck = {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** What to do about it. */
+  readonly advice?: string;
+  /** Nothing works without it. */
+  readonly required: boolean;
+};
+
+/** The kernel side as commands use it; components see more of it. */
+export type CommandKernel = Lifecycle & { probe(): Promise<ProbeReport> };
+
+export type KernelOptions = { readonly config: KernelConfig; readonly counters: Counters; readonly logger: Logger; readonly version: string };
+
+/** Everything that a command touches outside itself, so that tests can stand in for it. */
+export type CommandContext = {
+  readonly stdout: LineStream;
+  readonly stderr: LineStream;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Loaded when a command needs it: the help does not. */
+  registry(): Promise<Registry>;
+  createKernel(options: KernelOptions): Promise<CommandKernel>;
+  /** SIGINT and SIGTERM; returns a function that takes the handler out again. */
+  onSignal(handler: (name: string) => void): () => void;
+  /** The reader of stdout went away. */
+  onOutputClosed(handler: () => void): () => void;
+};

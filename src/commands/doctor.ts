@@ -1,0 +1,38 @@
+import { kernelSchema } from '../config/schema.ts';
+import { createCounters } from '../core/counters.ts';
+import { exitCode, type ExitCode } from '../core/errors.ts';
+import { silentLogger } from '../core/logger.ts';
+import { printable } from '../core/printable.ts';
+import { version } from '../service/version.ts';
+import type { CommandContext, ProbeReport } from './context.ts';
+import { formatTable } from './table.ts';
+
+const verdictOf = ({ checks }: ProbeReport): string => {
+  const failed = checks.filter(({ ok }) => !ok);
+  if (failed.some(({ required }) => required)) return 'Ringtail cannot work here until what is missing is there.';
+  if (failed.length === 0) return 'Everything works here.';
+  return `Ringtail works here, with less where it says limited (${failed.length}).`;
+};
+
+const humanReport = (report: ProbeReport): string => {
+  const state = (ok: boolean, required: boolean) => (ok ? 'works' : required ? 'missing' : 'limited');
+  const table = formatTable(
+    ['CHECK', 'STATE', 'WHAT WAS FOUND'].map((title) => ({ title })),
+    report.checks.map(({ name, ok, required, detail }) => [name, state(ok, required), detail]),
+  );
+  const advice = report.checks.flatMap(({ name, ok, advice: what }) => (ok || what === undefined ? [] : [`  ${name}: ${what}`]));
+  return [
+    `Linux ${printable(report.kernel)} on ${printable(report.arch)}\n`,
+    table,
+    ...(advice.length === 0 ? [] : [`What to do:\n${advice.map(printable).join('\n')}\n`]),
+    `${verdictOf(report)}\n`,
+  ].join('\n');
+};
+
+/** `ringtail doctor`: what works on this kernel, what does not, and what to do. Exit code 3 when something is missing that all need. */
+export const doctorCommand = async (options: { readonly json?: boolean }, context: CommandContext): Promise<ExitCode> => {
+  const kernel = await context.createKernel({ config: kernelSchema.parse({}), counters: createCounters(), logger: silentLogger, version });
+  const report = await kernel.probe();
+  context.stdout.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : humanReport(report));
+  return report.checks.some(({ ok, required }) => required && !ok) ? exitCode.kernel : exitCode.done;
+};

@@ -1,0 +1,69 @@
+import { config as rxConfig } from 'rxjs';
+import type { RingtailConfig } from '../config/load.ts';
+import { requireConfig } from '../config/load.ts';
+import { DEFAULT_METRICS_ADDRESS, parseAddress } from '../config/schema.ts';
+import { createCounters, type Counters } from '../core/counters.ts';
+import { ConfigError, exitCode, type ExitCode, messageOf } from '../core/errors.ts';
+import { type Logger, withFields } from '../core/logger.ts';
+import { createLogger } from '../service/logging.ts';
+import { observeProcess } from '../service/process-metrics.ts';
+import { hostResource } from '../service/resource.ts';
+import { createService } from '../service/service.ts';
+import { type MetricsServer, serveMetrics } from '../service/telemetry.ts';
+import { version } from '../service/version.ts';
+import type { CommandContext } from './context.ts';
+import { loadFor } from './load.ts';
+
+/** An address that somebody wrote must work; without the default one Ringtail runs on. */
+const openMetrics = async ({ metrics }: RingtailConfig['telemetry'], counters: Counters, logger: Logger): Promise<MetricsServer | undefined> => {
+  if (metrics.level === 'none') return undefined;
+  try {
+    const server = await serveMetrics({ counters, address: metrics.address ?? parseAddress(DEFAULT_METRICS_ADDRESS)!, version, logger });
+    logger.debug({ address: `${server.address.host}:${server.address.port}` }, 'metrics are served');
+    return server;
+  } catch (error) {
+    if (metrics.address !== undefined) {
+      throw new ConfigError(messageOf(error), { advice: 'change service.telemetry.metrics.address, or set service.telemetry.metrics.level to none' });
+    }
+    logger.warn({ error: messageOf(error) }, 'running without the metrics page; choose a free address with service.telemetry.metrics.address');
+    return undefined;
+  }
+};
+
+/** `ringtail run`: until a signal comes or the reader of the output goes away; a second signal stops at once. */
+export const runCommand = async (options: { readonly config?: string }, context: CommandContext): Promise<ExitCode> => {
+  const stop = Promise.withResolvers<string>();
+  const force = Promise.withResolvers<'forced'>();
+  let asked = false;
+  const ask = (reason: string) => {
+    if (asked && reason.startsWith('SIG')) force.resolve('forced');
+    asked = true;
+    stop.resolve(reason);
+  };
+  const handlers = [context.onSignal(ask), context.onOutputClosed(() => ask('output closed'))];
+  let metrics: MetricsServer | undefined;
+  try {
+    const { source, loaded } = await loadFor(options.config, context);
+    const config = requireConfig(loaded, source.file, (line) => context.stderr.write(`${line}\n`));
+    const logger = createLogger(config.telemetry.logs, context.stderr, context.environment);
+    rxConfig.onUnhandledError = (error) => logger.error({ error: messageOf(error) }, 'a component threw outside its stage');
+    const counters = createCounters();
+    observeProcess(counters);
+    metrics = await openMetrics(config.telemetry, counters, logger);
+    const kernel = await context.createKernel({ config: config.kernel, counters, logger: withFields(logger, { component: 'kernel' }), version });
+    const service = createService({ config, counters, logger, version, kernel, resource: hostResource(version, config.telemetry.resource) });
+
+    const forced = force.promise.then(() => {
+      logger.warn({}, 'stopped at once; what was under way is lost');
+      return true;
+    });
+    if ((await Promise.race([service.start(), forced])) === true) return exitCode.runtime;
+    const reason = await stop.promise;
+    logger.info({ reason }, 'stopping');
+    return (await Promise.race([service.stop(), forced])) === true ? exitCode.runtime : exitCode.done;
+  } finally {
+    for (const off of handlers) off();
+    await metrics?.close();
+    rxConfig.onUnhandledError = null;
+  }
+};
