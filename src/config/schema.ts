@@ -12,7 +12,12 @@ export const kernelSchema = z
       .describe('Size of the one ring between kernel and user space; a power of two, at least a page.'),
     flush_rows: z.int().min(1).max(65_536).default(8192).describe('A frame is handed over when it holds this many records ...'),
     flush_interval: duration({ minMs: 1, maxMs: 10_000 }).prefault('50ms').describe('... or when its first record is this old.'),
-    procfs_root: z.string().startsWith('/', { error: 'not an absolute path' }).default('/proc').describe('Where procfs is mounted, for instance /host/proc in a container.'),
+    rung: z
+      .enum(['auto', 'tp_btf', 'raw_tp', 'tp', 'procfs'])
+      .default('auto')
+      .describe('How processes are followed; auto takes the best way that works here, any other must work.'),
+    procfs_interval: duration({ minMs: 100, maxMs: 3_600_000 }).prefault('1s').describe('How often /proc is read on the procfs rung.'),
+    root_path: z.string().startsWith('/', { error: 'not an absolute path' }).default('/').describe("Where the host's root is mounted, for instance /host in a container."),
   })
   .describe('The kernel side, shared by all receivers.');
 

@@ -20,6 +20,7 @@ export type ProbeReport = { readonly kernel: string; readonly arch: string; read
 export type ProbeOptions = {
   readonly addon: Addon;
   readonly facts: KernelFacts;
+  /** Where procfs is mounted. */
   readonly procfsRoot: string;
   /** Where the cgroup v2 hierarchy is mounted, undefined when it is not. */
   readonly cgroup2Path: string | undefined;
@@ -174,7 +175,7 @@ export const probeKernel = (options: ProbeOptions): ProbeReport => {
         ok: readable,
         detail: readable ? `readable at ${procfsRoot}` : `${procfsRoot} cannot be read`,
         required: false,
-        ...(readable ? {} : { advice: 'mount procfs, or set kernel.procfs_root' }),
+        ...(readable ? {} : { advice: 'mount procfs, or set kernel.root_path' }),
       },
       ...capabilityChecks(procfsRoot),
     ],

@@ -31,7 +31,7 @@ describe('a right configuration', () => {
       interval: 1000,
       threads: false,
     });
-    expect(config?.kernel).toEqual({ ring_bytes: 8 * 2 ** 20, flush_rows: 8192, flush_interval: 50, procfs_root: '/proc' });
+    expect(config?.kernel).toEqual({ ring_bytes: 8 * 2 ** 20, flush_rows: 8192, flush_interval: 50, rung: 'auto', procfs_interval: 1000, root_path: '/' });
     expect(config?.telemetry).toEqual({ logs: { level: 'info' }, metrics: { level: 'normal' }, resource: {} });
   });
 

@@ -390,8 +390,8 @@ const table: readonly Wrong[] = [
   ],
   [
     'five mistakes in the kernel section',
-    edit('  debug:\n', '  debug:\n', 'kernel:\n  ring_bytes: 12KiB\n  flush_rows: 0\n  flush_interval: 1\n  procfs_root: proc\n  ringbytes: 5\n'),
-    ['11:15: kernel.ring_bytes: not a power of two; allowed is for instance 64KiB, 1MiB or 8MiB', '12:15: kernel.flush_rows: 0 is too small; allowed is at least 1', '13:19: kernel.flush_interval: not a duration; write it with a unit, as in 50ms, 5s or 1h30m', '14:16: kernel.procfs_root: not an absolute path', '15:3: kernel.ringbytes: unknown key; allowed are ring_bytes, flush_rows, flush_interval and procfs_root; did you mean "ring_bytes"?'],
+    edit('  debug:\n', '  debug:\n', 'kernel:\n  ring_bytes: 12KiB\n  flush_rows: 0\n  flush_interval: 1\n  root_path: host\n  ringbytes: 5\n'),
+    ['11:15: kernel.ring_bytes: not a power of two; allowed is for instance 64KiB, 1MiB or 8MiB', '12:15: kernel.flush_rows: 0 is too small; allowed is at least 1', '13:19: kernel.flush_interval: not a duration; write it with a unit, as in 50ms, 5s or 1h30m', '14:14: kernel.root_path: not an absolute path', '15:3: kernel.ringbytes: unknown key; allowed are ring_bytes, flush_rows, flush_interval, rung, procfs_interval and root_path; did you mean "ring_bytes"?'],
   ],
   [
     'a kernel section that is a list',
