@@ -4,6 +4,7 @@
  */
 import type { Actors, AttributeSource, Frame } from '../../core/batch.ts';
 import { attributeName, attributionSource, type AttributionSource } from '../../otlp/names.ts';
+import { createFrameMemo } from '../frame-memo.ts';
 import type { KernelFrame } from '../frames.ts';
 import { ATTRIBUTION, createAbsorber } from './absorb.ts';
 import { createExecutables } from './executables.ts';
@@ -69,6 +70,8 @@ export type ProcessTable = {
   ancestorSource(depth: number): AttributeSource;
   attribution(slot: number): AttributionSource;
   isKernelThread(slot: number): boolean;
+  /** Whether its executable is known. */
+  isNamed(slot: number): boolean;
   /** undefined when not known, and for kernel threads. */
   executablePath(slot: number): string | undefined;
   /** Unix time in µs. */
@@ -123,27 +126,21 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
     return paths;
   };
 
-  /** Ids of the last frame, kept until the table changes or another frame is asked for. */
-  const perFrame = (find: (actors: Actors, actor: number) => number, begin: (frame: Frame) => Uint32Array) => {
-    let memoFrame: Frame | undefined;
-    let memoVersion = -1;
-    let ids: Uint32Array = new Uint32Array(0);
-    return (frame: Frame): Uint32Array => {
-      if (memoFrame === frame && memoVersion === version) return ids;
-      const { actors } = frame;
-      ids = begin(frame);
-      for (let actor = 0; actor < actors.count; actor++) {
-        if (ids[actor] !== 0) continue;
-        const slot = find(actors, actor);
-        if (slot !== 0) words[(slot << SLOT_SHIFT) + WORD.state]! |= STATE.seen;
-        ids[actor] = slot;
-      }
-      memoFrame = frame;
-      memoVersion = version;
-      return ids;
-    };
-  };
-
+  const perFrame = (find: (actors: Actors, actor: number) => number, begin: (frame: Frame) => Uint32Array) =>
+    createFrameMemo(
+      () => version,
+      (frame) => {
+        const { actors } = frame;
+        const ids = begin(frame);
+        for (let actor = 0; actor < actors.count; actor++) {
+          if (ids[actor] !== 0) continue;
+          const slot = find(actors, actor);
+          if (slot !== 0) words[(slot << SLOT_SHIFT) + WORD.state]! |= STATE.seen;
+          ids[actor] = slot;
+        }
+        return ids;
+      },
+    );
   const noIds = ({ actors }: Frame): Uint32Array => new Uint32Array(actors.count);
   const parentOfActor = (actors: Actors, actor: number): number =>
     slots.find(actors.ppid[actor]!, actors.parentStartNsLo[actor]!, actors.parentStartNsHi[actor]!, actors.parentExecId[actor]!);
@@ -182,6 +179,7 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
       ),
     attribution: (slot) => (slot === 0 ? 'none' : attributionSource[stateOf(slot) & STATE.attributionMask]!),
     isKernelThread: (slot) => (stateOf(slot) & STATE.kernelThread) !== 0,
+    isNamed: (slot) => words[(slot << SLOT_SHIFT) + WORD.executable] !== 0,
     executablePath,
     createdUs: slots.createdUs,
     callerPath,

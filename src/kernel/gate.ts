@@ -1,0 +1,222 @@
+/**
+ * The gate: between the frames of the kernel side and the pipelines. It takes lifecycle records in, finds which facts about the actors
+ * of a frame are not known, asks for them off the main thread and waits a little. What is not there in time is left out and asked for
+ * again later.
+ */
+import { LRUCache } from 'lru-cache';
+import { LENGTH_MASK, type Frame } from '../core/batch.ts';
+import type { Counters } from '../core/counters.ts';
+import { createFrameBuilder } from '../core/frame-builder.ts';
+import { attributionSource } from '../otlp/names.ts';
+import type { Cgroups } from './cgroups.ts';
+import type { KernelFrame } from './frames.ts';
+import { headFlag } from './layouts.gen.ts';
+import type { ProcessTable } from './lifecycle/process-table.ts';
+import type { ProgramAnswer, ProgramQuestion } from './procfs/program.ts';
+import type { Users } from './users.ts';
+
+/** A frame is cut every 50 ms, and the pool of frames covers a stall of 250 ms: waiting this long loses nothing. */
+export const DEFAULT_MAX_WAIT_MS = 20;
+/** Questions under way at once, over all frames. A process costs three small reads: about 10 ms for all. */
+const MAX_UNDER_WAY = 256;
+/** What was asked for without success is not asked for again before this. */
+const RETRY_MS = 1_000;
+/** A process that is gone does not come back; only a new one may get the same identity by chance of rounding. */
+const GONE_RETRY_MS = 60_000;
+/** Questions whose failure is remembered. */
+const MAX_REMEMBERED = 8_192;
+
+/** Unknown actors of one frame that are considered; beyond it is a storm, and most would find no room anyway. */
+const MAX_CANDIDATES = 2_048;
+
+const needs = ['process', 'user', 'cgroup'] as const;
+export type GateNeed = (typeof needs)[number];
+
+export type Gate = {
+  /** Said by components when they are made; nothing is done that nobody asked for. */
+  require(need: GateNeed): void;
+  /** Fills the caches that can be filled beforehand, as far as somebody asked. */
+  start(): Promise<void>;
+  /**
+   * Takes a frame in. undefined: it can go on. Else a promise that resolves when the facts are there or the wait is over, and never
+   * rejects; until then the frame must stay valid, and the caller lets no later frame pass.
+   */
+  admit(frame: KernelFrame): Promise<void> | undefined;
+};
+
+export type GateOptions = {
+  readonly processTable: ProcessTable;
+  readonly users: Users;
+  readonly cgroups: Cgroups;
+  /** Reads from procfs what a process runs. */
+  readonly readProgram: (question: ProgramQuestion) => Promise<ProgramAnswer>;
+  readonly counters: Counters;
+  readonly maxWaitMs?: number;
+  readonly nowMs?: () => number;
+};
+
+/** The actor alone, in memory of its own: the answer may come when the frame is gone. */
+const copyActor = ({ actors, strings, wallOffsetNs }: Frame, actor: number): Frame => {
+  const builder = createFrameBuilder({ wallOffsetNs });
+  const whole = (lo: Uint32Array, hi: Uint32Array): bigint => (BigInt(hi[actor]!) << 32n) | BigInt(lo[actor]!);
+  const comm = actors.comm[actor]!;
+  const start = strings.offsets[comm]!;
+  builder.addActor({
+    pid: actors.pid[actor]!,
+    tid: actors.tid[actor]!,
+    ppid: actors.ppid[actor]!,
+    execId: actors.execId[actor]!,
+    startNs: whole(actors.startNsLo, actors.startNsHi),
+    parentStartNs: whole(actors.parentStartNsLo, actors.parentStartNsHi),
+    parentExecId: actors.parentExecId[actor]!,
+    flags: actors.flags[actor]!,
+    comm: strings.bytes.slice(start, start + (strings.lengths[comm]! & LENGTH_MASK)),
+  });
+  return builder.build();
+};
+
+/** Who is asked for; the name of a thread says nothing about the program unless it is the main one. */
+const questionOf = ({ actors, strings }: Frame): ProgramQuestion => {
+  const pid = actors.pid[0]!;
+  const startNs = (BigInt(actors.startNsHi[0]!) << 32n) | BigInt(actors.startNsLo[0]!);
+  const start = strings.offsets[actors.comm[0]!]!;
+  const isComparable = actors.tid[0] === pid && !(actors.flags[0]! & headFlag.kernelThread);
+  return isComparable ? { pid, startNs, comm: strings.bytes.slice(start, start + (strings.lengths[actors.comm[0]!]! & LENGTH_MASK)) } : { pid, startNs };
+};
+
+export const createGate = (options: GateOptions): Gate => {
+  const { processTable, users, cgroups, readProgram, counters, maxWaitMs = DEFAULT_MAX_WAIT_MS, nowMs = Date.now } = options;
+  const required = new Set<GateNeed>();
+  const notBeforeMs = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  const cacheCounters = Object.fromEntries(
+    needs.map((cache) => [cache, { hits: counters.counter('ringtail_cache_hits', { cache }), misses: counters.counter('ringtail_cache_misses', { cache }) }]),
+  ) as Record<GateNeed, { hits: { value: number }; misses: { value: number } }>;
+  const attributionCounters = Object.fromEntries(
+    attributionSource.map((source) => [
+      source,
+      {
+        named: counters.counter('ringtail_attribution', { source, result: 'named' }),
+        unnamed: counters.counter('ringtail_attribution', { source, result: 'unnamed' }),
+      },
+    ]),
+  ) as Record<(typeof attributionSource)[number], { named: { value: number }; unnamed: { value: number } }>;
+  const timeouts = counters.counter('ringtail_gate_timeouts');
+  const overflows = counters.counter('ringtail_gate_overflows');
+  const entries: Readonly<Record<GateNeed, () => number>> = {
+    process: () => processTable.size,
+    user: () => users.size,
+    cgroup: () => cgroups.size,
+  };
+  for (const cache of needs) counters.gauge('ringtail_cache_entries', { cache }, entries[cache]);
+  let underWay = 0;
+
+  /** The questions that may be asked now: not those that failed lately, and no more than there is room for. */
+  const admissible = <Q>(questions: readonly Q[], keyOf: (question: Q) => string): readonly Q[] => {
+    const now = nowMs();
+    const due = questions.filter((question) => (notBeforeMs.get(keyOf(question)) ?? 0) <= now);
+    const chosen = due.slice(0, Math.max(0, MAX_UNDER_WAY - underWay));
+    overflows.value += due.length - chosen.length;
+    for (const question of chosen) notBeforeMs.set(keyOf(question), now + RETRY_MS);
+    return chosen;
+  };
+
+  const track = async (count: number, work: Promise<void>): Promise<void> => {
+    underWay += count;
+    try {
+      await work;
+    } catch {
+      // The fact stays unknown; the next frame with the same actor asks again.
+    } finally {
+      underWay -= count;
+    }
+  };
+
+  const identityOf = ({ actors }: Frame, actor: number): string =>
+    `process ${actors.pid[actor]}/${actors.startNsHi[actor]}/${actors.startNsLo[actor]}/${actors.execId[actor]}`;
+
+  const askProgram = async (alone: Frame, key: string): Promise<void> => {
+    const answer = await readProgram(questionOf(alone));
+    if (!answer.ok) {
+      if (answer.reason === 'gone' || answer.reason === 'other') notBeforeMs.set(key, nowMs() + GONE_RETRY_MS);
+      return;
+    }
+    if (!processTable.isPast(alone, 0)) processTable.insert(alone, 0, answer.executable);
+  };
+
+  const askProcesses = (frame: KernelFrame): Promise<void>[] => {
+    const slots = processTable.resolve(frame);
+    const unknown: number[] = [];
+    let misses = 0;
+    for (let actor = 0; actor < slots.length; actor++) {
+      if (slots[actor] !== 0) continue;
+      misses++;
+      if (unknown.length < MAX_CANDIDATES && !processTable.isPast(frame, actor)) unknown.push(actor);
+    }
+    cacheCounters.process.hits.value += slots.length - misses;
+    cacheCounters.process.misses.value += misses;
+    if (unknown.length === 0) return [];
+    return admissible(unknown, (actor) => identityOf(frame, actor)).map((actor) =>
+      track(1, askProgram(copyActor(frame, actor), identityOf(frame, actor))),
+    );
+  };
+
+  const askUsers = (frame: KernelFrame): Promise<void>[] => {
+    const { missing } = users.resolve(frame);
+    cacheCounters.user.misses.value += missing.length;
+    cacheCounters.user.hits.value += Math.max(0, frame.actors.count - missing.length);
+    const due = admissible(missing, ({ uid, process }) => (process === undefined ? `user ${uid}` : `user ${uid} of ${process.pid}/${process.startNs}`));
+    return due.length === 0 ? [] : [track(due.length, users.fetch(due))];
+  };
+
+  const askCgroups = (frame: KernelFrame): Promise<void>[] => {
+    const { missing } = cgroups.resolve(frame);
+    cacheCounters.cgroup.misses.value += missing.length;
+    cacheCounters.cgroup.hits.value += Math.max(0, frame.actors.count - missing.length);
+    const due = admissible(missing, ({ id }) => `cgroup ${id}`);
+    return due.length === 0 ? [] : [track(due.length, cgroups.fetch(due))];
+  };
+
+  const countAttribution = (frame: KernelFrame): void => {
+    if (!required.has('process')) return;
+    for (const slot of processTable.resolve(frame)) {
+      const { named, unnamed } = attributionCounters[processTable.attribution(slot)];
+      if (processTable.isNamed(slot)) named.value++;
+      else unnamed.value++;
+    }
+  };
+
+  /** Never rejects: what is waited for does not. */
+  const wait = async (work: readonly Promise<void>[]): Promise<void> => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<true>((resolve) => (timer = setTimeout(() => resolve(true), maxWaitMs)));
+    if (await Promise.race([late, Promise.all(work)]) === true) timeouts.value++;
+    clearTimeout(timer);
+  };
+
+  return {
+    require: (need) => void required.add(need),
+    async start() {
+      if (required.has('cgroup')) await cgroups.start();
+    },
+    admit(frame) {
+      const orphansBefore = processTable.stats().unknownMakers;
+      if (required.has('process')) processTable.absorb(frame);
+      const work = [
+        ...(required.has('process') ? askProcesses(frame) : []),
+        ...(required.has('user') ? askUsers(frame) : []),
+        ...(required.has('cgroup') ? askCgroups(frame) : []),
+      ];
+      if (work.length === 0) {
+        countAttribution(frame);
+        return undefined;
+      }
+      const hasOrphans = processTable.stats().unknownMakers !== orphansBefore;
+      const version = processTable.version;
+      return wait(work).then(() => {
+        // Makers that were found meanwhile: now their children can be entered.
+        if (hasOrphans && processTable.version !== version) processTable.absorb(frame);
+        countAttribution(frame);
+      });
+    },
+  };
+};

@@ -1,0 +1,24 @@
+import { map } from 'rxjs';
+import type { Processor, ProcessorFactory, Settings } from '../../core/component.ts';
+import type { KernelLookups } from '../../kernel/service-types.ts';
+import { resolveProcessConfig, type ResolveProcessConfig } from './config.ts';
+import { createProcessColumns } from './columns.ts';
+
+/** Says of every acting process what it runs, since when, in which cgroup and under whom. */
+export const resolveProcessProcessor: ProcessorFactory = {
+  kind: 'processor',
+  type: 'resolve_process',
+  summary: 'Adds executable, creation time, cgroup and ancestors of the acting process',
+  signals: ['logs'],
+  config: resolveProcessConfig,
+  create({ kernel }: Settings<KernelLookups>, { ancestors }: ResolveProcessConfig): Processor {
+    kernel.gate.require('process');
+    kernel.gate.require('cgroup');
+    const addColumns = createProcessColumns(kernel, ancestors);
+    return {
+      start: async () => {},
+      stop: async () => {},
+      logs: (source$) => source$.pipe(map(addColumns)),
+    };
+  },
+};

@@ -1,0 +1,29 @@
+import { map } from 'rxjs';
+import { withActorAttributes, type Batch } from '../../core/batch.ts';
+import type { Processor, ProcessorFactory, Settings } from '../../core/component.ts';
+import type { KernelLookups } from '../../kernel/service-types.ts';
+import { resolveUserConfig } from './config.ts';
+
+/** Names the user that a process acts as, and the one who logged in when that is somebody else. */
+export const resolveUserProcessor: ProcessorFactory = {
+  kind: 'processor',
+  type: 'resolve_user',
+  summary: 'Adds the name of the effective user, and of the login user when it differs',
+  signals: ['logs'],
+  config: resolveUserConfig,
+  create({ kernel: { users, gate } }: Settings<KernelLookups>): Processor {
+    gate.require('user');
+    const addColumns = (batch: Batch): Batch => {
+      const { owners, logins } = users.resolve(batch.frame);
+      return [
+        { source: users.ownerSource, ids: owners },
+        { source: users.loginSource, ids: logins },
+      ].reduce(withActorAttributes, batch);
+    };
+    return {
+      start: async () => {},
+      stop: async () => {},
+      logs: (source$) => source$.pipe(map(addColumns)),
+    };
+  },
+};
