@@ -18,7 +18,7 @@ export type ProbeCheck = {
   readonly detail: string;
   /** What to do about it. */
   readonly advice?: string;
-  /** Nothing works without it. */
+  /** Nothing but procfs works without it. */
   readonly required: boolean;
 };
 

@@ -7,11 +7,18 @@ import { version } from '../service/version.ts';
 import type { CommandContext, ProbeReport } from './context.ts';
 import { formatTable } from './table.ts';
 
-const verdictOf = ({ checks }: ProbeReport): string => {
-  const failed = checks.filter(({ ok }) => !ok);
-  if (failed.some(({ required }) => required)) return 'Ringtail cannot work here until what is missing is there.';
-  if (failed.length === 0) return 'Everything works here.';
-  return `Ringtail works here, with less where it says limited (${failed.length}).`;
+const missing = ({ checks }: ProbeReport) => checks.some(({ ok, required }) => required && !ok);
+/** The last rung needs nothing but this. */
+const procfsWorks = ({ checks }: ProbeReport) => checks.some(({ name, ok }) => name === 'procfs' && ok);
+
+const verdictOf = (report: ProbeReport): string => {
+  if (missing(report)) {
+    return procfsWorks(report)
+      ? 'Only procfs can be read here: what lives shortly is missed.'
+      : 'Nothing works here until what is missing is there.';
+  }
+  const limited = report.checks.filter(({ ok }) => !ok).length;
+  return limited === 0 ? 'Everything works here.' : `Ringtail works here, with less where it says limited (${limited}).`;
 };
 
 const humanReport = (report: ProbeReport): string => {
@@ -29,10 +36,10 @@ const humanReport = (report: ProbeReport): string => {
   ].join('\n');
 };
 
-/** `ringtail doctor`: what works on this kernel, what does not, and what to do. Exit code 3 when something is missing that all need. */
+/** `ringtail doctor`: what works on this kernel, what does not, and what to do. Exit code 3 when nothing works, not even procfs. */
 export const doctorCommand = async (options: { readonly json?: boolean }, context: CommandContext): Promise<ExitCode> => {
   const kernel = await context.createKernel({ config: kernelSchema.parse({}), counters: createCounters(), logger: silentLogger, version });
   const report = await kernel.probe();
   context.stdout.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : humanReport(report));
-  return report.checks.some(({ ok, required }) => required && !ok) ? exitCode.kernel : exitCode.done;
+  return missing(report) && !procfsWorks(report) ? exitCode.kernel : exitCode.done;
 };

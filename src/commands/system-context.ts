@@ -1,0 +1,46 @@
+/** What commands get outside tests: the process, the components, the kernel. */
+import type { CommandContext } from './context.ts';
+
+const stopSignals = ['SIGINT', 'SIGTERM'] as const;
+
+export const systemContext = (): CommandContext => {
+  const { stdout, stderr } = process;
+  const outputClosed = new Set<() => void>();
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    // The reader has what it wanted. Commands that go on get to stop in order.
+    if (outputClosed.size === 0) process.exit(0);
+    for (const handler of outputClosed) handler();
+  });
+  // Without a reader for the log there is nobody to tell.
+  stderr.on('error', () => {});
+  return {
+    stdout,
+    stderr,
+    environment: process.env,
+    registry: async () => (await import('../components.ts')).components,
+    async createKernel({ config, counters, logger }) {
+      const { createKernelServices } = await import('../kernel/services.ts');
+      return createKernelServices({
+        ringBytes: config.ring_bytes,
+        flushRows: config.flush_rows,
+        flushIntervalMs: config.flush_interval,
+        rootPath: config.root_path,
+        rung: config.rung,
+        procfsIntervalMs: config.procfs_interval,
+        counters,
+        logger,
+      });
+    },
+    onSignal(handler) {
+      for (const name of stopSignals) process.on(name, handler);
+      return () => {
+        for (const name of stopSignals) process.off(name, handler);
+      };
+    },
+    onOutputClosed(handler) {
+      outputClosed.add(handler);
+      return () => outputClosed.delete(handler);
+    },
+  };
+};
