@@ -5,12 +5,13 @@ import type { Lifecycle } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
 import { loadAddon, type KernelFacts, type NativeError } from './addon.ts';
 import { createHub, type Hub } from './hub.ts';
-import { createProcessTable, type ProcessTable } from './lifecycle/process-table.ts';
+import { createLookups } from './lookups.ts';
 import { probeFacts, probeKernel, refusalOf, ringAdvice, type ProbeReport } from './probe.ts';
-import type { KernelFrame } from './frames.ts';
+import type { LookupUsers } from './users.ts';
 import { rungs, type ProcessNeeds, type Rung } from './process-programs.ts';
 import { cgroup2Mount } from './procfs/mounts.ts';
 import { createProcfsWatcher, PROCFS_LIMITS, type ProcfsWatcher } from './procfs/watcher.ts';
+import type { KernelLookups } from './service-types.ts';
 import { openRingSource, type RingSource } from './ring-source.ts';
 
 export type KernelOptions = {
@@ -36,9 +37,9 @@ export type KernelStatus = {
   readonly notes: readonly string[];
 };
 
-export type KernelServices = Lifecycle & {
+export type KernelServices = Lifecycle &
+  KernelLookups & {
   readonly hub: Hub;
-  readonly processes: ProcessTable;
   /** Said by components when they are made; the programs do what any of them needs. */
   needProcesses(needs: ProcessNeeds): void;
   /** After `start`. */
@@ -61,17 +62,20 @@ const union = (a: ProcessNeeds, b: ProcessNeeds): ProcessNeeds => ({
   failedExecs: a.failedExecs || b.failedExecs,
 });
 
+/** Without the addon names come from /etc/passwd. */
+const nssLookup = (): LookupUsers | undefined => {
+  try {
+    return loadAddon().lookupUsers;
+  } catch {
+    return undefined;
+  }
+};
+
 export const createKernelServices = (options: KernelOptions): KernelServices => {
   const { counters, logger, injectedFacts = {} } = options;
   const root = options.rootPath === '/' ? '' : options.rootPath;
-  const processes = createProcessTable();
-  const gate = {
-    admit: (frame: KernelFrame): undefined => {
-      processes.absorb(frame);
-      return undefined;
-    },
-  };
-  const hub = createHub({ gate, logger });
+  const lookups = createLookups({ root, counters, lookupUsers: nssLookup() });
+  const hub = createHub({ gate: lookups.gate, logger });
   let needs = NOTHING_NEEDED;
   let current: KernelStatus | undefined;
   let ring: RingSource | undefined;
@@ -121,8 +125,8 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   };
 
   return {
+    ...lookups,
     hub,
-    processes,
     needProcesses(more) {
       needs = union(needs, more);
     },
@@ -131,6 +135,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     async start() {
       const { rung } = options;
       const wanted = rung === 'auto' ? kernelRungs : kernelRungs.filter((name) => name === rung);
+      await lookups.cgroups.start();
       const reasons = openRing(wanted);
       if (ring === undefined && rung !== 'auto' && rung !== 'procfs') {
         throw new KernelError(`kernel.rung is ${rung}, which does not work here: ${reasons.join('; ')}`, {

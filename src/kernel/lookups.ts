@@ -1,0 +1,26 @@
+/** The services that name things: processes, users, cgroups, and the gate that feeds them. */
+import type { Counters } from '../core/counters.ts';
+import { createCgroups } from './cgroups.ts';
+import { createGate } from './gate.ts';
+import { createProcessTable } from './lifecycle/process-table.ts';
+import { readProgram } from './procfs/program.ts';
+import type { KernelLookups } from './service-types.ts';
+import { createUsers, type LookupUsers } from './users.ts';
+
+export type LookupOptions = {
+  /** Prefix of /proc, /etc and /sys; empty outside containers. */
+  readonly root: string;
+  readonly counters: Counters;
+  /** NSS, where the addon could be loaded. */
+  readonly lookupUsers?: LookupUsers | undefined;
+};
+
+export const createLookups = ({ root, counters, lookupUsers }: LookupOptions): KernelLookups => {
+  const processes = createProcessTable();
+  const users = createUsers({ root, lookupUsers });
+  const cgroups = createCgroups({ root });
+  const gate = createGate({ processTable: processes, users, cgroups, readProgram: (question) => readProgram(root, question), counters });
+  counters.gauge('ringtail_cache_entries', { cache: 'process_alive' }, () => processes.stats().alive);
+  counters.observed('ringtail_cache_evictions', { cache: 'process' }, () => processes.stats().evictedAlive + processes.stats().evictedDead);
+  return { processes, users, cgroups, gate };
+};
