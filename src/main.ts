@@ -4,7 +4,9 @@ import { exitCode, messageOf } from './core/errors.ts';
 import { printable } from './core/printable.ts';
 
 const die = (error: unknown): never => {
-  process.stderr.write(`ringtail: internal error: ${printable(messageOf(error))}\n${error instanceof Error ? `${error.stack ?? ''}\n` : ''}`);
+  process.stderr.write(
+    `ringtail: internal error: ${printable(messageOf(error))}\n${error instanceof Error ? `${error.stack ?? ''}\n` : ''}`,
+  );
   process.exit(exitCode.runtime);
 };
 process.on('uncaughtException', die);

@@ -16,7 +16,14 @@ export const componentsCommand = async (options: { readonly json?: boolean }, co
   context.stdout.write(
     formatTable(
       columns,
-      rows.map(({ kind, type, aliases, signals, stability, summary }) => [kind, type, aliases.join(', ') || '-', signals.join(', '), stability, summary]),
+      rows.map(({ kind, type, aliases, signals, stability, summary }) => [
+        kind,
+        type,
+        aliases.join(', ') || '-',
+        signals.join(', '),
+        stability,
+        summary,
+      ]),
     ),
   );
   return exitCode.done;

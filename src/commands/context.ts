@@ -25,7 +25,12 @@ export type ProbeCheck = {
 /** The kernel side as commands use it; components see more of it. */
 export type CommandKernel = Lifecycle & { probe(): Promise<ProbeReport> };
 
-export type KernelOptions = { readonly config: KernelConfig; readonly counters: Counters; readonly logger: Logger; readonly version: string };
+export type KernelOptions = {
+  readonly config: KernelConfig;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly version: string;
+};
 
 /** Everything that a command touches outside itself, so that tests can stand in for it. */
 export type CommandContext = {

@@ -55,7 +55,10 @@ const humanLedger = ({ rows }: Ledger): string =>
       // An outcome that the book does not know gets a column too.
       const outcomes = [...new Set([...parts, ...own.flatMap((row) => Object.keys(row.parts))])];
       const table = formatTable(
-        [{ title: by.join(' ').toUpperCase() }, ...[total, ...outcomes, 'difference'].map((title) => ({ title: title.toUpperCase(), align: 'right' as const }))],
+        [
+          { title: by.join(' ').toUpperCase() },
+          ...[total, ...outcomes, 'difference'].map((title) => ({ title: title.toUpperCase(), align: 'right' as const })),
+        ],
         own.map((row) => [row.name, ...[row.total, ...outcomes.map((outcome) => row.parts[outcome] ?? 0), row.difference].map(String)]),
       );
       const wrong = own.filter(({ difference }) => difference !== 0).length;
@@ -65,10 +68,16 @@ const humanLedger = ({ rows }: Ledger): string =>
     .join('\n');
 
 /** `ringtail ledger`: the books of a running instance. Exit code 4 when they do not balance. */
-export const ledgerCommand = async (options: { readonly address?: string; readonly json?: boolean }, context: CommandContext): Promise<ExitCode> => {
+export const ledgerCommand = async (
+  options: { readonly address?: string; readonly json?: boolean },
+  context: CommandContext,
+): Promise<ExitCode> => {
   const text = options.address ?? DEFAULT_METRICS_ADDRESS;
   const address = parseAddress(text);
-  if (address === undefined) throw new UsageError(`${JSON.stringify(text)} is not an address`, { advice: `write it as host:port, as in ${DEFAULT_METRICS_ADDRESS}` });
+  if (address === undefined)
+    throw new UsageError(`${JSON.stringify(text)} is not an address`, {
+      advice: `write it as host:port, as in ${DEFAULT_METRICS_ADDRESS}`,
+    });
   let ledger = await readLedger(text, address);
   for (let attempt = 1; attempt < ATTEMPTS && !ledger.balanced; attempt++) {
     await wait(BETWEEN_ATTEMPTS_MS);

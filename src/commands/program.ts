@@ -55,7 +55,9 @@ const createProgram = (context: CommandContext, finish: (code: ExitCode) => void
     .description('print the books of a running instance and whether they balance')
     .option('--address <host:port>', 'where its metrics are served (default: 127.0.0.1:18888)')
     .option('--json', 'as JSON')
-    .action(async (options: { address?: string; json?: boolean }) => finish(await (await import('./ledger.ts')).ledgerCommand(options, context)));
+    .action(async (options: { address?: string; json?: boolean }) =>
+      finish(await (await import('./ledger.ts')).ledgerCommand(options, context)),
+    );
   return program;
 };
 
@@ -71,12 +73,14 @@ export const runCli = async (argv: readonly string[], context: CommandContext): 
     await createProgram(context, (result) => (code = result)).parseAsync(argv, { from: 'user' });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.code === 'commander.helpDisplayed' || error.code === 'commander.version' ? exitCode.done : exitCode.usage;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
     if (error instanceof RingtailError) {
       tell(error, context);
       return error.exitCode;
     }
-    context.stderr.write(`ringtail: internal error: ${printable(messageOf(error))}\n${error instanceof Error ? `${error.stack ?? ''}\n` : ''}`);
+    context.stderr.write(
+      `ringtail: internal error: ${printable(messageOf(error))}\n${error instanceof Error ? `${error.stack ?? ''}\n` : ''}`,
+    );
     return exitCode.runtime;
   }
 };

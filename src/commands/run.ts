@@ -15,7 +15,11 @@ import type { CommandContext } from './context.ts';
 import { loadFor } from './load.ts';
 
 /** An address that somebody wrote must work; without the default one Ringtail runs on. */
-const openMetrics = async ({ metrics }: RingtailConfig['telemetry'], counters: Counters, logger: Logger): Promise<MetricsServer | undefined> => {
+const openMetrics = async (
+  { metrics }: RingtailConfig['telemetry'],
+  counters: Counters,
+  logger: Logger,
+): Promise<MetricsServer | undefined> => {
   if (metrics.level === 'none') return undefined;
   try {
     const server = await serveMetrics({ counters, address: metrics.address ?? parseAddress(DEFAULT_METRICS_ADDRESS)!, version, logger });
@@ -23,9 +27,14 @@ const openMetrics = async ({ metrics }: RingtailConfig['telemetry'], counters: C
     return server;
   } catch (error) {
     if (metrics.address !== undefined) {
-      throw new ConfigError(messageOf(error), { advice: 'change service.telemetry.metrics.address, or set service.telemetry.metrics.level to none' });
+      throw new ConfigError(messageOf(error), {
+        advice: 'change service.telemetry.metrics.address, or set service.telemetry.metrics.level to none',
+      });
     }
-    logger.warn({ error: messageOf(error) }, 'running without the metrics page; choose a free address with service.telemetry.metrics.address');
+    logger.warn(
+      { error: messageOf(error) },
+      'running without the metrics page; choose a free address with service.telemetry.metrics.address',
+    );
     return undefined;
   }
 };
@@ -50,8 +59,20 @@ export const runCommand = async (options: { readonly config?: string }, context:
     const counters = createCounters();
     observeProcess(counters);
     metrics = await openMetrics(config.telemetry, counters, logger);
-    const kernel = await context.createKernel({ config: config.kernel, counters, logger: withFields(logger, { component: 'kernel' }), version });
-    const service = createService({ config, counters, logger, version, kernel, resource: hostResource(version, config.telemetry.resource) });
+    const kernel = await context.createKernel({
+      config: config.kernel,
+      counters,
+      logger: withFields(logger, { component: 'kernel' }),
+      version,
+    });
+    const service = createService({
+      config,
+      counters,
+      logger,
+      version,
+      kernel,
+      resource: hostResource(version, config.telemetry.resource),
+    });
 
     const forced = force.promise.then(() => {
       logger.warn({}, 'stopped at once; what was under way is lost');

@@ -3,13 +3,16 @@ import type { CommandContext } from './context.ts';
 
 const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 
-export const systemContext = (): CommandContext => {
-  const { stdout, stderr } = process;
+/** What is used of the process; tests stand in for it. */
+export type Host = Pick<NodeJS.Process, 'stdout' | 'stderr' | 'env' | 'on' | 'off' | 'exit'>;
+
+export const systemContext = (host: Host = process): CommandContext => {
+  const { stdout, stderr } = host;
   const outputClosed = new Set<() => void>();
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     // The reader has what it wanted. Commands that go on get to stop in order.
-    if (outputClosed.size === 0) process.exit(0);
+    if (outputClosed.size === 0) host.exit(0);
     for (const handler of outputClosed) handler();
   });
   // Without a reader for the log there is nobody to tell.
@@ -17,7 +20,7 @@ export const systemContext = (): CommandContext => {
   return {
     stdout,
     stderr,
-    environment: process.env,
+    environment: host.env,
     registry: async () => (await import('../components.ts')).components,
     async createKernel({ config, counters, logger }) {
       const { createKernelServices } = await import('../kernel/services.ts');
@@ -33,9 +36,9 @@ export const systemContext = (): CommandContext => {
       });
     },
     onSignal(handler) {
-      for (const name of stopSignals) process.on(name, handler);
+      for (const name of stopSignals) host.on(name, handler);
       return () => {
-        for (const name of stopSignals) process.off(name, handler);
+        for (const name of stopSignals) host.off(name, handler);
       };
     },
     onOutputClosed(handler) {

@@ -8,7 +8,10 @@ import type { YamlTree } from './yaml-tree.ts';
 
 export type Section = 'receivers' | 'processors' | 'exporters';
 
-export const kindOf = { receivers: 'receiver', processors: 'processor', exporters: 'exporter' } as const satisfies Record<Section, ComponentKind>;
+export const kindOf = { receivers: 'receiver', processors: 'processor', exporters: 'exporter' } as const satisfies Record<
+  Section,
+  ComponentKind
+>;
 
 /** A component as the file defines it. */
 export type ComponentConfig<K extends ComponentKind> = {
@@ -21,7 +24,8 @@ export type ComponentConfig<K extends ComponentKind> = {
 /** By id; undefined stands for a component whose definition is wrong, which is reported already. */
 export type Defined<K extends ComponentKind> = ReadonlyMap<ComponentId, ComponentConfig<K> | undefined>;
 
-export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Checks the components of one section, which stands under `key`. */
 export const checkComponents = <S extends Section>(
@@ -51,7 +55,9 @@ export const checkComponents = <S extends Section>(
     const factory = registry.find(kind, parsed.type);
     if (factory === undefined) {
       const names = registry.names(kind);
-      problems.push(tree.problemAtKey([key, id], `unknown ${kind} "${parsed.type}"; allowed is ${oneOf(names)}${didYouMean(parsed.type, names)}`));
+      problems.push(
+        tree.problemAtKey([key, id], `unknown ${kind} "${parsed.type}"; allowed is ${oneOf(names)}${didYouMean(parsed.type, names)}`),
+      );
       // The pipelines may well spell it right.
       const meant = nearest(parsed.type, names);
       if (meant !== undefined) defined.set(id.replace(parsed.type, meant), defined.get(id.replace(parsed.type, meant)));

@@ -56,7 +56,12 @@ const checkReferences = (
     else {
       const serves = defined[section].get(id)?.factory.signals;
       if (signal !== undefined && serves !== undefined && !serves.includes(signal)) {
-        problems.push(tree.problemAtValue(at, `${kindOf[section]} "${id}" does not serve ${signal}; it serves ${oneOf(serves).replace(' or ', ' and ')}`));
+        problems.push(
+          tree.problemAtValue(
+            at,
+            `${kindOf[section]} "${id}" does not serve ${signal}; it serves ${oneOf(serves).replace(' or ', ' and ')}`,
+          ),
+        );
       }
     }
     seen.add(id);
@@ -64,7 +69,13 @@ const checkReferences = (
 };
 
 /** Checks `service.pipelines`, warns of components that no pipeline names, and gives the pipelines that are right. */
-export const checkPipelines = (tree: YamlTree, base: Path, value: unknown, defined: DefinedComponents, problems: Problem[]): PipelineConfig[] => {
+export const checkPipelines = (
+  tree: YamlTree,
+  base: Path,
+  value: unknown,
+  defined: DefinedComponents,
+  problems: Problem[],
+): PipelineConfig[] => {
   const pipelines: PipelineConfig[] = [];
   const used = new Set<string>();
   const before = problems.length;
@@ -80,7 +91,8 @@ export const checkPipelines = (tree: YamlTree, base: Path, value: unknown, defin
     const signal = 'signal' in parsed ? parsed.signal : undefined;
     const checked = validateValue(tree, path, pipelineSchema, body ?? {});
     problems.push(...checked.problems);
-    if (isMap(body)) for (const section of sections) checkReferences(tree, [...path, section], section, body[section], signal, defined, used, problems);
+    if (isMap(body))
+      for (const section of sections) checkReferences(tree, [...path, section], section, body[section], signal, defined, used, problems);
     if (checked.value !== undefined && signal !== undefined) pipelines.push({ id, signal, ...checked.value });
   }
   // A wrong or unreadable pipeline makes components look unused that are not.

@@ -26,7 +26,9 @@ const environmentScheme =
     const split = rest.indexOf(':-');
     const name = split === -1 ? rest : rest.slice(0, split);
     if (!/^[A-Za-z_]\w*$/.test(name)) {
-      return { message: `"${name}" is not a name of an environment variable; allowed are letters, digits and _, not beginning with a digit` };
+      return {
+        message: `"${name}" is not a name of an environment variable; allowed are letters, digits and _, not beginning with a digit`,
+      };
     }
     const value = Object.hasOwn(environment, name) ? environment[name] : undefined;
     if (value !== undefined && (value !== '' || split === -1)) return { text: value };
@@ -51,7 +53,7 @@ export const expandReferences = (text: string, environment: Environment): Expand
   let out = '';
   let replaced = false;
   let whole: string | undefined;
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const dollar = text.indexOf('$', at);
     if (dollar === -1) {
       out += text.slice(at);
@@ -64,7 +66,10 @@ export const expandReferences = (text: string, environment: Environment): Expand
     } else if (text[dollar + 1] === '{') {
       const end = text.indexOf('}', dollar);
       const reference = end === -1 ? text.slice(dollar) : text.slice(dollar, end + 1);
-      const result = end === -1 ? { message: `"${reference}" has no closing brace; write $$ for a dollar sign` } : resolve(text.slice(dollar + 2, end), schemes);
+      const result =
+        end === -1
+          ? { message: `"${reference}" has no closing brace; write $$ for a dollar sign` }
+          : resolve(text.slice(dollar + 2, end), schemes);
       if ('message' in result) problems.push({ reference, message: result.message });
       else {
         out += result.text;

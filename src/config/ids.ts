@@ -6,7 +6,9 @@ export const signals: readonly Signal[] = ['logs', 'metrics', 'traces'];
 /** `type[/name]` in its parts, or what is wrong with it. */
 export type ParsedId = { readonly type: string; readonly name: string } | { readonly message: string };
 
-const wrong = (id: string, wanted: string): ParsedId => ({ message: `${JSON.stringify(id)} is not ${wanted}; allowed is type or type/name` });
+const wrong = (id: string, wanted: string): ParsedId => ({
+  message: `${JSON.stringify(id)} is not ${wanted}; allowed is type or type/name`,
+});
 
 /** Names may hold any letters but spaces and control characters, as in the Collector. */
 export const parseId = (id: ComponentId): ParsedId => {
@@ -21,7 +23,12 @@ export const parseId = (id: ComponentId): ParsedId => {
 /** `logs`, `metrics` or `traces`, with a name if need be. */
 export const parsePipelineId = (id: string): { readonly signal: Signal } | { readonly message: string } => {
   const parsed = parseId(id);
-  if ('message' in parsed) return { message: `${JSON.stringify(id)} is not the id of a pipeline; allowed is ${oneOf(signals)}, or one of them with a name as in logs/audit` };
+  if ('message' in parsed)
+    return {
+      message: `${JSON.stringify(id)} is not the id of a pipeline; allowed is ${oneOf(signals)}, or one of them with a name as in logs/audit`,
+    };
   const signal = signals.find((known) => known === parsed.type);
-  return signal === undefined ? { message: `unknown signal "${parsed.type}"; allowed is ${oneOf(signals)}${didYouMean(parsed.type, signals)}` } : { signal };
+  return signal === undefined
+    ? { message: `unknown signal "${parsed.type}"; allowed is ${oneOf(signals)}${didYouMean(parsed.type, signals)}` }
+    : { signal };
 };

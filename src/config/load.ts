@@ -60,7 +60,9 @@ const sectionsOf = <K extends string>(
 };
 
 const named = <K extends ComponentKind>(defined: Defined<K>, ids: readonly ComponentId[]): ReadonlyMap<ComponentId, ComponentConfig<K>> =>
-  new Map(Array.from(defined).flatMap(([id, component]) => (component !== undefined && ids.includes(id) ? [[id, component] as const] : [])));
+  new Map(
+    Array.from(defined).flatMap(([id, component]) => (component !== undefined && ids.includes(id) ? [[id, component] as const] : [])),
+  );
 
 /** Reads and checks one source; never throws. */
 export const loadConfig = ({ file, text }: ConfigSource, registry: Registry, environment: Environment): LoadedConfig => {
@@ -122,9 +124,18 @@ export const loadConfig = ({ file, text }: ConfigSource, registry: Registry, env
 
   if (kernel.value === undefined || telemetry.value === undefined) return result();
   return result({
-    receivers: named(defined.receivers, pipelines.flatMap(({ receivers }) => receivers)),
-    processors: named(defined.processors, pipelines.flatMap(({ processors }) => processors)),
-    exporters: named(defined.exporters, pipelines.flatMap(({ exporters }) => exporters)),
+    receivers: named(
+      defined.receivers,
+      pipelines.flatMap(({ receivers }) => receivers),
+    ),
+    processors: named(
+      defined.processors,
+      pipelines.flatMap(({ processors }) => processors),
+    ),
+    exporters: named(
+      defined.exporters,
+      pipelines.flatMap(({ exporters }) => exporters),
+    ),
     pipelines,
     telemetry: telemetry.value,
     kernel: kernel.value,

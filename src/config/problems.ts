@@ -23,8 +23,12 @@ export const formatPath = (path: Path): string =>
 
 /** `file:line:column: path: message`, one line, safe for a terminal. Warnings say so before the path. */
 export const formatProblem = ({ severity, file, line, column, path, message }: Problem): string =>
-  printable([`${file}:${line}:${column}`, ...(severity === 'warning' ? ['warning'] : []), ...(path === '' ? [] : [path]), message].join(': '));
+  printable(
+    [`${file}:${line}:${column}`, ...(severity === 'warning' ? ['warning'] : []), ...(path === '' ? [] : [path]), message].join(': '),
+  );
 
 /** In the order of the file; errors before warnings at the same place. */
 export const sortProblems = (problems: readonly Problem[]): Problem[] =>
-  problems.toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column || a.severity.localeCompare(b.severity));
+  problems.toSorted(
+    (a, b) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column || a.severity.localeCompare(b.severity),
+  );

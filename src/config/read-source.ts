@@ -20,7 +20,10 @@ export const readConfigSource = async (file: string): Promise<ConfigSource> => {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length));
     return { file, text };
   } catch (error) {
-    const cause = error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? new Error('it is not UTF-8 text') : error;
+    const cause =
+      error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA'
+        ? new Error('it is not UTF-8 text')
+        : error;
     throw new ConfigError(`cannot read the configuration ${file}`, { cause, advice: 'give the path of a YAML file with --config' });
   }
 };

@@ -1,6 +1,10 @@
 import type { ComponentFactory, ComponentKind, ExporterFactory, ProcessorFactory, ReceiverFactory } from '../core/component.ts';
 
-export type FactoryByKind = { readonly receiver: ReceiverFactory; readonly processor: ProcessorFactory; readonly exporter: ExporterFactory };
+export type FactoryByKind = {
+  readonly receiver: ReceiverFactory;
+  readonly processor: ProcessorFactory;
+  readonly exporter: ExporterFactory;
+};
 
 /** Which components exist. */
 export type Registry = {

@@ -17,7 +17,11 @@ export const kernelSchema = z
       .default('auto')
       .describe('How processes are followed; auto takes the best way that works here, any other must work.'),
     procfs_interval: duration({ minMs: 100, maxMs: 3_600_000 }).prefault('1s').describe('How often /proc is read on the procfs rung.'),
-    root_path: z.string().startsWith('/', { error: 'not an absolute path' }).default('/').describe("Where the host's root is mounted, for instance /host in a container."),
+    root_path: z
+      .string()
+      .startsWith('/', { error: 'not an absolute path' })
+      .default('/')
+      .describe("Where the host's root is mounted, for instance /host in a container."),
   })
   .describe('The kernel side, shared by all receivers.');
 
@@ -48,7 +52,10 @@ export const telemetrySchema = z
     logs: z
       .strictObject({
         level: z.enum(logLevels).default('info').describe('Least severe level that is written.'),
-        encoding: z.enum(['console', 'json']).optional().describe('Short lines or JSON; by default lines on a terminal and JSON elsewhere.'),
+        encoding: z
+          .enum(['console', 'json'])
+          .optional()
+          .describe('Short lines or JSON; by default lines on a terminal and JSON elsewhere.'),
       })
       .prefault({}),
     metrics: z
@@ -57,7 +64,10 @@ export const telemetrySchema = z
         address: address.optional().describe(`Where the metrics are served; ${DEFAULT_METRICS_ADDRESS} by default.`),
       })
       .prefault({}),
-    resource: z.record(z.string(), z.string()).default({}).describe('Attributes added to, or replacing, those of the resource of all that Ringtail sends.'),
+    resource: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe('Attributes added to, or replacing, those of the resource of all that Ringtail sends.'),
   })
   .describe("Ringtail's own logs and metrics.");
 

@@ -64,9 +64,14 @@ export const show = (value: unknown): string => {
 type RawIssue = z.core.$ZodRawIssue;
 type Issue = z.core.$ZodIssue;
 
-const bound = (issue: { readonly origin: string; readonly inclusive?: boolean | undefined }, limit: number | bigint, side: 'less' | 'more'): string => {
+const bound = (
+  issue: { readonly origin: string; readonly inclusive?: boolean | undefined },
+  limit: number | bigint,
+  side: 'less' | 'more',
+): string => {
   const many = (noun: string) => `${limit} ${noun}${Number(limit) === 1 ? '' : 's'}`;
-  const what = issue.origin === 'string' ? many('character') : issue.origin === 'array' ? many('entry').replace('entrys', 'entries') : String(limit);
+  const what =
+    issue.origin === 'string' ? many('character') : issue.origin === 'array' ? many('entry').replace('entrys', 'entries') : String(limit);
   if (issue.inclusive === false) return `${side} than ${what}`;
   return side === 'more' ? `at least ${what}` : `at most ${what}`;
 };
@@ -83,14 +88,17 @@ const messageOfIssue = (issue: RawIssue, shown: string): string => {
   const missing = issue.input === undefined;
   switch (issue.code) {
     case 'invalid_type':
-      return missing ? `missing; expected ${expectation(String(issue.expected))}` : `expected ${expectation(String(issue.expected))}, found ${shown}`;
+      return missing
+        ? `missing; expected ${expectation(String(issue.expected))}`
+        : `expected ${expectation(String(issue.expected))}, found ${shown}`;
     case 'invalid_value': {
       const names = issue.values.map((value) => String(value));
       if (missing) return `missing; allowed is ${oneOf(names)}`;
       return `${shown} is not allowed; allowed is ${oneOf(names)}${typeof issue.input === 'string' ? didYouMean(issue.input, names) : ''}`;
     }
     case 'too_small':
-      if ((issue.origin === 'array' || issue.origin === 'string') && issue.minimum === 1) return 'empty; at least one is needed'.replace('one', issue.origin === 'string' ? 'one character' : 'one entry');
+      if ((issue.origin === 'array' || issue.origin === 'string') && issue.minimum === 1)
+        return 'empty; at least one is needed'.replace('one', issue.origin === 'string' ? 'one character' : 'one entry');
       return `${shown} is too ${issue.origin === 'string' ? 'short' : 'small'}; allowed is ${bound(issue, issue.minimum, 'more')}`;
     case 'too_big':
       return `${shown} is too ${issue.origin === 'string' ? 'long' : 'large'}; allowed is ${bound(issue, issue.maximum, 'less')}`;

@@ -2,7 +2,20 @@
  * A YAML file as plain values, with the place of every key and value. Aliases are followed (and bounded), merge keys merged,
  * references expanded. Every problem is reported; nothing throws.
  */
-import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parse, parseDocument, type Scalar, type YAMLError, type YAMLMap } from 'yaml';
+import {
+  type Alias,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parse,
+  parseDocument,
+  type Scalar,
+  type YAMLError,
+  type YAMLMap,
+} from 'yaml';
 import { type Environment, expandReferences } from './expand.ts';
 import { formatPath, type Path, type Problem } from './problems.ts';
 
@@ -227,7 +240,9 @@ export const readYaml = (file: string, text: string, environment: Environment): 
     const value = isMap(node)
       ? mapOf(node, path)
       : isSeq(node)
-        ? node.items.map((item, index) => (item === null ? null : valueOf(item as Node, [...path, index], (item as Node).range?.[0] ?? start)))
+        ? node.items.map((item, index) =>
+            item === null ? null : valueOf(item as Node, [...path, index], (item as Node).range?.[0] ?? start),
+          )
         : undefined;
     open.delete(node);
     return value;

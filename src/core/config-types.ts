@@ -53,7 +53,11 @@ export const parseByteSize = (text: string): number | undefined => {
 
 /** `8388608` → `8MiB`. */
 export const formatByteSize = (bytes: number): string => {
-  for (const [unit, size] of [['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10]] as const) {
+  for (const [unit, size] of [
+    ['GiB', 2 ** 30],
+    ['MiB', 2 ** 20],
+    ['KiB', 2 ** 10],
+  ] as const) {
     if (bytes >= size && bytes % size === 0) return `${bytes / size}${unit}`;
   }
   return `${bytes}B`;
@@ -64,19 +68,21 @@ export type DurationLimits = { readonly minMs?: number; readonly maxMs?: number 
 /** A duration with a unit, such as `50ms`, `5m` or `1h30m`. Output: milliseconds, within the limits (default 0 to 24 days). */
 export const duration = (limits: DurationLimits = {}) => {
   const { minMs = 0, maxMs = LONGEST_TIMER_MS } = limits;
-  return z.union([z.string(), z.literal(0)], { error: 'not a duration; write it with a unit, as in 50ms, 5s or 1h30m' }).transform((value, context) => {
-    const ms = parseDurationMs(String(value).trim());
-    if (ms === undefined) {
-      context.addIssue({ code: 'custom', message: 'not a duration; write it with a unit, as in 50ms, 5s or 1h30m' });
-      return z.NEVER;
-    }
-    if (ms < minMs || ms > maxMs) {
-      const most = maxMs === LONGEST_TIMER_MS ? '24 days' : formatDuration(maxMs);
-      context.addIssue({ code: 'custom', message: `out of range; allowed is ${formatDuration(minMs)} to ${most}` });
-      return z.NEVER;
-    }
-    return ms;
-  });
+  return z
+    .union([z.string(), z.literal(0)], { error: 'not a duration; write it with a unit, as in 50ms, 5s or 1h30m' })
+    .transform((value, context) => {
+      const ms = parseDurationMs(String(value).trim());
+      if (ms === undefined) {
+        context.addIssue({ code: 'custom', message: 'not a duration; write it with a unit, as in 50ms, 5s or 1h30m' });
+        return z.NEVER;
+      }
+      if (ms < minMs || ms > maxMs) {
+        const most = maxMs === LONGEST_TIMER_MS ? '24 days' : formatDuration(maxMs);
+        context.addIssue({ code: 'custom', message: `out of range; allowed is ${formatDuration(minMs)} to ${most}` });
+        return z.NEVER;
+      }
+      return ms;
+    });
 };
 
 export type ByteSizeLimits = { readonly min?: number; readonly max?: number; readonly powerOfTwo?: boolean };

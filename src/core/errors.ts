@@ -50,7 +50,11 @@ export class RuntimeError extends RingtailError {
 /** The message of anything that was thrown, followed by the messages of its causes (at most five). */
 export const messageOf = (error: unknown): string => {
   const messages: string[] = [];
-  for (let next = error; next !== undefined && next !== null && messages.length < 5; next = next instanceof Error ? next.cause : undefined) {
+  for (
+    let next = error;
+    next !== undefined && next !== null && messages.length < 5;
+    next = next instanceof Error ? next.cause : undefined
+  ) {
     messages.push(next instanceof Error ? next.message : String(next));
   }
   return messages.join(': ');

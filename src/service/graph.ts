@@ -33,7 +33,11 @@ export type Graph = {
 export const buildGraph = ({ config, counters, logger, version, resource, kernel }: GraphOptions): Graph => {
   const rateLimit = createRateLimit();
 
-  const create = <T extends Lifecycle>(kind: ComponentKind, { id, factory, config: own }: ComponentConfig<ComponentKind>, pipeline?: string): Instance<T> => {
+  const create = <T extends Lifecycle>(
+    kind: ComponentKind,
+    { id, factory, config: own }: ComponentConfig<ComponentKind>,
+    pipeline?: string,
+  ): Instance<T> => {
     const settings: Settings = {
       id,
       logger: withFields(logger, { component: id, ...(pipeline === undefined ? {} : { pipeline }) }),

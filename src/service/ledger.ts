@@ -27,9 +27,21 @@ type Book = {
 };
 
 export const books: readonly Book[] = [
-  { book: 'kernel', metric: 'ringtail_kernel_events', by: ['receiver', 'event'], total: 'seen', parts: ['filtered', 'limited', 'aggregated', 'lost', 'written'] },
+  {
+    book: 'kernel',
+    metric: 'ringtail_kernel_events',
+    by: ['receiver', 'event'],
+    total: 'seen',
+    parts: ['filtered', 'limited', 'aggregated', 'lost', 'written'],
+  },
   { book: 'pipeline', metric: 'ringtail_pipeline_items', by: ['pipeline'], total: 'read', parts: ['filtered', 'refused', 'accepted'] },
-  { book: 'exporter', metric: 'ringtail_exporter_items', by: ['exporter'], total: 'accepted', parts: ['sent', 'rejected', 'failed', 'dropped', 'held'] },
+  {
+    book: 'exporter',
+    metric: 'ringtail_exporter_items',
+    by: ['exporter'],
+    total: 'accepted',
+    parts: ['sent', 'rejected', 'failed', 'dropped', 'held'],
+  },
 ];
 
 /** An outcome that a book does not know makes it unbalanced, so that nothing hides. */

@@ -17,7 +17,11 @@ const fieldText = (value: unknown): string => {
 
 /** `12:34:56.789 INFO  message key=value` from one line of JSON; hostile bytes are escaped. */
 export const consoleLine = (json: string, colour = false): string => {
-  const { level, time, msg, ...fields } = JSON.parse(json) as { readonly level: keyof typeof colours; readonly time: string; readonly msg: string };
+  const { level, time, msg, ...fields } = JSON.parse(json) as {
+    readonly level: keyof typeof colours;
+    readonly time: string;
+    readonly msg: string;
+  };
   const label = level.toUpperCase().padEnd(5);
   const parts = Object.entries(fields).map(([key, value]) => `${key}=${fieldText(value)}`);
   const head = `${time.slice(11, 23)} ${colour ? styleText(colours[level], label, { validateStream: false }) : label} ${printable(msg)}`;

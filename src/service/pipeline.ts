@@ -28,7 +28,16 @@ export type PipelineParts = {
 type Flight = { refusedRows: number; acceptedRows: number };
 
 /** Builds the operators and subscribes: the only subscription of a pipeline. Throws when a processor cannot be connected. */
-export const connectPipeline = ({ id, sources, processors, exporters, counters, logger, rateLimit, onRefused }: PipelineParts): Subscription => {
+export const connectPipeline = ({
+  id,
+  sources,
+  processors,
+  exporters,
+  counters,
+  logger,
+  rateLimit,
+  onRefused,
+}: PipelineParts): Subscription => {
   const items = (outcome: string) => counters.counter('ringtail_pipeline_items', { pipeline: id, outcome });
   const read = items('read');
   const filtered = items('filtered');
@@ -39,7 +48,12 @@ export const connectPipeline = ({ id, sources, processors, exporters, counters, 
   const refuse = (stage: ComponentId, rows: number, error: unknown) => {
     // What the exporters have taken already stays accepted.
     if (flight !== undefined && flight.acceptedRows === 0) flight.refusedRows = rows;
-    rateLimit(`${id} ${stage}`, logger.error.bind(logger), { pipeline: id, component: stage, rows, error: messageOf(error) }, 'a stage refused a batch');
+    rateLimit(
+      `${id} ${stage}`,
+      logger.error.bind(logger),
+      { pipeline: id, component: stage, rows, error: messageOf(error) },
+      'a stage refused a batch',
+    );
   };
 
   /** The operator of one processor. It is connected again after an error, so that one bad batch does not end the stream. */

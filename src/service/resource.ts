@@ -18,7 +18,11 @@ const firstLine = (files: readonly string[]): string | undefined => {
 };
 
 /** Attributes of the resource of this host; `configured` adds to them and goes before them. `root` is where its files are. */
-export const hostResource = (version: string, configured: Readonly<Record<string, string>> = {}, root = '/'): readonly (readonly [string, string])[] => {
+export const hostResource = (
+  version: string,
+  configured: Readonly<Record<string, string>> = {},
+  root = '/',
+): readonly (readonly [string, string])[] => {
   const hostId = firstLine([`${root}etc/machine-id`, `${root}var/lib/dbus/machine-id`]);
   return Object.entries({
     [resourceName.serviceName]: 'ringtail',

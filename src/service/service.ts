@@ -48,7 +48,9 @@ export const createService = (options: ServiceOptions): Service => {
       await instance.component.start();
     } catch (error) {
       if (error instanceof RingtailError) throw error;
-      throw new RuntimeError(`cannot start the ${instance.kind === 'kernel' ? 'kernel side' : `${instance.kind} ${instance.id}`}`, { cause: error });
+      throw new RuntimeError(`cannot start the ${instance.kind === 'kernel' ? 'kernel side' : `${instance.kind} ${instance.id}`}`, {
+        cause: error,
+      });
     }
   };
 
@@ -60,7 +62,8 @@ export const createService = (options: ServiceOptions): Service => {
         const late = timer(deadlineMs + GRACE_MS);
         try {
           const outcome = await Promise.race([instance.component.stop(deadlineMs), late.promise]);
-          if (outcome === 'late') logger.error({ component: instance.id, deadline_ms: Math.round(deadlineMs) }, 'a component did not stop in time');
+          if (outcome === 'late')
+            logger.error({ component: instance.id, deadline_ms: Math.round(deadlineMs) }, 'a component did not stop in time');
         } catch (error) {
           logger.error({ component: instance.id, error: messageOf(error) }, 'a component failed to stop');
         } finally {
@@ -92,11 +95,15 @@ export const createService = (options: ServiceOptions): Service => {
   const closeBooks = (): Ledger => {
     const ledger = readLedger();
     if (ledger === undefined) return { rows: [], balanced: false };
-    const sum = (book: string, part: string) => ledger.rows.filter((row) => row.book === book).reduce((all, { parts }) => all + (parts[part] ?? 0), 0);
+    const sum = (book: string, part: string) =>
+      ledger.rows.filter((row) => row.book === book).reduce((all, { parts }) => all + (parts[part] ?? 0), 0);
     const read = ledger.rows.filter(({ book }) => book === 'pipeline').reduce((all, { total }) => all + total, 0);
     if (ledger.balanced) {
       const dropped = sum('exporter', 'rejected') + sum('exporter', 'failed') + sum('exporter', 'dropped');
-      logger.info({ read, sent: sum('exporter', 'sent'), lost: sum('kernel', 'lost'), refused: sum('pipeline', 'refused'), dropped }, 'stopped; the books balance');
+      logger.info(
+        { read, sent: sum('exporter', 'sent'), lost: sum('kernel', 'lost'), refused: sum('pipeline', 'refused'), dropped },
+        'stopped; the books balance',
+      );
     } else {
       logger.error({ rows: ledger.rows.filter(({ difference }) => difference !== 0).map(formatRow) }, 'stopped; the books do not balance');
     }
@@ -114,7 +121,10 @@ export const createService = (options: ServiceOptions): Service => {
       throw error;
     }
     const ids = (instances: readonly { readonly id: string }[]) => instances.map(({ id }) => id);
-    logger.info({ startup_ms: Math.round(now()), pipelines: ids(config.pipelines), receivers: ids(graph.receivers), exporters: ids(graph.exporters) }, 'ready');
+    logger.info(
+      { startup_ms: Math.round(now()), pipelines: ids(config.pipelines), receivers: ids(graph.receivers), exporters: ids(graph.exporters) },
+      'ready',
+    );
   };
 
   return {

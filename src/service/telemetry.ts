@@ -21,7 +21,10 @@ type Page = { render(request: IncomingMessage, response: ServerResponse): Promis
 
 /** Reads the counters once a page and hands each instrument its own. */
 const createPage = async (counters: Counters, version: string): Promise<Page> => {
-  const [{ MeterProvider }, { PrometheusExporter }] = await Promise.all([import('@opentelemetry/sdk-metrics'), import('@opentelemetry/exporter-prometheus')]);
+  const [{ MeterProvider }, { PrometheusExporter }] = await Promise.all([
+    import('@opentelemetry/sdk-metrics'),
+    import('@opentelemetry/exporter-prometheus'),
+  ]);
   const exporter = new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true, withoutTargetInfo: true });
   const provider = new MeterProvider({ readers: [exporter] });
   const meter: Meter = provider.getMeter('ringtail', version);

@@ -14,21 +14,36 @@ export const fakeFactories: readonly ComponentFactory[] = [
     summary: 'processes',
     signals: ['logs'],
     config: z.strictObject({
-      events: z.array(z.enum(['exec', 'fork', 'exit'])).min(1).default(['exec', 'fork', 'exit']),
-      args: z.strictObject({ enabled: z.boolean().default(true), max_bytes: byteSize({ min: 1, max: 2 ** 20 }).prefault('32KiB') }).prefault({}),
+      events: z
+        .array(z.enum(['exec', 'fork', 'exit']))
+        .min(1)
+        .default(['exec', 'fork', 'exit']),
+      args: z
+        .strictObject({ enabled: z.boolean().default(true), max_bytes: byteSize({ min: 1, max: 2 ** 20 }).prefault('32KiB') })
+        .prefault({}),
       interval: duration({ minMs: 10 }).prefault('1s'),
       threads: z.boolean().default(false),
     }),
     create: () => ({ ...idle, logs$: NEVER }),
   },
   { kind: 'receiver', type: 'packets', summary: 'packets', signals: ['metrics'], config: z.strictObject({}), create: () => idle },
-  { kind: 'processor', type: 'resolve_user', summary: 'users', signals: ['logs'], config: z.strictObject({}), create: () => ({ ...idle, logs: (source$) => source$ }) },
+  {
+    kind: 'processor',
+    type: 'resolve_user',
+    summary: 'users',
+    signals: ['logs'],
+    config: z.strictObject({}),
+    create: () => ({ ...idle, logs: (source$) => source$ }),
+  },
   {
     kind: 'processor',
     type: 'resolve_process',
     summary: 'processes',
     signals: ['logs'],
-    config: z.strictObject({ ancestors: z.int().min(0).max(16).default(0), kinds: z.union([z.literal('all'), z.array(z.string())]).default('all') }),
+    config: z.strictObject({
+      ancestors: z.int().min(0).max(16).default(0),
+      kinds: z.union([z.literal('all'), z.array(z.string())]).default('all'),
+    }),
     create: () => ({ ...idle, logs: (source$) => source$ }),
   },
   {
@@ -36,7 +51,10 @@ export const fakeFactories: readonly ComponentFactory[] = [
     type: 'debug',
     summary: 'terminal',
     signals: ['logs', 'metrics'],
-    config: z.strictObject({ verbosity: z.enum(['basic', 'normal', 'detailed']).default('normal'), format: z.enum(['text', 'json']).default('text') }),
+    config: z.strictObject({
+      verbosity: z.enum(['basic', 'normal', 'detailed']).default('normal'),
+      format: z.enum(['text', 'json']).default('text'),
+    }),
     create: () => ({ ...idle, logs() {} }),
   },
   {
@@ -50,7 +68,9 @@ export const fakeFactories: readonly ComponentFactory[] = [
       headers: z.record(z.string(), z.string()).default({}),
       tls: z.strictObject({ insecure: z.boolean().default(false) }).prefault({}),
       timeout: duration({ minMs: 1 }).prefault('5s'),
-      queue: z.strictObject({ bytes: byteSize({ min: 1024 }).prefault('64MiB'), consumers: z.int().min(1).max(64).default(2) }).prefault({}),
+      queue: z
+        .strictObject({ bytes: byteSize({ min: 1024 }).prefault('64MiB'), consumers: z.int().min(1).max(64).default(2) })
+        .prefault({}),
     }),
     create: () => ({ ...idle, logs() {} }),
   },

@@ -21,7 +21,9 @@ service:
 
 describe('a right configuration', () => {
   it('takes every default for what is not written, and for nothing', () => {
-    const { config, problems } = load('receivers: {process: }\nexporters:\n  debug:\n    verbosity:\nservice: {telemetry: , pipelines: {logs: {receivers: [process], processors: , exporters: [debug]}}}\nkernel:\n');
+    const { config, problems } = load(
+      'receivers: {process: }\nexporters:\n  debug:\n    verbosity:\nservice: {telemetry: , pipelines: {logs: {receivers: [process], processors: , exporters: [debug]}}}\nkernel:\n',
+    );
     expect(problems).toEqual([]);
     expect(config?.pipelines).toEqual([{ id: 'logs', signal: 'logs', receivers: ['process'], processors: [], exporters: ['debug'] }]);
     expect(config?.exporters.get('debug')?.config).toEqual({ verbosity: 'normal', format: 'text' });
@@ -31,7 +33,14 @@ describe('a right configuration', () => {
       interval: 1000,
       threads: false,
     });
-    expect(config?.kernel).toEqual({ ring_bytes: 8 * 2 ** 20, flush_rows: 8192, flush_interval: 50, rung: 'auto', procfs_interval: 1000, root_path: '/' });
+    expect(config?.kernel).toEqual({
+      ring_bytes: 8 * 2 ** 20,
+      flush_rows: 8192,
+      flush_interval: 50,
+      rung: 'auto',
+      procfs_interval: 1000,
+      root_path: '/',
+    });
     expect(config?.telemetry).toEqual({ logs: { level: 'info' }, metrics: { level: 'normal' }, resource: {} });
   });
 
@@ -62,15 +71,21 @@ ${pipeline}`,
   });
 
   it('does not let the value of a variable change the structure, nor expands it again', () => {
-    const { config } = load(`receivers: {process: }\nexporters: {otlp: {endpoint: "\${env:EVIL}", headers: {a: "\${env:AGAIN}"}}}\n${pipeline}`, {
-      EVIL: '[a, {b: c}]',
-      AGAIN: '${env:EVIL}',
-    });
+    const { config } = load(
+      `receivers: {process: }\nexporters: {otlp: {endpoint: "\${env:EVIL}", headers: {a: "\${env:AGAIN}"}}}\n${pipeline}`,
+      {
+        EVIL: '[a, {b: c}]',
+        AGAIN: '${env:EVIL}',
+      },
+    );
     expect(config?.exporters.get('otlp')?.config).toMatchObject({ endpoint: '[a, {b: c}]', headers: { a: '${env:EVIL}' } });
   });
 
   it('never shows the value of a variable', () => {
-    const { problems } = load(`receivers: {process: {interval: "\${env:SECRET}"}}\nexporters: {otlp: {endpoint: x, queue: {consumers: "\${env:SECRET}"}}}\n${pipeline}`, { SECRET: 'hunter2' });
+    const { problems } = load(
+      `receivers: {process: {interval: "\${env:SECRET}"}}\nexporters: {otlp: {endpoint: x, queue: {consumers: "\${env:SECRET}"}}}\n${pipeline}`,
+      { SECRET: 'hunter2' },
+    );
     expect(problems).toHaveLength(2);
     expect(problems.map(formatProblem).join('\n')).not.toContain('hunter2');
   });
@@ -96,13 +111,20 @@ service: {pipelines: {logs: {receivers: [process, process/2, process/3, process/
   });
 
   it('warns of what no pipeline names, and leaves it out', () => {
-    const { config, problems } = load('receivers: {process: , process/2: }\nexporters: {debug: }\nservice: {pipelines: {logs: {receivers: [process], exporters: [debug]}}}\n');
-    expect(problems.map(formatProblem)).toEqual(['c.yaml:1:24: warning: receivers.process/2: no pipeline names this receiver; it will not be started']);
+    const { config, problems } = load(
+      'receivers: {process: , process/2: }\nexporters: {debug: }\nservice: {pipelines: {logs: {receivers: [process], exporters: [debug]}}}\n',
+    );
+    expect(problems.map(formatProblem)).toEqual([
+      'c.yaml:1:24: warning: receivers.process/2: no pipeline names this receiver; it will not be started',
+    ]);
     expect([...config!.receivers.keys()]).toEqual(['process']);
   });
 
   it('reads addresses', () => {
-    const address = (text: string) => load(`receivers: {process: }\nexporters: {debug: }\nservice: {telemetry: {metrics: {address: "${text}"}}, pipelines: {logs: {receivers: [process], exporters: [debug]}}}`).config?.telemetry.metrics.address;
+    const address = (text: string) =>
+      load(
+        `receivers: {process: }\nexporters: {debug: }\nservice: {telemetry: {metrics: {address: "${text}"}}, pipelines: {logs: {receivers: [process], exporters: [debug]}}}`,
+      ).config?.telemetry.metrics.address;
     expect(address('127.0.0.1:1')).toEqual({ host: '127.0.0.1', port: 1 });
     expect(address('localhost:65535')).toEqual({ host: 'localhost', port: 65_535 });
     expect(address('[::1]:18888')).toEqual({ host: '::1', port: 18_888 });
@@ -116,11 +138,15 @@ describe('bombs', () => {
     const level = (name: string, of: string) => `  ${name}: &${name} [${Array.from({ length: 9 }, () => of).join(', ')}]\n`;
     const text = `x:\n${level('a', '1')}${level('b', '*a')}${level('c', '*b')}${level('d', '*c')}${level('e', '*d')}${level('f', '*e')}`;
     // With the aliases themselves b, c and d stand for 90, 900 and 8,190 values; the first entry of e passes the limit.
-    expect(load(text).problems.map(formatProblem)).toEqual(['c.yaml:6:10: x.e[0]: the aliases stand for more than 10000 values; write them out or nest them less']);
+    expect(load(text).problems.map(formatProblem)).toEqual([
+      'c.yaml:6:10: x.e[0]: the aliases stand for more than 10000 values; write them out or nest them less',
+    ]);
   });
 
   it('tells an anchor that contains itself', () => {
-    const { problems } = load('receivers:\n  process: &p\n    args: *p\nexporters: {debug: }\nservice: {pipelines: {logs: {receivers: [process], exporters: [debug]}}}\n');
+    const { problems } = load(
+      'receivers:\n  process: &p\n    args: *p\nexporters: {debug: }\nservice: {pipelines: {logs: {receivers: [process], exporters: [debug]}}}\n',
+    );
     expect(problems.map(formatProblem)).toEqual(['c.yaml:3:11: receivers.process.args: the anchor &p contains itself']);
   });
 
@@ -139,7 +165,9 @@ describe('bombs', () => {
 describe('requireConfig', () => {
   it('throws all errors at once and passes warnings on', () => {
     const warnings: string[] = [];
-    const loaded = load('receivers: {process: , process/2: }\nexporters: {debug: }\nservice: {pipelines: {logs: {receivers: [process], exporters: [debug]}}}\n');
+    const loaded = load(
+      'receivers: {process: , process/2: }\nexporters: {debug: }\nservice: {pipelines: {logs: {receivers: [process], exporters: [debug]}}}\n',
+    );
     expect(requireConfig(loaded, 'c.yaml', (line) => warnings.push(line))).toBe(loaded.config);
     expect(warnings).toHaveLength(1);
     const wrong = load('receivers: {a: , b: }\nexporters: {debug: }\n');

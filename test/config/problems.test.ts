@@ -22,67 +22,33 @@ const edit = (from: string, to: string, more = ''): string => {
 const environment = { TOKEN: '12345', PORT: '4317', TEXT: 'abc' };
 
 const problemsOf = (text: string): string[] =>
-  loadConfig({ file: 'c.yaml', text }, fakeRegistry, environment).problems.map((problem) => formatProblem(problem).replace(/^c\.yaml:/, ''));
+  loadConfig({ file: 'c.yaml', text }, fakeRegistry, environment).problems.map((problem) =>
+    formatProblem(problem).replace(/^c\.yaml:/, ''),
+  );
 
 type Wrong = readonly [what: string, text: string, problems: readonly string[]];
 
 /** Each with every problem that is told, at its line and column. */
 const table: readonly Wrong[] = [
-  [
-    'an empty file',
-    '',
-    ['1:1: the configuration is empty; needed are receivers, exporters and service'],
-  ],
-  [
-    'a file of comments',
-    '# nothing\n',
-    ['1:1: the configuration is empty; needed are receivers, exporters and service'],
-  ],
-  [
-    'a list',
-    '- a\n',
-    ['1:1: expected a map with receivers, exporters and service, found a list'],
-  ],
-  [
-    'a text',
-    'hello\n',
-    ['1:1: expected a map with receivers, exporters and service, found "hello"'],
-  ],
+  ['an empty file', '', ['1:1: the configuration is empty; needed are receivers, exporters and service']],
+  ['a file of comments', '# nothing\n', ['1:1: the configuration is empty; needed are receivers, exporters and service']],
+  ['a list', '- a\n', ['1:1: expected a map with receivers, exporters and service, found a list']],
+  ['a text', 'hello\n', ['1:1: expected a map with receivers, exporters and service, found "hello"']],
   [
     'an unclosed brace',
     'receivers: {process\nexporters: {debug: }\n',
     ['2:1: not valid YAML: Flow map in block collection must be sufficiently indented and end with a }'],
   ],
-  [
-    'a tab',
-    'receivers:\n	process:\n',
-    ['2:1: a tab indents this line; allowed are spaces'],
-  ],
-  [
-    'two documents',
-    `${right}---\na: 1\n`,
-    ['10:1: more than one YAML document; allowed is one, remove the "---" between them'],
-  ],
-  [
-    'wrong indentation',
-    edit('  debug:', '    debug:\n   x: 1'),
-    ['5:4: wrong indentation: this line belongs to nothing above it'],
-  ],
-  [
-    'a wrong escape',
-    edit('[debug]', '["de\\qbug"]'),
-    ['9:22: not valid YAML: Invalid escape sequence \\q'],
-  ],
+  ['a tab', 'receivers:\n	process:\n', ['2:1: a tab indents this line; allowed are spaces']],
+  ['two documents', `${right}---\na: 1\n`, ['10:1: more than one YAML document; allowed is one, remove the "---" between them']],
+  ['wrong indentation', edit('  debug:', '    debug:\n   x: 1'), ['5:4: wrong indentation: this line belongs to nothing above it']],
+  ['a wrong escape', edit('[debug]', '["de\\qbug"]'), ['9:22: not valid YAML: Invalid escape sequence \\q']],
   [
     'a key twice',
     edit('  debug:\n', '  debug:\n  debug:\n'),
     ['5:3: exporters.debug: this key is written twice; it stands already in line 4'],
   ],
-  [
-    'a section twice',
-    `${right}receivers:\n  process:\n`,
-    ['10:1: receivers: this key is written twice; it stands already in line 1'],
-  ],
+  ['a section twice', `${right}receivers:\n  process:\n`, ['10:1: receivers: this key is written twice; it stands already in line 1']],
   [
     'a misspelt section',
     edit('receivers:\n', 'recievers:\n'),
@@ -96,7 +62,10 @@ const table: readonly Wrong[] = [
   [
     'no receivers',
     edit('receivers:\n  process:\n', ''),
-    ['1:1: receivers: missing; a section "receivers" is needed', '6:19: service.pipelines.logs.receivers[0]: receiver "process" is not defined; define it under receivers'],
+    [
+      '1:1: receivers: missing; a section "receivers" is needed',
+      '6:19: service.pipelines.logs.receivers[0]: receiver "process" is not defined; define it under receivers',
+    ],
   ],
   [
     'two sections missing',
@@ -131,12 +100,18 @@ const table: readonly Wrong[] = [
   [
     'a mistake below a misspelt key',
     edit('service:\n', 'service:\n  telemetri: {logs: {level: loud}}\n'),
-    ['6:3: service.telemetri: unknown key; allowed are pipelines and telemetry; did you mean "telemetry"?', '6:29: service.telemetri.logs.level: "loud" is not allowed; allowed is debug, info, warn or error'],
+    [
+      '6:3: service.telemetri: unknown key; allowed are pipelines and telemetry; did you mean "telemetry"?',
+      '6:29: service.telemetri.logs.level: "loud" is not allowed; allowed is debug, info, warn or error',
+    ],
   ],
   [
     'receivers as a list',
     edit('receivers:\n  process:\n', 'receivers: [process]\n'),
-    ['1:12: receivers: expected a map of receivers, found a list', '7:19: service.pipelines.logs.receivers[0]: receiver "process" is not defined; define it under receivers'],
+    [
+      '1:12: receivers: expected a map of receivers, found a list',
+      '7:19: service.pipelines.logs.receivers[0]: receiver "process" is not defined; define it under receivers',
+    ],
   ],
   [
     'a misspelt component',
@@ -146,7 +121,10 @@ const table: readonly Wrong[] = [
   [
     'a component that does not exist',
     edit('  debug:\n', '  kafka:\n'),
-    ['4:3: exporters.kafka: unknown exporter "kafka"; allowed is debug, otlp or otlp_grpc', '9:19: service.pipelines.logs.exporters[0]: exporter "debug" is not defined; allowed is kafka'],
+    [
+      '4:3: exporters.kafka: unknown exporter "kafka"; allowed is debug, otlp or otlp_grpc',
+      '9:19: service.pipelines.logs.exporters[0]: exporter "debug" is not defined; allowed is kafka',
+    ],
   ],
   [
     'an id without a name',
@@ -156,7 +134,10 @@ const table: readonly Wrong[] = [
   [
     'an id with a space',
     edit('  debug:\n', '  "de bug":\n'),
-    ['4:3: exporters["de bug"]: "de bug" is not the id of a component; allowed is type or type/name', '9:19: service.pipelines.logs.exporters[0]: exporter "debug" is not defined; allowed is de bug; did you mean "de bug"?'],
+    [
+      '4:3: exporters["de bug"]: "de bug" is not the id of a component; allowed is type or type/name',
+      '9:19: service.pipelines.logs.exporters[0]: exporter "debug" is not defined; allowed is de bug; did you mean "de bug"?',
+    ],
   ],
   [
     'a misspelt option',
@@ -166,18 +147,13 @@ const table: readonly Wrong[] = [
   [
     'two wrong choices',
     edit('  debug:\n', '  debug:\n    verbosity: loud\n    format: jsn\n'),
-    ['5:16: exporters.debug.verbosity: "loud" is not allowed; allowed is basic, normal or detailed', '6:13: exporters.debug.format: "jsn" is not allowed; allowed is text or json; did you mean "json"?'],
+    [
+      '5:16: exporters.debug.verbosity: "loud" is not allowed; allowed is basic, normal or detailed',
+      '6:13: exporters.debug.format: "jsn" is not allowed; allowed is text or json; did you mean "json"?',
+    ],
   ],
-  [
-    'a number for a component',
-    edit('  debug:\n', '  debug: 5\n'),
-    ['4:10: exporters.debug: expected a map, found 5'],
-  ],
-  [
-    'a list for a component',
-    edit('  debug:\n', '  debug: [a]\n'),
-    ['4:10: exporters.debug: expected a map, found a list'],
-  ],
+  ['a number for a component', edit('  debug:\n', '  debug: 5\n'), ['4:10: exporters.debug: expected a map, found 5']],
+  ['a list for a component', edit('  debug:\n', '  debug: [a]\n'), ['4:10: exporters.debug: expected a map, found a list']],
   [
     'a word for a bool',
     edit('  process:\n', '  process:\n    threads: maybe\n'),
@@ -186,7 +162,10 @@ const table: readonly Wrong[] = [
   [
     'nested options',
     edit('  process:\n', '  process:\n    args:\n      max_bytes: lots\n      enabld: true\n'),
-    ['4:18: receivers.process.args.max_bytes: not a size; write a number of bytes or one with a unit, as in 32768, 64KiB or 8MiB', '5:7: receivers.process.args.enabld: unknown key; allowed are enabled and max_bytes; did you mean "enabled"?'],
+    [
+      '4:18: receivers.process.args.max_bytes: not a size; write a number of bytes or one with a unit, as in 32768, 64KiB or 8MiB',
+      '5:7: receivers.process.args.enabld: unknown key; allowed are enabled and max_bytes; did you mean "enabled"?',
+    ],
   ],
   [
     'a size out of range',
@@ -223,11 +202,7 @@ const table: readonly Wrong[] = [
     edit('  process:\n', '  process:\n    events:\n      - exec\n      -\n'),
     ['5:8: receivers.process.events[1]: missing; allowed is exec, fork or exit'],
   ],
-  [
-    'a missing option',
-    edit('  debug:\n', '  debug:\n  otlp:\n'),
-    ['5:3: exporters.otlp.endpoint: missing; expected text'],
-  ],
+  ['a missing option', edit('  debug:\n', '  debug:\n  otlp:\n'), ['5:3: exporters.otlp.endpoint: missing; expected text']],
   [
     'an option without a value',
     edit('  debug:\n', '  debug:\n  otlp:\n    endpoint:\n'),
@@ -241,12 +216,18 @@ const table: readonly Wrong[] = [
   [
     'a number and a size too small',
     edit('  debug:\n', '  debug:\n  otlp: {endpoint: a, queue: {consumers: 0, bytes: 1}}\n'),
-    ['5:42: exporters.otlp.queue.consumers: 0 is too small; allowed is at least 1', '5:52: exporters.otlp.queue.bytes: out of range; allowed is 1KiB or more'],
+    [
+      '5:42: exporters.otlp.queue.consumers: 0 is too small; allowed is at least 1',
+      '5:52: exporters.otlp.queue.bytes: out of range; allowed is 1KiB or more',
+    ],
   ],
   [
     'an empty text and a fraction',
     edit('  debug:\n', '  debug:\n  otlp: {endpoint: "", queue: {consumers: 1.5}}\n'),
-    ['5:20: exporters.otlp.endpoint: empty; at least one character is needed', '5:43: exporters.otlp.queue.consumers: expected a whole number, found 1.5'],
+    [
+      '5:20: exporters.otlp.endpoint: empty; at least one character is needed',
+      '5:43: exporters.otlp.queue.consumers: expected a whole number, found 1.5',
+    ],
   ],
   [
     'a number too large',
@@ -283,16 +264,8 @@ const table: readonly Wrong[] = [
     edit('[debug]', '[debug, debug]'),
     ['9:26: service.pipelines.logs.exporters[1]: exporter "debug" stands twice in this list; remove one'],
   ],
-  [
-    'an empty list of exporters',
-    edit('[debug]', '[]'),
-    ['9:18: service.pipelines.logs.exporters: empty; at least one entry is needed'],
-  ],
-  [
-    'no list of exporters',
-    edit('      exporters: [debug]\n', ''),
-    ['7:5: service.pipelines.logs.exporters: missing; expected a list'],
-  ],
+  ['an empty list of exporters', edit('[debug]', '[]'), ['9:18: service.pipelines.logs.exporters: empty; at least one entry is needed']],
+  ['no list of exporters', edit('      exporters: [debug]\n', ''), ['7:5: service.pipelines.logs.exporters: missing; expected a list']],
   [
     'an empty pipeline',
     edit('    logs:\n      receivers: [process]\n      exporters: [debug]\n', '    logs:\n'),
@@ -301,18 +274,17 @@ const table: readonly Wrong[] = [
   [
     'a misspelt key of a pipeline',
     edit('      exporters', '      exporter'),
-    ['7:5: service.pipelines.logs.exporters: missing; expected a list', '9:7: service.pipelines.logs.exporter: unknown key; allowed are receivers, processors and exporters; did you mean "exporters"?'],
+    [
+      '7:5: service.pipelines.logs.exporters: missing; expected a list',
+      '9:7: service.pipelines.logs.exporter: unknown key; allowed are receivers, processors and exporters; did you mean "exporters"?',
+    ],
   ],
   [
     'a word for a list of receivers',
     edit('receivers: [process]', 'receivers: process'),
     ['8:18: service.pipelines.logs.receivers: expected a list, found "process"'],
   ],
-  [
-    'a number for an id',
-    edit('[debug]', '[5]'),
-    ['9:19: service.pipelines.logs.exporters[0]: expected text, found 5'],
-  ],
+  ['a number for an id', edit('[debug]', '[5]'), ['9:19: service.pipelines.logs.exporters[0]: expected text, found 5']],
   [
     'a misspelt signal',
     edit('    logs:', '    log:'),
@@ -326,7 +298,9 @@ const table: readonly Wrong[] = [
   [
     'a pipeline without a name',
     edit('    logs:', '    logs/:'),
-    ['7:5: service.pipelines.logs/: "logs/" is not the id of a pipeline; allowed is logs, metrics or traces, or one of them with a name as in logs/audit'],
+    [
+      '7:5: service.pipelines.logs/: "logs/" is not the id of a pipeline; allowed is logs, metrics or traces, or one of them with a name as in logs/audit',
+    ],
   ],
   [
     'a receiver that does not serve the signal',
@@ -341,12 +315,18 @@ const table: readonly Wrong[] = [
   [
     'two unset variables in one text',
     edit('  debug:\n', '  debug:\n  otlp:\n    endpoint: "http://${env:TEXT}:${env:NOPE}/$$x${env:NOPE2}"\n'),
-    ['6:35: exporters.otlp.endpoint: environment variable NOPE is not set; set it, or give a default as in ${env:NOPE:-default}', '6:50: exporters.otlp.endpoint: environment variable NOPE2 is not set; set it, or give a default as in ${env:NOPE2:-default}'],
+    [
+      '6:35: exporters.otlp.endpoint: environment variable NOPE is not set; set it, or give a default as in ${env:NOPE:-default}',
+      '6:50: exporters.otlp.endpoint: environment variable NOPE2 is not set; set it, or give a default as in ${env:NOPE2:-default}',
+    ],
   ],
   [
     'an undefined exporter and a wrong section',
     edit('[debug]', '[debug, otlp]', 'exporters2:\n'),
-    ['9:26: service.pipelines.logs.exporters[1]: exporter "otlp" is not defined; allowed is debug', '10:1: exporters2: unknown key; allowed are receivers, processors, exporters, service and kernel; did you mean "exporters"?'],
+    [
+      '9:26: service.pipelines.logs.exporters[1]: exporter "otlp" is not defined; allowed is debug',
+      '10:1: exporters2: unknown key; allowed are receivers, processors, exporters, service and kernel; did you mean "exporters"?',
+    ],
   ],
   [
     'a variable with a wrong value',
@@ -371,37 +351,46 @@ const table: readonly Wrong[] = [
   [
     'a wrong name of a variable',
     edit('  debug:\n', '  debug:\n    verbosity: ${env:1X}\n'),
-    ['5:16: exporters.debug.verbosity: "1X" is not a name of an environment variable; allowed are letters, digits and _, not beginning with a digit'],
+    [
+      '5:16: exporters.debug.verbosity: "1X" is not a name of an environment variable; allowed are letters, digits and _, not beginning with a digit',
+    ],
   ],
   [
     'a reference in a reference',
     edit('  debug:\n', '  debug:\n    verbosity: ${env:${TEXT}}\n'),
     ['5:16: exporters.debug.verbosity: references cannot stand inside each other'],
   ],
-  [
-    'an unknown anchor',
-    edit('  debug:\n', '  debug: *d\n'),
-    ['4:10: exporters.debug: there is no anchor &d above this alias'],
-  ],
-  [
-    'a merge of no map',
-    edit('  process:\n', '  process: {<<: 5}\n'),
-    ['2:13: receivers.process: only maps can be merged by "<<"'],
-  ],
+  ['an unknown anchor', edit('  debug:\n', '  debug: *d\n'), ['4:10: exporters.debug: there is no anchor &d above this alias']],
+  ['a merge of no map', edit('  process:\n', '  process: {<<: 5}\n'), ['2:13: receivers.process: only maps can be merged by "<<"']],
   [
     'five mistakes in the kernel section',
-    edit('  debug:\n', '  debug:\n', 'kernel:\n  ring_bytes: 12KiB\n  flush_rows: 0\n  flush_interval: 1\n  root_path: host\n  ringbytes: 5\n'),
-    ['11:15: kernel.ring_bytes: not a power of two; allowed is for instance 64KiB, 1MiB or 8MiB', '12:15: kernel.flush_rows: 0 is too small; allowed is at least 1', '13:19: kernel.flush_interval: not a duration; write it with a unit, as in 50ms, 5s or 1h30m', '14:14: kernel.root_path: not an absolute path', '15:3: kernel.ringbytes: unknown key; allowed are ring_bytes, flush_rows, flush_interval, rung, procfs_interval and root_path; did you mean "ring_bytes"?'],
+    edit(
+      '  debug:\n',
+      '  debug:\n',
+      'kernel:\n  ring_bytes: 12KiB\n  flush_rows: 0\n  flush_interval: 1\n  root_path: host\n  ringbytes: 5\n',
+    ),
+    [
+      '11:15: kernel.ring_bytes: not a power of two; allowed is for instance 64KiB, 1MiB or 8MiB',
+      '12:15: kernel.flush_rows: 0 is too small; allowed is at least 1',
+      '13:19: kernel.flush_interval: not a duration; write it with a unit, as in 50ms, 5s or 1h30m',
+      '14:14: kernel.root_path: not an absolute path',
+      '15:3: kernel.ringbytes: unknown key; allowed are ring_bytes, flush_rows, flush_interval, rung, procfs_interval and root_path; did you mean "ring_bytes"?',
+    ],
   ],
-  [
-    'a kernel section that is a list',
-    edit('  debug:\n', '  debug:\n', 'kernel: []\n'),
-    ['10:9: kernel: expected a map, found a list'],
-  ],
+  ['a kernel section that is a list', edit('  debug:\n', '  debug:\n', 'kernel: []\n'), ['10:9: kernel: expected a map, found a list']],
   [
     'five mistakes in the telemetry',
-    edit('service:\n', 'service:\n  telemetry:\n    logs: {level: trace, encoding: xml}\n    metrics: {level: detailed, address: "here"}\n    resource: {a: 5}\n'),
-    ['7:19: service.telemetry.logs.level: "trace" is not allowed; allowed is debug, info, warn or error', '7:36: service.telemetry.logs.encoding: "xml" is not allowed; allowed is console or json', '8:22: service.telemetry.metrics.level: "detailed" is not allowed; allowed is none or normal', '8:41: service.telemetry.metrics.address: not an address; allowed is host:port, as in 127.0.0.1:18888 or [::1]:18888', '9:19: service.telemetry.resource.a: expected text, found 5'],
+    edit(
+      'service:\n',
+      'service:\n  telemetry:\n    logs: {level: trace, encoding: xml}\n    metrics: {level: detailed, address: "here"}\n    resource: {a: 5}\n',
+    ),
+    [
+      '7:19: service.telemetry.logs.level: "trace" is not allowed; allowed is debug, info, warn or error',
+      '7:36: service.telemetry.logs.encoding: "xml" is not allowed; allowed is console or json',
+      '8:22: service.telemetry.metrics.level: "detailed" is not allowed; allowed is none or normal',
+      '8:41: service.telemetry.metrics.address: not an address; allowed is host:port, as in 127.0.0.1:18888 or [::1]:18888',
+      '9:19: service.telemetry.resource.a: expected text, found 5',
+    ],
   ],
   [
     'a key that is a list',
@@ -421,7 +410,13 @@ const table: readonly Wrong[] = [
   [
     'many mistakes at once',
     'recievers:\n  proces:\n    thread: yes\nexporters:\n  debug: {verbosity: 1}\nservice:\n  pipelines:\n    log:\n      receivers: [process]\n      exporters: [dbug]\n',
-    ['1:1: recievers: unknown key; allowed are receivers, processors, exporters, service and kernel; did you mean "receivers"?', '2:3: recievers.proces: unknown receiver "proces"; allowed is packets or process; did you mean "process"?', '5:22: exporters.debug.verbosity: 1 is not allowed; allowed is basic, normal or detailed', '8:5: service.pipelines.log: unknown signal "log"; allowed is logs, metrics or traces; did you mean "logs"?', '10:19: service.pipelines.log.exporters[0]: exporter "dbug" is not defined; allowed is debug; did you mean "debug"?'],
+    [
+      '1:1: recievers: unknown key; allowed are receivers, processors, exporters, service and kernel; did you mean "receivers"?',
+      '2:3: recievers.proces: unknown receiver "proces"; allowed is packets or process; did you mean "process"?',
+      '5:22: exporters.debug.verbosity: 1 is not allowed; allowed is basic, normal or detailed',
+      '8:5: service.pipelines.log: unknown signal "log"; allowed is logs, metrics or traces; did you mean "logs"?',
+      '10:19: service.pipelines.log.exporters[0]: exporter "dbug" is not defined; allowed is debug; did you mean "debug"?',
+    ],
   ],
 ];
 

@@ -15,8 +15,24 @@ const frame: Frame = {
   wallOffsetNs: 0n,
   strings: { bytes: new Uint8Array(), offsets: new Uint32Array(1), lengths: new Uint32Array(1), count: 1 },
   actors: {
-    count: 0, pid: empty, tid: empty, ppid: empty, execId: empty, startNsLo: empty, startNsHi: empty, parentStartNsLo: empty, parentStartNsHi: empty,
-    cgroupIdLo: empty, cgroupIdHi: empty, uid: empty, euid: empty, loginUid: empty, vpid: empty, flags: empty, parentExecId: empty, comm: empty,
+    count: 0,
+    pid: empty,
+    tid: empty,
+    ppid: empty,
+    execId: empty,
+    startNsLo: empty,
+    startNsHi: empty,
+    parentStartNsLo: empty,
+    parentStartNsHi: empty,
+    cgroupIdLo: empty,
+    cgroupIdHi: empty,
+    uid: empty,
+    euid: empty,
+    loginUid: empty,
+    vpid: empty,
+    flags: empty,
+    parentExecId: empty,
+    comm: empty,
   },
 };
 
@@ -34,13 +50,17 @@ export const batchOf = (rows: number, receiver: ComponentId = 'source'): Batch =
   rowAttributes: [],
 });
 
-export const firstRows = (batch: Batch, rows: number): Batch => ({ ...batch, selection: Uint32Array.from({ length: Math.min(rows, rowsOf(batch)) }, (_, row) => row) });
+export const firstRows = (batch: Batch, rows: number): Batch => ({
+  ...batch,
+  selection: Uint32Array.from({ length: Math.min(rows, rowsOf(batch)) }, (_, row) => row),
+});
 
 export type LogLine = { readonly level: string; readonly message: string; readonly fields: Record<string, unknown> };
 
 export const recordingLogger = (): Logger & { readonly lines: LogLine[] } => {
   const lines: LogLine[] = [];
-  const at = (level: string) => (fields: object, message: string) => void lines.push({ level, message, fields: fields as Record<string, unknown> });
+  const at = (level: string) => (fields: object, message: string) =>
+    void lines.push({ level, message, fields: fields as Record<string, unknown> });
   return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 };
 
@@ -94,7 +114,10 @@ export const worldRegistry = (world: World): Registry => {
         const { id } = settings;
         const { keep = Infinity } = config as { keep?: number };
         world.events.push(`create ${id}`);
-        return { ...lifecycleOf(world, id), logs: (source$) => world.processors.get(id)?.(source$) ?? source$.pipe(map((batch) => firstRows(batch, keep))) };
+        return {
+          ...lifecycleOf(world, id),
+          logs: (source$) => world.processors.get(id)?.(source$) ?? source$.pipe(map((batch) => firstRows(batch, keep))),
+        };
       },
     },
     {
@@ -140,7 +163,18 @@ export const createTestService = (text: string, world = createWorld()) => {
   /** Value of a counter by its name and labels. */
   const valueOf = (name: string, labels: Readonly<Record<string, string>>) => counters.counter(name, labels).value;
   const pipelineBooks = (pipeline: string) =>
-    Object.fromEntries(['read', 'filtered', 'refused', 'accepted'].map((outcome) => [outcome, valueOf('ringtail_pipeline_items', { pipeline, outcome })]));
+    Object.fromEntries(
+      ['read', 'filtered', 'refused', 'accepted'].map((outcome) => [outcome, valueOf('ringtail_pipeline_items', { pipeline, outcome })]),
+    );
   const rowsAt = (id: ComponentId) => (world.received.get(id) ?? []).map(rowsOf);
-  return { world, service, logger, counters, valueOf, pipelineBooks, rowsAt, emit: (id: ComponentId, rows: number) => world.sources.get(id)!.next(batchOf(rows, id)) };
+  return {
+    world,
+    service,
+    logger,
+    counters,
+    valueOf,
+    pipelineBooks,
+    rowsAt,
+    emit: (id: ComponentId, rows: number) => world.sources.get(id)!.next(batchOf(rows, id)),
+  };
 };

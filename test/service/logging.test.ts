@@ -45,7 +45,9 @@ describe('the log', () => {
   });
 
   it('keeps hostile bytes off the terminal', () => {
-    const line = consoleLine(JSON.stringify({ level: 'info', time: '2030-01-02T03:04:05.678Z', msg: 'a\u001b[2Jb', path: 'x\n\u202ey\u009b' }));
+    const line = consoleLine(
+      JSON.stringify({ level: 'info', time: '2030-01-02T03:04:05.678Z', msg: 'a\u001b[2Jb', path: 'x\n\u202ey\u009b' }),
+    );
     expect(line).toBe('03:04:05.678 INFO  a\\u001b[2Jb path="x\\n\\u202ey\\u009b"\n');
   });
 });

@@ -25,12 +25,24 @@ describe('the order of things', () => {
   it('starts exporters, processors, kernel, receivers, and stops the other way', async () => {
     const { service, world, logger } = createTestService(one);
     await service.start();
-    expect(logger.lines.at(-1)).toEqual({ level: 'info', message: 'ready', fields: { startup_ms: 0, pipelines: ['logs'], receivers: ['source'], exporters: ['sink'] } });
+    expect(logger.lines.at(-1)).toEqual({
+      level: 'info',
+      message: 'ready',
+      fields: { startup_ms: 0, pipelines: ['logs'], receivers: ['source'], exporters: ['sink'] },
+    });
     await service.stop();
     expect(world.events).toEqual([
-      'create sink', 'create source', 'create stage',
-      'start sink', 'start stage', 'start kernel', 'start source',
-      'stop source', 'stop kernel', 'stop stage', 'stop sink',
+      'create sink',
+      'create source',
+      'create stage',
+      'start sink',
+      'start stage',
+      'start kernel',
+      'start source',
+      'stop source',
+      'stop kernel',
+      'stop stage',
+      'stop sink',
     ]);
   });
 
@@ -38,7 +50,12 @@ describe('the order of things', () => {
     const { service, world } = createTestService(two.replace('[stage/half]', '[stage]').replace(', stage/half: {keep: 5}', ''));
     await service.start();
     expect(world.events.filter((event) => event.startsWith('create')).toSorted()).toEqual([
-      'create sink', 'create sink/b', 'create source', 'create source/b', 'create stage', 'create stage',
+      'create sink',
+      'create sink/b',
+      'create source',
+      'create source/b',
+      'create stage',
+      'create stage',
     ]);
     await service.stop();
   });
@@ -106,7 +123,11 @@ describe('the order of things', () => {
     await service.start();
     await service.stop();
     expect(world.events.at(-1)).toBe('stop sink');
-    expect(logger.lines).toContainEqual({ level: 'error', message: 'a component failed to stop', fields: { component: 'source', error: 'stuck' } });
+    expect(logger.lines).toContainEqual({
+      level: 'error',
+      message: 'a component failed to stop',
+      fields: { component: 'source', error: 'stuck' },
+    });
   });
 
   it('leaves one behind that does not stop in time', async () => {
@@ -213,7 +234,10 @@ describe('a stage that throws', () => {
 
   it('refuses that batch alone, for its pipeline alone', async () => {
     const world = createWorld();
-    world.processors.set('stage', throwing((batch) => rowsOf(batch) === 2));
+    world.processors.set(
+      'stage',
+      throwing((batch) => rowsOf(batch) === 2),
+    );
     const { service, emit, pipelineBooks, rowsAt, valueOf, logger } = createTestService(two, world);
     await service.start();
     for (const rows of [1, 2, 2, 3]) emit('source', rows);
@@ -224,13 +248,22 @@ describe('a stage that throws', () => {
     expect(valueOf('otelcol_receiver_refused_log_records', { receiver: 'source' })).toBe(4);
     expect(valueOf('otelcol_receiver_accepted_log_records', { receiver: 'source' })).toBe(4);
     const told = logger.lines.filter(({ message }) => message === 'a stage refused a batch');
-    expect(told).toEqual([{ level: 'error', message: 'a stage refused a batch', fields: { pipeline: 'logs', component: 'stage', rows: 2, error: 'cannot take this one' } }]);
+    expect(told).toEqual([
+      {
+        level: 'error',
+        message: 'a stage refused a batch',
+        fields: { pipeline: 'logs', component: 'stage', rows: 2, error: 'cannot take this one' },
+      },
+    ]);
     expect((await service.stop()).balanced).toBe(true);
   });
 
   it('refuses the rows that came to it; what was filtered before stays filtered', async () => {
     const world = createWorld();
-    world.processors.set('stage/2', throwing(() => true));
+    world.processors.set(
+      'stage/2',
+      throwing(() => true),
+    );
     const { service, emit, pipelineBooks } = createTestService(
       `receivers: {source: }
 processors: {stage/1: {keep: 4}, stage/2: }
@@ -275,12 +308,18 @@ service: {pipelines: {logs: {receivers: [source], processors: [stage/1, stage/2]
 
   it('after it passed the batch on does not take it back', async () => {
     const world = createWorld();
-    world.processors.set('stage', (source$) => new Observable((subscriber) => source$.subscribe({
-      next(batch) {
-        subscriber.next(firstRows(batch, 2));
-        subscriber.error(new Error('too late'));
-      },
-    })));
+    world.processors.set(
+      'stage',
+      (source$) =>
+        new Observable((subscriber) =>
+          source$.subscribe({
+            next(batch) {
+              subscriber.next(firstRows(batch, 2));
+              subscriber.error(new Error('too late'));
+            },
+          }),
+        ),
+    );
     const { service, emit, pipelineBooks } = createTestService(one, world);
     await service.start();
     emit('source', 5);
@@ -304,7 +343,10 @@ describe('contracts that a component breaks', () => {
   it('a batch that comes after its time is left out and told', async () => {
     const world = createWorld();
     let keep: (() => void) | undefined;
-    world.processors.set('stage', (source$) => new Observable((subscriber) => source$.subscribe((batch) => (keep = () => subscriber.next(batch)))));
+    world.processors.set(
+      'stage',
+      (source$) => new Observable((subscriber) => source$.subscribe((batch) => (keep = () => subscriber.next(batch)))),
+    );
     const { service, emit, pipelineBooks, rowsAt, logger } = createTestService(one, world);
     await service.start();
     emit('source', 5);
@@ -321,18 +363,26 @@ describe('contracts that a component breaks', () => {
     world.sources.get('source')!.error(new Error('torn'));
     emit('source/b', 2);
     expect(rowsAt('sink/b')).toEqual([2]);
-    expect(logger.lines).toContainEqual({ level: 'error', message: 'a receiver failed and sends nothing more', fields: { component: 'source', error: 'torn' } });
+    expect(logger.lines).toContainEqual({
+      level: 'error',
+      message: 'a receiver failed and sends nothing more',
+      fields: { component: 'source', error: 'torn' },
+    });
     await service.stop();
   });
 
   it('a receiver that emits within the next of another keeps the books right', async () => {
     const world = createWorld();
     let nested = false;
-    world.processors.set('stage', (source$) => source$.pipe(tap(() => {
-      if (nested) return;
-      nested = true;
-      world.sources.get('source')!.next(batchOf(2));
-    })));
+    world.processors.set('stage', (source$) =>
+      source$.pipe(
+        tap(() => {
+          if (nested) return;
+          nested = true;
+          world.sources.get('source')!.next(batchOf(2));
+        }),
+      ),
+    );
     const { service, emit, pipelineBooks } = createTestService(one, world);
     await service.start();
     emit('source', 5);

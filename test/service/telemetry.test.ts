@@ -58,7 +58,9 @@ describe('the metrics page', () => {
     counters.gauge('ringtail_exporter_items', { exporter: 'a', outcome: 'held' }, () => 4);
     await request(server.address.port, '/metrics');
     const { body } = await request(server.address.port, '/metrics');
-    expect(body).toContain('# TYPE ringtail_exporter_items_total counter\nringtail_exporter_items_total{exporter="a",outcome="accepted"} 4\n');
+    expect(body).toContain(
+      '# TYPE ringtail_exporter_items_total counter\nringtail_exporter_items_total{exporter="a",outcome="accepted"} 4\n',
+    );
     expect(body).toContain('# TYPE ringtail_exporter_items gauge\nringtail_exporter_items{exporter="a",outcome="held"} 4\n');
     expect(computeLedger(parsePrometheusText(body))).toEqual(computeLedger(counters.samples()));
     expect(computeLedger(parsePrometheusText(body)).balanced).toBe(true);

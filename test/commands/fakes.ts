@@ -1,0 +1,66 @@
+import type { CommandContext, CommandKernel, KernelOptions, ProbeReport } from '../../src/commands/context.ts';
+import { runCli } from '../../src/commands/program.ts';
+import { createWorld, lifecycleOf, type World, worldRegistry } from '../service/fakes.ts';
+
+export const fullProbe: ProbeReport = {
+  kernel: '6.1.0',
+  arch: 'x86_64',
+  checks: [
+    { name: 'btf', ok: true, detail: 'is there', required: true },
+    { name: 'tp', ok: true, detail: 'can be attached', required: false },
+    { name: 'procfs', ok: true, detail: 'readable', required: false },
+  ],
+};
+
+/** A command line in this process: what it wrote, and ways to act on it while it runs. */
+export const createCli = (world: World = createWorld(), probe: ProbeReport = fullProbe) => {
+  const out: string[] = [];
+  const err: string[] = [];
+  const signals = new Set<(name: string) => void>();
+  const closers = new Set<() => void>();
+  const waiting: { readonly text: string; readonly resolve: () => void }[] = [];
+  let options: KernelOptions | undefined;
+  const kernel: CommandKernel = { ...lifecycleOf(world, 'kernel'), probe: async () => probe };
+  const context: CommandContext = {
+    stdout: { write: (text) => out.push(text) },
+    stderr: {
+      write(text) {
+        err.push(text);
+        for (const { text: wanted, resolve } of waiting) if (text.includes(wanted)) resolve();
+      },
+    },
+    environment: { TOKEN: 'x' },
+    registry: async () => worldRegistry(world),
+    async createKernel(given) {
+      options = given;
+      return kernel;
+    },
+    onSignal(handler) {
+      signals.add(handler);
+      return () => signals.delete(handler);
+    },
+    onOutputClosed(handler) {
+      closers.add(handler);
+      return () => closers.delete(handler);
+    },
+  };
+  return {
+    world,
+    run: (...argv: string[]) => runCli(argv, context),
+    stdout: () => out.join(''),
+    stderr: () => err.join(''),
+    /** The log, a line an object. */
+    log: () => err.flatMap((text) => (text.startsWith('{') ? [JSON.parse(text) as Record<string, unknown>] : [])),
+    /** Resolves when a write to stderr has this text. */
+    says: (text: string): Promise<void> => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      if (err.some((line) => line.includes(text))) resolve();
+      else waiting.push({ text, resolve });
+      return promise;
+    },
+    signal: (name: string) => signals.forEach((handler) => handler(name)),
+    closeOutput: () => closers.forEach((handler) => handler()),
+    handlers: () => signals.size + closers.size,
+    kernelOptions: () => options,
+  };
+};

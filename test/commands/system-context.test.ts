@@ -1,0 +1,59 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { type Host, systemContext } from '../../src/commands/system-context.ts';
+import { kernelSchema } from '../../src/config/schema.ts';
+import { createCounters } from '../../src/core/counters.ts';
+import { silentLogger } from '../../src/core/logger.ts';
+
+const createHost = () => {
+  const exits: number[] = [];
+  const streams = { stdout: new EventEmitter(), stderr: new EventEmitter() };
+  const host = Object.assign(new EventEmitter(), { ...streams, env: { A: 'b' }, exit: (code: number) => exits.push(code) });
+  return { host, exits, context: systemContext(host as unknown as Host) };
+};
+
+describe('the process as commands see it', () => {
+  it('hands signals on until it is told not to', () => {
+    const { host, context } = createHost();
+    const seen: string[] = [];
+    const off = context.onSignal((name) => seen.push(name));
+    host.emit('SIGINT', 'SIGINT');
+    host.emit('SIGTERM', 'SIGTERM');
+    off();
+    expect(host.emit('SIGINT', 'SIGINT')).toBe(false);
+    expect(seen).toEqual(['SIGINT', 'SIGTERM']);
+    expect(context.environment).toEqual({ A: 'b' });
+  });
+
+  it('ends when the reader of the output goes away, unless a command stops in order', () => {
+    const { host, exits, context } = createHost();
+    const gone = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+    let asked = 0;
+    const off = context.onOutputClosed(() => asked++);
+    host.stdout.emit('error', gone);
+    expect([asked, exits]).toEqual([1, []]);
+    off();
+    host.stdout.emit('error', gone);
+    expect([asked, exits]).toEqual([1, [0]]);
+  });
+
+  it('hides no other error of the output, and every one of the log', () => {
+    const { host } = createHost();
+    const full = Object.assign(new Error('write ENOSPC'), { code: 'ENOSPC' });
+    expect(() => host.stdout.emit('error', full)).toThrow('ENOSPC');
+    expect(host.stderr.emit('error', full)).toBe(true);
+  });
+
+  it('has the components and a kernel side that is not started', async () => {
+    const { context } = createHost();
+    expect((await context.registry()).find('receiver', 'process')?.type).toBe('process');
+    const kernel = await context.createKernel({
+      config: kernelSchema.parse({}),
+      counters: createCounters(),
+      logger: silentLogger,
+      version: '1',
+    });
+    expect(typeof kernel.start).toBe('function');
+    expect(typeof kernel.probe).toBe('function');
+  });
+});
