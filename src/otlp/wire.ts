@@ -68,9 +68,9 @@ export const keyBytes = (name: string): Uint8Array => {
   return out.slice(0, at + text.length);
 };
 
-/** Copies a few bytes; below about 64 a loop is cheaper than `set(subarray)`. */
+/** Copies a few bytes; below about 40 a loop is cheaper than `set(subarray)`. */
 export const putBytes = (out: Uint8Array, at: number, from: Uint8Array, start = 0, end = from.length): number => {
-  if (end - start > 64) {
+  if (end - start > 40) {
     out.set(from.subarray(start, end), at);
     return at + end - start;
   }

@@ -1,0 +1,45 @@
+/** The buffer that a request grows in. */
+
+/** `bytes` and `view` show the same memory and change when it grows; `at` is the end of what was written. */
+export type Output = {
+  bytes: Uint8Array;
+  view: DataView;
+  at: number;
+  /** Makes room for `count` bytes behind `at`. */
+  reserve(count: number): void;
+  /** A copy of what was written, with memory of its own; the output is empty again. */
+  take(): Buffer;
+};
+
+const FIRST_BYTES = 64 * 1024;
+/** Beyond the usual size, room for the last record of a request. A buffer that one huge record made larger than that is let go of. */
+const RECORD_ROOM_BYTES = 256 * 1024;
+
+/** Doubles as needed up to about `usualBytes`. */
+export const createOutput = (usualBytes: number): Output => {
+  const most = usualBytes + RECORD_ROOM_BYTES;
+  const allocate = (size: number): void => {
+    output.bytes = new Uint8Array(size);
+    output.view = new DataView(output.bytes.buffer);
+  };
+  const output: Output = {
+    bytes: new Uint8Array(0),
+    view: new DataView(new ArrayBuffer(0)),
+    at: 0,
+    reserve(count) {
+      const need = output.at + count;
+      if (need <= output.bytes.length) return;
+      const old = output.bytes;
+      allocate(need > most ? need : Math.min(most, Math.max(FIRST_BYTES, old.length * 2, need)));
+      output.bytes.set(old.subarray(0, output.at));
+    },
+    take() {
+      const taken = Buffer.allocUnsafeSlow(output.at);
+      taken.set(output.bytes.subarray(0, output.at));
+      output.at = 0;
+      if (output.bytes.length > most) allocate(FIRST_BYTES);
+      return taken;
+    },
+  };
+  return output;
+};

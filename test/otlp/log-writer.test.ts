@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { rowsOf, type AttributeSource, type Batch } from '../../src/core/batch.ts';
+import { createFrameBuilder } from '../../src/core/frame-builder.ts';
+import { createLogWriter, type LogRequest } from '../../src/otlp/log-writer.ts';
+import { attributesOf, unixNsOf } from '../../src/otlp/log-text.ts';
+import { encodeAttributes } from '../../src/otlp/wire.ts';
+import { decodeRequest, type PlainRecord } from '../support/otlp.ts';
+import { batches } from './random-batches.ts';
+
+const nowMs = 1_795_000_000_123.5;
+const resource = [['service.name', 'ringtail'], ['host.name', 'höst']] as const;
+
+const write = (input: readonly Batch[], maxRequestBytes?: number): LogRequest[] => {
+  const requests: LogRequest[] = [];
+  const writer = createLogWriter({
+    resource,
+    version: '1.2.3',
+    onRequest: (request) => requests.push(request),
+    nowMs: () => nowMs,
+    ...(maxRequestBytes === undefined ? {} : { maxRequestBytes }),
+  });
+  for (const batch of input) writer.append(batch);
+  writer.flush();
+  return requests;
+};
+
+/** What should be there, from the plain reading of each row. */
+const expected = (batch: Batch): PlainRecord[] =>
+  Array.from({ length: rowsOf(batch) }, (_, i) => {
+    const row = batch.selection?.[i] ?? i;
+    return {
+      scope: `ringtail/${batch.receiver.split('/')[0]}`,
+      version: '1.2.3',
+      timeNs: unixNsOf(batch, row),
+      observedNs: BigInt(nowMs * 1000) * 1000n,
+      severityNumber: 9,
+      severityText: 'INFO',
+      eventName: batch.kind.eventName,
+      attributes: attributesOf(batch, row).map(([name, value]) => [name.toWellFormed(), value] as const),
+    };
+  });
+
+const simpleBatch = (rows: number, texts: (row: number) => string = (row) => `text ${row}`): Batch => {
+  const builder = createFrameBuilder({ wallOffsetNs: 1_790_000_000_000_000_000n });
+  const actors = [builder.addActor({ pid: 1, comm: 'init' }), builder.addActor({ pid: 2, comm: 'other' })];
+  for (let row = 0; row < rows; row++) builder.addRow(1, { bootNs: BigInt(row), actor: actors[row % 2]!, columns: { text: texts(row) } });
+  const frame = builder.build();
+  return {
+    ...frame.batches[0]!,
+    kind: { eventName: 'test.event', fields: [{ name: 'text', type: 'string', column: 'text' }] },
+    receiver: 'process',
+    frame,
+    selection: undefined,
+    actorAttributes: [],
+    rowAttributes: [],
+  };
+};
+
+describe('log writer', () => {
+  it('writes what the plain reading says, whatever the batches and the size of a request', () => {
+    fc.assert(
+      fc.property(batches, fc.constantFrom(1, 300, 900, 5000, 4_000_000), (input, cap) => {
+        const requests = write(input, cap);
+        const decoded = requests.map(({ bytes }) => decodeRequest(bytes));
+        expect(decoded.flatMap(({ records }) => records)).toEqual(input.flatMap(expected));
+        requests.forEach(({ bytes, records }, index) => {
+          expect(decoded[index]!.resources).toEqual([resource]);
+          expect(decoded[index]!.records.length).toBe(records);
+          expect(bytes.length <= cap || records === 1).toBe(true);
+        });
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('gives every request memory of its own', () => {
+    const requests = write([simpleBatch(300)], 2000);
+    expect(requests.length).toBeGreaterThan(10);
+    const memories = new Set(requests.map(({ bytes }) => bytes.buffer));
+    expect(memories.size).toBe(requests.length);
+    for (const { bytes } of requests) expect(bytes.buffer.byteLength).toBe(bytes.length);
+  });
+
+  it('fills requests to the default bound and not beyond 4 MiB', () => {
+    const big = simpleBatch(30, () => 'x'.repeat(200_000));
+    const requests = write([big]);
+    expect(requests.map(({ records }) => records)).toEqual([19, 11]);
+    expect(requests[0]!.bytes.length).toBeLessThan(4_000_000);
+  });
+
+  it('sends a record alone that is larger than a request, and those beside it whole', () => {
+    const requests = write([simpleBatch(3, (row) => (row === 1 ? 'x'.repeat(5_000_000) : 'small'))]);
+    expect(requests.map(({ records }) => records)).toEqual([1, 1, 1]);
+    expect(requests.map(({ bytes }) => bytes.length > 4_000_000)).toEqual([false, true, false]);
+    expect(decodeRequest(requests[1]!.bytes).records[0]!.attributes.at(-1)).toEqual(['text', 'x'.repeat(5_000_000)]);
+  });
+
+  it('opens a scope where the receiver type changes and shares the request', () => {
+    const batch = simpleBatch(2);
+    const [request] = write([batch, batch, { ...batch, receiver: 'syscalls/x' }, batch]);
+    expect(decodeRequest(request!.bytes).scopes).toEqual([['ringtail/process', 4], ['ringtail/syscalls', 2], ['ringtail/process', 2]]);
+  });
+
+  it('asks a source once a process and request', () => {
+    const bytes = encodeAttributes([['process.owner', 'root']]);
+    let writes = 0;
+    const source: AttributeSource = {
+      size: () => bytes.length,
+      write(_id, out, at) {
+        writes++;
+        out.set(bytes, at);
+        return at + bytes.length;
+      },
+      entries: () => [['process.owner', 'root']],
+    };
+    const batch = { ...simpleBatch(1000), actorAttributes: [{ source, ids: Uint32Array.of(1, 1) }] };
+    expect(write([batch, batch])).toHaveLength(1);
+    expect(writes).toBe(2);
+    writes = 0;
+    const requests = write([batch], 20_000);
+    expect(writes).toBe(2 * requests.length);
+  });
+
+  it('does not take a frame for another one that has its place in the pool', () => {
+    const batch = simpleBatch(2);
+    const pid = Uint32Array.of(1, 2);
+    const frame = { ...batch.frame, sequence: 1, actors: { ...batch.frame.actors, pid } };
+    const requests: LogRequest[] = [];
+    const writer = createLogWriter({ resource: [], version: '1', onRequest: (request) => requests.push(request) });
+    writer.append({ ...batch, frame });
+    pid.set([11, 12]);
+    frame.sequence = 2;
+    writer.append({ ...batch, frame });
+    writer.flush();
+    const pids = decodeRequest(requests[0]!.bytes).records.map(({ attributes }) => attributes.find(([name]) => name === 'process.pid')![1]);
+    expect(pids).toEqual([1, 2, 11, 12]);
+  });
+
+  it('keeps whole records when a source throws', () => {
+    const bytes = encodeAttributes([['a', 'b']]);
+    let broken = false;
+    const source: AttributeSource = {
+      size: () => bytes.length,
+      write(_id, out, at) {
+        out.set(bytes, at);
+        return at + bytes.length;
+      },
+      entries: () => [['a', 'b']],
+    };
+    const failing: AttributeSource = {
+      ...source,
+      write(id, out, at) {
+        if (broken) throw new Error('broken');
+        return source.write(id, out, at);
+      },
+    };
+    const batch: Batch = {
+      ...simpleBatch(2),
+      actorAttributes: [{ source, ids: Uint32Array.of(1, 1) }],
+      rowAttributes: [{ source: failing, ids: Uint32Array.of(1, 1) }],
+    };
+    const requests: LogRequest[] = [];
+    const writer = createLogWriter({ resource: [], version: '1', onRequest: (request) => requests.push(request) });
+    broken = true;
+    expect(() => writer.append(batch)).toThrow('broken');
+    expect(writer.openRecords()).toBe(0);
+    broken = false;
+    writer.append(batch);
+    broken = true;
+    expect(() => writer.append(batch)).toThrow('broken');
+    expect(writer.openRecords()).toBe(2);
+    broken = false;
+    writer.append(batch);
+    writer.flush();
+    const attributes = decodeRequest(requests[0]!.bytes).records.map((record) => record.attributes);
+    expect(attributes).toEqual([0, 1, 0, 1].map((row) => attributesOf(batch, row)));
+  });
+
+  it('refuses a kind with an attribute name beyond the bound', () => {
+    const batch = { ...simpleBatch(1), kind: { eventName: 'x', fields: [{ name: 'n'.repeat(97), type: 'u32' as const, column: 'text' }] } };
+    expect(() => write([batch])).toThrow(RangeError);
+  });
+
+  it('hands over nothing when nothing was written', () => {
+    expect(write([])).toEqual([]);
+    expect(write([{ ...simpleBatch(2), selection: new Uint32Array(0) }])).toEqual([]);
+  });
+});

@@ -1,0 +1,125 @@
+/** Random frames, kinds and views for property tests. */
+import fc from 'fast-check';
+import { NO_ACTOR, type Attribute, type AttributeColumn, type AttributeField, type AttributeSource, type Batch, type EventSchema } from '../../src/core/batch.ts';
+import { createFrameBuilder } from '../../src/core/frame-builder.ts';
+import { encodeAttributes } from '../../src/otlp/wire.ts';
+
+export const u32 = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 0xffff_ffff }), fc.constantFrom(0xffff_ffff, 0x8000_0000));
+const u64 = fc.oneof(fc.bigInt({ min: 0n, max: 500n }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }));
+/** Valid, invalid, empty and long strings as bytes. */
+export const text = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 40 }).map((value) => new TextEncoder().encode(value.toWellFormed())),
+  fc.uint8Array({ maxLength: 40 }),
+  fc.constantFrom('', '\ufeffmark', 'x'.repeat(300), 'é'.repeat(64)).map((value) => new TextEncoder().encode(value)),
+  fc.constantFrom(Uint8Array.of(0xed, 0xa0, 0x80), Uint8Array.of(0xf0, 0x9f, 0x98), new Uint8Array(400).fill(0xff)),
+);
+
+const attributeSource = fc
+  .record({
+    sets: fc.array(fc.array(fc.tuple(fc.string({ minLength: 1, maxLength: 12 }), fc.oneof(fc.string({ maxLength: 200 }), fc.integer(), fc.boolean())), { maxLength: 3 }), { minLength: 1, maxLength: 4 }),
+    providesTime: fc.boolean(),
+  })
+  .map(({ sets, providesTime }): AttributeSource & { readonly count: number } => {
+    const entries: (readonly Attribute[])[] = [[], ...sets.map((set) => (providesTime ? [...set, ['process.creation.time', 'once'] as const] : set))];
+    const bytes = entries.map((set) => encodeAttributes(set.map(([name, value]) => [name.toWellFormed(), value] as const)));
+    return {
+      count: entries.length,
+      size: (id) => bytes[id]!.length,
+      write(id, out, at) {
+        out.set(bytes[id]!, at);
+        return at + bytes[id]!.length;
+      },
+      entries: (id) => entries[id]!,
+      ...(providesTime ? { provides: new Set(['process.creation.time']) } : {}),
+    };
+  });
+
+/** All types of fields over the columns that `rowColumns` fills, and one over a column that no batch has. */
+const bodies: readonly fc.Arbitrary<Record<string, unknown>>[] = [
+  fc.record({ type: fc.constantFrom('u32', 'i32'), column: fc.constantFrom('a', 'b', 'missing') }),
+  fc.record({ type: fc.constant('u64'), column: fc.constantFrom('wide', 'missing') }),
+  fc.record({ type: fc.constant('string'), column: fc.constantFrom('text', 'text2') }),
+  fc.record({ type: fc.constant('strings'), column: fc.constant('list'), count: fc.constantFrom('listKept', 'listKept', 'missing') }),
+  fc.record({ type: fc.constant('bool'), column: fc.constantFrom('a', 'bits'), mask: fc.constantFrom(1, 6, 0x8000_0000), always: fc.boolean() }),
+  fc.record({ type: fc.constant('enum'), column: fc.constantFrom('bits', 'a'), names: fc.constant(new Map([[1, 'one'], [2, 'two'], [-1, 'minus']])) }),
+  fc.record({
+    type: fc.constant('flags'),
+    column: fc.constantFrom('wideLo', 'bits'),
+    names: fc.constant([[1, 'A'], [2, 'B'], [6, 'B_AND_C'], [0x8000_0000, 'TOP'], [0x1_0000_0000, 'HIGH']] as const),
+    high: fc.constant('wideHi'),
+  }),
+  fc.record({ type: fc.constant('flags'), column: fc.constant('bits'), names: fc.constant([[1, 'A'], [4, 'C']] as const) }),
+  fc.record({ type: fc.constant('constant'), value: fc.string({ maxLength: 300 }).map((value) => value.toWellFormed()) }),
+];
+const condition = fc.record({ column: fc.constantFrom('bits', 'missing'), mask: fc.constantFrom(0, 1, 2, 0x8000_0000), is: fc.constantFrom('set' as const, 'clear' as const) });
+
+const schema: fc.Arbitrary<EventSchema> = fc
+  .record({
+    eventName: fc.string({ minLength: 1, maxLength: 30 }).map((name) => name.toWellFormed()),
+    bodies: fc.array(fc.tuple(fc.oneof(...bodies), fc.option(condition, { nil: undefined })), { maxLength: 8 }),
+  })
+  .map(({ eventName, bodies: parts }) => ({
+    eventName,
+    fields: parts.map(([body, when], index) => ({ name: `field.${index}.${'n'.repeat((index * 13) % 80)}`, ...body, ...(when && { when }) }) as unknown as AttributeField),
+  }));
+
+const actor = fc.record({
+  pid: u32, tid: u32, ppid: u32, startNs: fc.bigInt({ min: 0n, max: 2n ** 60n }), cgroupId: u64, uid: fc.constantFrom(0, 1000, 0xffff_ffff), euid: fc.constantFrom(0, 1000),
+  loginUid: fc.constantFrom(0, 1000, 0xffff_ffff), vpid: u32, flags: fc.integer({ min: 0, max: 3 }), comm: text,
+}); // prettier-ignore
+const row = fc.record({
+  bootNs: fc.bigInt({ min: 0n, max: 2n ** 61n }),
+  actor: fc.nat(),
+  columns: fc.record({ a: u32, b: u32, bits: fc.constantFrom(0, 1, 2, 3, 6, 0x8000_0001, 0xffff_ffff), wide: u64, text, text2: text, list: fc.array(text, { maxLength: 4 }) }),
+});
+
+/** Several frames of several batches each; processors' columns change between the batches of one frame in some of them. */
+export const batches: fc.Arbitrary<readonly Batch[]> = fc
+  .array(
+    fc.record({
+      wallOffsetNs: fc.bigInt({ min: 0n, max: 2n ** 61n }),
+      actors: fc.array(actor, { minLength: 1, maxLength: 4 }),
+      rows: fc.array(row, { minLength: 1, maxLength: 8 }),
+      sources: fc.array(attributeSource, { maxLength: 2 }),
+      views: fc.array(
+        fc.record({
+          schema,
+          receiver: fc.constantFrom('process', 'process/second', 'syscalls'),
+          selected: fc.option(fc.array(fc.nat(), { maxLength: 6 }), { nil: undefined }),
+          ids: fc.array(fc.nat(), { minLength: 40, maxLength: 40 }),
+          columns: fc.constantFrom(0, 1, 2),
+        }),
+        { minLength: 1, maxLength: 3 },
+      ),
+    }),
+    { minLength: 1, maxLength: 4 },
+  )
+  .map((frames) =>
+    frames.flatMap(({ wallOffsetNs, actors, rows, sources, views }, sequence) => {
+      const builder = createFrameBuilder({ wallOffsetNs, sequence });
+      const indexes = [NO_ACTOR, ...actors.map((input) => builder.addActor(input))];
+      for (const input of rows) builder.addRow(1, { ...input, actor: indexes[input.actor % indexes.length]! });
+      const frame = builder.build();
+      const built = frame.batches[0]!;
+      return views.map(({ schema: kind, receiver, selected, ids, columns }): Batch => {
+        const columnsOf = (count: number, from: number): AttributeColumn[] =>
+          sources.slice(0, columns).map((source, index) => ({
+            source,
+            ids: Uint32Array.from({ length: count }, (_, i) => ids[(from + i + index * 7) % ids.length]! % source.count),
+          }));
+        return {
+          kind,
+          receiver,
+          frame,
+          rows: built.rows,
+          bootNsLo: built.bootNsLo,
+          bootNsHi: built.bootNsHi,
+          actor: built.actor,
+          columns: built.columns,
+          selection: selected && Uint32Array.from(selected, (index) => index % built.rows),
+          actorAttributes: columnsOf(frame.actors.count, 0),
+          rowAttributes: columnsOf(built.rows, 17),
+        };
+      });
+    }),
+  );
