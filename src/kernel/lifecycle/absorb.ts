@@ -47,6 +47,7 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
   let taskAttribution = ATTRIBUTION.iterator;
   let recordAttribution = ATTRIBUTION.ebpf;
   let executableOfString = new Uint32Array(1024);
+  /** Ids of strings that the memo knows. */
   const memoised: number[] = [];
   let lastFrame: Frame | undefined;
   let slotOfActor = new Uint32Array(0);
@@ -63,15 +64,20 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
 
   const openMemo = ({ count }: StringTable): void => {
     if (executableOfString.length < count) executableOfString = new Uint32Array(count * 2);
-    else executableOfString.fill(0, 0, count);
   };
+  /** Empties the memo; it costs what was put in since the last time. */
   const closeMemo = (): void => {
-    for (let i = 0; i < memoised.length; i++) executables.release(memoised[i]!);
+    for (let i = 0; i < memoised.length; i++) {
+      executables.release(executableOfString[memoised[i]!]!);
+      executableOfString[memoised[i]!] = 0;
+    }
     memoised.length = 0;
   };
 
   /** Every slot may be worth nothing when others share its executable, so the way back below the limit is cut into steps. */
   const makeRoom = (): void => {
+    if (executables.bytes <= maxExecutableBytes) return;
+    closeMemo();
     for (let i = 0; executables.bytes > maxExecutableBytes && i < EVICTIONS_PER_EXECUTABLE; i++) if (!slots.evict()) return;
   };
 
@@ -85,10 +91,11 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
     const start = strings.offsets[id]!;
     const executable = executables.intern(strings.bytes, start, start + (strings.lengths[id]! & LENGTH_MASK), flags);
     if (executable !== 0) {
+      makeRoom();
+      executables.release(executableOfString[id]!);
       executableOfString[id] = executable;
       executables.retain(executable);
-      memoised.push(executable);
-      makeRoom();
+      memoised.push(id);
     }
     return executable;
   };
