@@ -5,10 +5,10 @@ import {
   ATTRIBUTE_OVERHEAD, encodeAttributes, keyBytes, putBoolAttribute, putBytes, putIntAttribute, putPaddedVarint4, putStringAttribute, putVarint, putVarint64,
   varint64Size, varintSize,
 } from '../../src/otlp/wire.ts'; // prettier-ignore
-import { opentelemetry } from '../support/otlp.ts';
+import { otlp } from '../support/otlp.ts';
 
-const LogRecord = opentelemetry.opentelemetry.proto.logs.v1.LogRecord;
-const attributesOf = (bytes: Uint8Array) => LogRecord.toObject(LogRecord.decode(bytes), { longs: String }).attributes;
+const LogRecord = otlp.logs.v1.LogRecord;
+const attributesOf = (bytes: Uint8Array) => LogRecord.toObject(LogRecord.decode(bytes), { longs: String })['attributes'];
 
 const varintOf = (value: bigint): number[] => {
   const out: number[] = [];

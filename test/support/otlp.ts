@@ -29,9 +29,19 @@ type DecodedRequest = {
   }[];
 };
 
-/** CommonJS: what the types call named exports are members of the default one. */
-export const { opentelemetry } = generated as unknown as typeof import('otlp-generated/build/src/generated/root.js');
-const services = opentelemetry.proto.collector.logs.v1;
+type Message = {
+  decode(bytes: Uint8Array): object;
+  encode(message: object): { finish(): Uint8Array };
+  toObject(message: object, options: object): Readonly<Record<string, unknown>>;
+};
+type Schema = {
+  readonly collector: { readonly logs: { readonly v1: { readonly ExportLogsServiceRequest: Message; readonly ExportLogsServiceResponse: Message } } };
+  readonly logs: { readonly v1: { readonly LogRecord: Message } };
+};
+
+/** The generated code has no types of its own. */
+export const otlp = (generated as unknown as { readonly opentelemetry: { readonly proto: Schema } }).opentelemetry.proto;
+const services = otlp.collector.logs.v1;
 
 export type PlainRecord = {
   readonly scope: string;
@@ -66,7 +76,7 @@ const plainAttributes = (attributes: readonly KeyValue[]) => attributes.map(({ k
 
 /** Throws when the bytes are no valid request. */
 export const decodeRequest = (bytes: Uint8Array) => {
-  const request = services.ExportLogsServiceRequest.decode(bytes) as unknown as DecodedRequest;
+  const request = services.ExportLogsServiceRequest.decode(bytes) as DecodedRequest;
   return {
     resources: request.resourceLogs.map(({ resource }) => plainAttributes(resource.attributes)),
     records: request.resourceLogs.flatMap(({ scopeLogs }) =>
