@@ -39,6 +39,8 @@ export type LogWriter = {
 
 /** Tag and length of one record, the fixed part, the time; with slack. */
 const RECORD_BOUND = 32;
+/** A tag and a padded length. */
+const LENGTH_BYTES = 5;
 const SEVERITY_INFO = 9;
 /** Room to remember this many actors at first; it grows to the most actors that a frame has had, which is at most its rows. */
 const FIRST_MEMOS = 1024;
@@ -112,13 +114,13 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
   };
 
   const endScope = (): void => {
-    if (scopeReceiver !== '') putPaddedVarint4(output.bytes, scopeAt + 1, output.at - scopeAt - 5);
+    if (scopeReceiver !== '') putPaddedVarint4(output.bytes, scopeAt + 1, output.at - scopeAt - LENGTH_BYTES);
     scopeReceiver = '';
   };
 
   const seal = (): void => {
     endScope();
-    putPaddedVarint4(output.bytes, 1, output.at - 5);
+    putPaddedVarint4(output.bytes, 1, output.at - LENGTH_BYTES);
     const request = { bytes: output.take(), records };
     records = 0;
     epoch++;
@@ -127,17 +129,17 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
 
   const begin = (receiver: string): void => {
     const scope = scopeOf(receiver);
-    output.reserve(resource.length + scope.length + 10);
+    output.reserve(resource.length + scope.length + 2 * LENGTH_BYTES);
     if (records === 0) {
       output.bytes[0] = 0x0a;
-      output.bytes.set(resource, 5);
-      output.at = 5 + resource.length;
+      output.bytes.set(resource, LENGTH_BYTES);
+      output.at = LENGTH_BYTES + resource.length;
     }
     scopeReceiver = receiver;
     scopeAt = output.at;
     output.bytes[scopeAt] = 0x12;
-    output.bytes.set(scope, scopeAt + 5);
-    output.at = scopeAt + 5 + scope.length;
+    output.bytes.set(scope, scopeAt + LENGTH_BYTES);
+    output.at = scopeAt + LENGTH_BYTES + scope.length;
   };
 
   /** Makes sure that what was remembered fits this batch. */
@@ -230,9 +232,10 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
       const actor = batch.actor[row]!;
       const acting = actor !== NO_ACTOR;
       let known = acting && remembered(actor, actorAttributes);
+      const scopeBytes = scopeReceiver === receiver ? 0 : scopeOf(receiver).length + LENGTH_BYTES;
       const rest = RECORD_BOUND + start.length + fieldsBound(plan, strings, row) + rowAttributesBound(rowAttributes, row);
       const bound = rest + (!acting ? 0 : known ? memoLength[actor]! : actorBound(batch, strings, actor));
-      if (records > 0 && output.at + bound > maxRequestBytes) {
+      if (records > 0 && output.at + scopeBytes + bound > maxRequestBytes) {
         seal();
         known = false;
       }

@@ -60,7 +60,7 @@ const simpleBatch = (rows: number, texts: (row: number) => string = (row) => `te
 describe('log writer', () => {
   it('writes what the plain reading says, whatever the batches and the size of a request', () => {
     fc.assert(
-      fc.property(batches, fc.constantFrom(1, 300, 900, 5000, 4_000_000), (input, cap) => {
+      fc.property(batches, fc.oneof(fc.constantFrom(1, 4_000_000), fc.integer({ min: 200, max: 4000 })), (input, cap) => {
         const requests = write(input, cap);
         const decoded = requests.map(({ bytes }) => decodeRequest(bytes));
         expect(decoded.flatMap(({ records }) => records)).toEqual(input.flatMap(expected));
