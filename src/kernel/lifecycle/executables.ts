@@ -18,6 +18,8 @@ type Executable = {
   readonly flags: number;
   readonly hash: number;
   readonly encoded: Uint8Array;
+  /** The path as that of a caller; made when first asked for. */
+  callerEncoded: Uint8Array | undefined;
   references: number;
   /** Next of the same hash. */
   next: number;
@@ -32,6 +34,8 @@ export type Executables = {
   release(id: number): void;
   /** Name, path and kind as a run of attribute fields. */
   encoded(id: number): Uint8Array;
+  /** The path as `ringtail.process.caller.executable.path`. */
+  callerEncoded(id: number): Uint8Array;
   attributes(id: number): readonly Attribute[];
   /** undefined when not known. */
   path(id: number): string | undefined;
@@ -108,11 +112,12 @@ export const createExecutables = (seed = 0x811c_9dc5): Executables => {
     for (let i = 0; i < bytes.length; i++) if (bytes[i] !== from[start + i]) return false;
     return true;
   };
-  const weightOf = ({ bytes, encoded }: Executable): number => ENTRY_OVERHEAD_BYTES + bytes.length + encoded.length;
+  const weightOf = ({ bytes, encoded, callerEncoded }: Executable): number =>
+    ENTRY_OVERHEAD_BYTES + bytes.length + encoded.length + (callerEncoded?.length ?? 0);
 
   const add = (raw: Uint8Array, flags: number, hash: number): number => {
     const { bytes, encoded } = encode(raw, flags);
-    const entry = { bytes, flags, hash, encoded, references: 1, next: firstOfHash.get(hash) ?? 0 };
+    const entry = { bytes, flags, hash, encoded, callerEncoded: undefined, references: 1, next: firstOfHash.get(hash) ?? 0 };
     const id = freeIds.pop() ?? entries.length;
     entries[id] = entry;
     firstOfHash.set(hash, id);
@@ -160,6 +165,15 @@ export const createExecutables = (seed = 0x811c_9dc5): Executables => {
       if (entry !== undefined && --entry.references === 0) remove(id, entry);
     },
     encoded: (id) => entries[id]?.encoded ?? NOTHING,
+    callerEncoded(id) {
+      const entry = entries[id];
+      if (entry === undefined) return NOTHING;
+      if (entry.callerEncoded === undefined) {
+        entry.callerEncoded = encodeAttributes([[attributeName.callerExecutablePath, lossyUtf8.decode(entry.bytes)]]);
+        heldBytes += entry.callerEncoded.length;
+      }
+      return entry.callerEncoded;
+    },
     attributes(id) {
       const entry = entries[id];
       return entry === undefined ? [] : describe(entry);

@@ -4,6 +4,7 @@
  */
 import type { Actors, AttributeSource, Frame } from '../../core/batch.ts';
 import { attributeName, attributionSource, type AttributionSource } from '../../otlp/names.ts';
+import { putBytes } from '../../otlp/wire.ts';
 import { createFrameMemo } from '../frame-memo.ts';
 import type { KernelFrame } from '../frames.ts';
 import { ATTRIBUTION, createAbsorber } from './absorb.ts';
@@ -104,13 +105,15 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
 
   const stateOf = (slot: number): number => words[(slot << SLOT_SHIFT) + WORD.state]!;
   const executablePath = (slot: number): string | undefined => executables.path(words[(slot << SLOT_SHIFT) + WORD.executable]!);
-  const callerPath = (slot: number): string | undefined => {
-    if (slot === 0) return undefined;
+  /** The executable that the process ran just before; 0 when not known. */
+  const callerOf = (slot: number): number => {
+    if (slot === 0) return 0;
     const base = slot << SLOT_SHIFT;
     const older = words[base + WORD.older]!;
     const isCaller = older !== 0 && ((words[base + WORD.execId]! - words[(older << SLOT_SHIFT) + WORD.execId]!) | 0) === 1;
-    return isCaller ? executablePath(older) : undefined;
+    return isCaller ? words[(older << SLOT_SHIFT) + WORD.executable]! : 0;
   };
+  const callerPath = (slot: number): string | undefined => executables.path(callerOf(slot));
   const parentOf = (slot: number): number => {
     const base = slot << SLOT_SHIFT;
     return slots.find(words[base + WORD.parentPid]!, words[base + WORD.parentStartLo]!, words[base + WORD.parentStartHi]!, words[base + WORD.parentExecId]!);
@@ -162,13 +165,14 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
       return newest !== 0 && isLater(words[(newest << SLOT_SHIFT) + WORD.execId]!, actors.execId[actor]!);
     },
     source,
-    callerSource: createDerivedSource(
-      () => version,
-      (slot) => {
+    callerSource: {
+      size: (slot) => executables.callerEncoded(callerOf(slot)).length,
+      write: (slot, out, at) => putBytes(out, at, executables.callerEncoded(callerOf(slot))),
+      entries(slot) {
         const path = callerPath(slot);
         return path === undefined ? [] : [[attributeName.callerExecutablePath, path]];
       },
-    ),
+    },
     ancestorSource: (depth) =>
       createDerivedSource(
         () => version,
