@@ -37,6 +37,8 @@ export type CommandContext = {
   readonly stdout: LineStream;
   readonly stderr: LineStream;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** A clock in ms that never goes back; 0 is when the process began. */
+  now(): number;
   /** Loaded when a command needs it: the help does not. */
   registry(): Promise<Registry>;
   createKernel(options: KernelOptions): Promise<CommandKernel>;

@@ -14,6 +14,12 @@ import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import { loadFor } from './load.ts';
 
+/**
+ * A signal this soon after the first is the same one again: Ctrl-C under `npm start` comes from the terminal and, a moment later,
+ * from npm, which forwards what it got. People take longer to press twice.
+ */
+const ECHO_MS = 250;
+
 /** An address that somebody wrote must work; without the default one Ringtail runs on. */
 const openMetrics = async (
   { metrics }: RingtailConfig['telemetry'],
@@ -43,13 +49,16 @@ const openMetrics = async (
 export const runCommand = async (options: { readonly config?: string }, context: CommandContext): Promise<ExitCode> => {
   const stop = Promise.withResolvers<string>();
   const force = Promise.withResolvers<'forced'>();
-  let asked = false;
+  let askedMs: number | undefined;
   const ask = (reason: string) => {
-    if (asked && reason.startsWith('SIG')) force.resolve('forced');
-    asked = true;
+    askedMs ??= context.now();
     stop.resolve(reason);
   };
-  const handlers = [context.onSignal(ask), context.onOutputClosed(() => ask('output closed'))];
+  const onSignal = (name: string) => {
+    if (askedMs !== undefined && context.now() - askedMs >= ECHO_MS) force.resolve('forced');
+    ask(name);
+  };
+  const handlers = [context.onSignal(onSignal), context.onOutputClosed(() => ask('output closed'))];
   let metrics: MetricsServer | undefined;
   try {
     const { source, loaded } = await loadFor(options.config, context);
@@ -71,6 +80,7 @@ export const runCommand = async (options: { readonly config?: string }, context:
       logger,
       version,
       kernel,
+      now: context.now,
       resource: hostResource(version, config.telemetry.resource),
     });
 

@@ -1,4 +1,5 @@
 /** What commands get outside tests: the process, the components, the kernel. */
+import { createRegistry } from '../config/registry.ts';
 import type { CommandContext } from './context.ts';
 
 const stopSignals = ['SIGINT', 'SIGTERM'] as const;
@@ -21,7 +22,8 @@ export const systemContext = (host: Host = process): CommandContext => {
     stdout,
     stderr,
     environment: host.env,
-    registry: async () => (await import('../components.ts')).components,
+    now: () => performance.now(),
+    registry: async () => createRegistry((await import('../components.ts')).components),
     async createKernel({ config, counters, logger }) {
       const { createKernelServices } = await import('../kernel/services.ts');
       return createKernelServices({

@@ -46,8 +46,7 @@ describe('help and usage', () => {
     const cli = createCli();
     expect(await cli.run('--version')).toBe(0);
     expect(cli.stdout()).toBe(`${version}\n`);
-    for (const argv of [['--help'], ['help'], ['run', '--help'], ['help', 'ledger']])
-      expect(await cli.run(...argv), argv.join(' ')).toBe(0);
+    for (const argv of [['--help'], ['help'], ['run', '--help'], ['help', 'ledger']]) expect(await cli.run(...argv)).toBe(0);
     expect(cli.stdout()).toContain('ringtail run --config config/collector.yaml');
     expect(cli.stdout()).toContain('Exit codes: 0 done, 1 configuration, 2 usage');
     expect(cli.stderr()).toBe('');
@@ -213,6 +212,7 @@ describe('ringtail run', () => {
     await cli.says('"ready"');
     cli.signal('SIGINT');
     await cli.says('"stopping"');
+    cli.pass(250);
     cli.signal('SIGINT');
     expect(await done).toBe(4);
     expect(cli.log().at(-1)).toMatchObject({ level: 'warn', msg: 'stopped at once; what was under way is lost' });
@@ -229,8 +229,20 @@ describe('ringtail run', () => {
     const done = cli.run('run', '--config', await fileOf(quietConfig));
     await started.promise;
     cli.signal('SIGINT');
+    cli.pass(250);
     cli.signal('SIGTERM');
     expect(await done).toBe(4);
+  });
+
+  it('takes a signal that npm forwards for the one that the terminal sent', async () => {
+    const cli = createCli();
+    const done = cli.run('run', '--config', await fileOf(quietConfig));
+    await cli.says('"ready"');
+    cli.signal('SIGINT');
+    cli.pass(249);
+    cli.signal('SIGINT');
+    expect(await done).toBe(0);
+    expect(cli.log().at(-1)).toMatchObject({ msg: 'stopped; the books balance' });
   });
 
   it('stops after the start when the signal came before its end', async () => {
@@ -259,15 +271,14 @@ describe('ringtail run', () => {
     expect(world.events.at(-1)).toBe('stop sink');
   });
 
-  it('tells a mistake of its own with the place', async () => {
+  it('tells what it did not expect with its place in the code', async () => {
     const cli = createCli();
-    const registry = await fileOf(quietConfig);
-    const world = cli.world;
-    world.hooks.set('create source', () => {
-      throw null;
+    cli.world.hooks.set('create kernel', () => {
+      throw new Error('odd');
     });
-    expect(await cli.run('run', '--config', registry)).toBe(4);
-    expect(cli.stderr()).toContain('cannot create the receiver source');
+    expect(await cli.run('run', '--config', await fileOf(quietConfig))).toBe(4);
+    expect(cli.stderr()).toMatch(/^ringtail: internal error: odd\nError: odd\n {4}at /);
+    expect(cli.handlers()).toBe(0);
   });
 
   it('runs what is built in when no file is given', async () => {

@@ -19,6 +19,7 @@ export const createCli = (world: World = createWorld(), probe: ProbeReport = ful
   const signals = new Set<(name: string) => void>();
   const closers = new Set<() => void>();
   const waiting: { readonly text: string; readonly resolve: () => void }[] = [];
+  let nowMs = 0;
   let options: KernelOptions | undefined;
   const kernel: CommandKernel = { ...lifecycleOf(world, 'kernel'), probe: async () => probe };
   const context: CommandContext = {
@@ -30,9 +31,11 @@ export const createCli = (world: World = createWorld(), probe: ProbeReport = ful
       },
     },
     environment: { TOKEN: 'x' },
+    now: () => nowMs,
     registry: async () => worldRegistry(world),
     async createKernel(given) {
       options = given;
+      world.hooks.get('create kernel')?.();
       return kernel;
     },
     onSignal(handler) {
@@ -58,6 +61,8 @@ export const createCli = (world: World = createWorld(), probe: ProbeReport = ful
       else waiting.push({ text, resolve });
       return promise;
     },
+    /** Time goes on. */
+    pass: (ms: number) => void (nowMs += ms),
     signal: (name: string) => signals.forEach((handler) => handler(name)),
     closeOutput: () => closers.forEach((handler) => handler()),
     handlers: () => signals.size + closers.size,

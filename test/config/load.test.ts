@@ -171,14 +171,14 @@ describe('requireConfig', () => {
     expect(requireConfig(loaded, 'c.yaml', (line) => warnings.push(line))).toBe(loaded.config);
     expect(warnings).toHaveLength(1);
     const wrong = load('receivers: {a: , b: }\nexporters: {debug: }\n');
+    const thrown: unknown[] = [];
     try {
       requireConfig(wrong, 'c.yaml', () => {});
-      expect.unreachable();
     } catch (error) {
-      expect(error).toBeInstanceOf(ConfigError);
-      expect((error as ConfigError).problems).toHaveLength(3);
-      expect((error as ConfigError).message).toBe('c.yaml has 3 errors');
+      thrown.push(error);
     }
+    expect(thrown).toEqual([expect.any(ConfigError)]);
+    expect(thrown[0]).toMatchObject({ message: 'c.yaml has 3 errors', problems: { length: 3 } });
   });
 });
 

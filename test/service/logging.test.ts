@@ -27,7 +27,7 @@ describe('the log', () => {
     const stream = streamOf(true);
     createLogger({ level: 'info' }, stream).info({}, 'ready');
     createLogger({ level: 'info' }, stream, { NO_COLOR: '1' }).info({ a: 1, b: 'x y', c: ['l'], d: 'plain/1' }, 'ready');
-    expect(stream.written[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} \u001b\[32mINFO \u001b\[39m ready\n$/);
+    expect(stream.written[0]!.slice(12)).toBe(' \u001b[32mINFO \u001b[39m ready\n');
     expect(stream.written[1]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} INFO {2}ready a=1 b="x y" c=\["l"\] d=plain\/1\n$/);
   });
 
