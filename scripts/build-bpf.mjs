@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, release, version } from 'node:os';
 import { basename, join } from 'node:path';
 import { inRoot, root } from './lib/paths.mjs';
 import { SetupError } from './lib/errors.mjs';
 import { inParallel, run } from './lib/run.mjs';
+import { definedNames, withoutClashes } from './lib/vmlinux.mjs';
 import { buildWhenStale, filesIn, hashInputs, toolFact } from './lib/stamp.mjs';
 import { findBpftool, findClang, requireLibbpf } from './lib/tools.mjs';
 
@@ -28,15 +29,17 @@ const writeVmlinux = async (say) => {
     );
   }
   const bpftool = findBpftool();
+  const ours = definedNames(filesIn(inRoot('bpf'), ['.c', '.h']).map((file) => readFileSync(file, 'utf8')));
+  const facts = [btf, String(statSync(btf).size), release(), version(), toolFact(bpftool), JSON.stringify(ours)];
   await buildWhenStale(inRoot('build/stamps/vmlinux'), {
     // The file changes with the kernel only: release and build say which one this is, without reading megabytes at each start.
-    hash: hashInputs(root, [], [btf, String(statSync(btf).size), release(), version(), toolFact(bpftool)]),
+    hash: hashInputs(root, [], facts),
     outputs: [target],
     build: async () => {
       say('describing the types of this kernel (vmlinux.h)');
       const text = await run(bpftool, ['btf', 'dump', 'file', btf, 'format', 'c'], { stdoutOnly: true, keepAll: true });
       mkdirSync(inRoot('build'), { recursive: true });
-      writeFileSync(`${target}.${process.pid}`, text);
+      writeFileSync(`${target}.${process.pid}`, withoutClashes(text, ours));
       renameSync(`${target}.${process.pid}`, target);
     },
   });

@@ -11,7 +11,7 @@ import { realpathSync } from 'node:fs';
 import { SetupError, runMain } from './lib/errors.mjs';
 import { adviceFor, allNames, choosePackages, parseCandidates, parseInstalled, unmetNeeds } from './lib/system-packages.mjs';
 import { installNpmPackages } from './lib/npm-packages.mjs';
-import { runVisibly } from './lib/run.mjs';
+import { run } from './lib/run.mjs';
 import { systemEnv, which } from './lib/tools.mjs';
 import { build } from './build.mjs';
 
@@ -53,7 +53,11 @@ const installSystemPackages = async (groups) => {
   }
   const env = { ...systemEnv(), DEBIAN_FRONTEND: 'noninteractive' };
   say('asking for the current list of packages (apt-get update)');
-  if ((await runVisibly('apt-get', ['-qq', 'update'], env)) !== 0) say('apt-get update failed; going on with the lists that are here');
+  try {
+    await run('apt-get', ['-qq', 'update'], { env });
+  } catch {
+    say('apt-get update failed; going on with the lists that are here');
+  }
   const { packages, impossible } = choosePackages(unmet, offeredPackages(allNames(unmet)));
   if (impossible.length > 0) {
     throw new SetupError(
@@ -61,8 +65,7 @@ const installSystemPackages = async (groups) => {
     );
   }
   say(`installing ${packages.join(' ')}`);
-  const code = await runVisibly('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', 'install', '-y', '--no-install-recommends', ...packages], env);
-  if (code !== 0) throw new SetupError(`apt-get install ended with ${code}`);
+  await run('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', 'install', '-y', '--no-install-recommends', ...packages], { env });
 };
 
 /**
