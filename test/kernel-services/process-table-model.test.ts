@@ -27,6 +27,12 @@ const play = (steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : n
   ran(alive[0]!);
   const check = (frame: KernelFrame): { known: number } => {
     table.absorb(frame);
+    const { actors } = frame;
+    table.resolve(frame).forEach((slot, actor) => {
+      const startNs = (BigInt(actors.startNsHi[actor]!) << 32n) | BigInt(actors.startNsLo[actor]!);
+      const program = everything.get(keyOf({ pid: actors.pid[actor]!, startNs, execId: actors.execId[actor]! }))!;
+      if (slot !== 0) expect(table.executablePath(slot)).toBe(program.path);
+    });
     const all = createKernelFrameBuilder({ wallOffsetNs: 0n });
     const programs = [...everything.values()];
     for (const program of programs) all.addActor(program);
@@ -75,6 +81,16 @@ describe('process table against a model', () => {
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const table = createProcessTable({ capacity: 500, deadTtlMs: 1e9, nowMs: () => 1_000 });
         const { alive, everything, known } = play(steps, table, () => {});
+        const programs = [...everything.values()];
+        const all = createKernelFrameBuilder({ wallOffsetNs: 0n });
+        for (const program of programs) all.addActor(program);
+        const asked = all.build();
+        const slots = table.resolve(asked);
+        programs.forEach((program, actor) => {
+          const beside = (step: number) => everything.get(keyOf({ ...program, execId: (program.execId + step) >>> 0 }));
+          expect(table.isPast(asked, actor)).toBe(beside(1) !== undefined);
+          expect(table.callerPath(slots[actor]!)).toBe(beside(-1)?.path);
+        });
         const stats = table.stats();
         expect(known).toBe(everything.size);
         expect([stats.alive, stats.dead]).toEqual([alive.length, everything.size - alive.length]);

@@ -259,6 +259,17 @@ describe('process table', () => {
     expect(table.stats()).toMatchObject({ alive: 1, dead: 1, inserts: 2 });
   });
 
+  it('finds the older program of a process whose newer one has gone first', () => {
+    const table = createProcessTable({ deadCapacity: 1 });
+    const child = { pid: 200, startNs: 9_000n, execId: 3 };
+    const all = frame((builder) => (fork(shell, child)(builder), exec({ ...child, execId: 4 }, '/bin/ls')(builder), exit({ ...child, execId: 4 })(builder)));
+    table.absorb(all);
+    table.insert(frame((builder) => builder.addActor(shell)), 0, { path: Buffer.from('/bin/sh'), pathFlags: 0 }); // prettier-ignore
+    table.absorb(all);
+    table.absorb(frame(() => {}));
+    expect([pathOf(table, child), pathOf(table, { ...child, execId: 4 })]).toEqual(['/bin/sh', undefined]);
+  });
+
   it('knows kernel threads, which have no executable and no descendants to name', () => {
     const table = createProcessTable();
     const kthreadd = { pid: 2, startNs: 1n, flags: headFlag.kernelThread };
