@@ -1,0 +1,34 @@
+/** What a process has in the kernel: BPF programs, maps and links, by id. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+
+export type KernelObjects = Readonly<Record<'prog' | 'map' | 'link', readonly number[]>>;
+
+const kinds = ['prog', 'map', 'link'] as const;
+
+/** Of a running process, by its descriptors. Ids are not used again before 2^31 of them were, so they tell later whether something stayed. */
+export const kernelObjectsOf = (pid: number): KernelObjects => {
+  const found = { prog: new Set<number>(), map: new Set<number>(), link: new Set<number>() };
+  for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
+    let info = '';
+    try {
+      info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+    } catch {
+      continue; // closed meanwhile
+    }
+    for (const kind of kinds) {
+      const id = new RegExp(`^${kind}_id:\\s+(\\d+)$`, 'm').exec(info)?.[1];
+      if (id !== undefined) found[kind].add(Number(id));
+    }
+  }
+  return { prog: [...found.prog], map: [...found.map], link: [...found.link] };
+};
+
+/** Those of `before` that bpftool still shows. */
+export const leftOf = (before: KernelObjects): readonly string[] =>
+  kinds.flatMap((kind) => {
+    const shown = JSON.parse(execFileSync('bpftool', ['-j', kind, 'show'], { encoding: 'utf8', maxBuffer: 64 << 20 })) as readonly {
+      readonly id: number;
+    }[];
+    return shown.filter(({ id }) => before[kind].includes(id)).map(({ id }) => `${kind} ${id}`);
+  });
