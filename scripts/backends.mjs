@@ -89,7 +89,13 @@ export const buildCollector = async (say) => {
   mkdirSync(work, { recursive: true });
   try {
     const { go, env: goEnv } = await prepareGo(work, say);
-    const env = { ...process.env, ...goEnv, GOBIN: join(work, 'bin'), PATH: `${join(go, '..')}:${process.env['PATH'] ?? ''}`, CGO_ENABLED: '0' };
+    const env = {
+      ...process.env,
+      ...goEnv,
+      GOBIN: join(work, 'bin'),
+      PATH: `${join(go, '..')}:${process.env['PATH'] ?? ''}`,
+      CGO_ENABLED: '0',
+    };
     say('building the OpenTelemetry Collector, once; this takes minutes');
     await run(go, ['install', BUILDER], { env });
     await run('sh', ['-c', 'cd "$1" && exec bin/builder --config "$2"', 'sh', work, manifest], { env });
