@@ -3,7 +3,8 @@ import { parseId } from './ids.ts';
 import { didYouMean, nearest, oneOf } from './nearest.ts';
 import type { Problem } from './problems.ts';
 import type { FactoryByKind, Registry } from './registry.ts';
-import { show, validateValue } from './validate-value.ts';
+import { show } from './issue-words.ts';
+import { validateValue } from './validate-value.ts';
 import type { YamlTree } from './yaml-tree.ts';
 
 export type Section = 'receivers' | 'processors' | 'exporters';

@@ -4,7 +4,8 @@ import { parsePipelineId } from './ids.ts';
 import { nearest, oneOf } from './nearest.ts';
 import type { Path, Problem } from './problems.ts';
 import { pipelineSchema } from './schema.ts';
-import { show, validateValue } from './validate-value.ts';
+import { show } from './issue-words.ts';
+import { validateValue } from './validate-value.ts';
 import type { YamlTree } from './yaml-tree.ts';
 
 export type PipelineConfig = {

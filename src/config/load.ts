@@ -11,7 +11,8 @@ import { nearest } from './nearest.ts';
 import { formatProblem, type Problem, sortProblems } from './problems.ts';
 import type { Registry } from './registry.ts';
 import { type KernelConfig, kernelSchema, type TelemetryConfig, telemetrySchema } from './schema.ts';
-import { show, unknownKey, validateValue } from './validate-value.ts';
+import { show } from './issue-words.ts';
+import { unknownKey, validateValue } from './validate-value.ts';
 import { readYaml } from './yaml-tree.ts';
 
 /** A text and the name under which problems show it. */

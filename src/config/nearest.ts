@@ -32,7 +32,7 @@ export const nearest = (name: string, candidates: readonly string[]): string | u
   for (const candidate of candidates) {
     if (candidate === name) continue;
     const distance = editDistance(plain(name), plain(candidate));
-    if (distance < least) {
+    if (distance < least && distance < Math.max(name.length, candidate.length)) {
       best = candidate;
       least = distance;
     }

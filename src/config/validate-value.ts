@@ -1,5 +1,6 @@
 /** Holds a part of the tree against a zod schema and turns what zod finds into problems with a place. */
-import type { z, ZodType } from 'zod';
+import type { ZodType } from 'zod';
+import { type Issue, messageOfIssue, show } from './issue-words.ts';
 import { didYouMean, oneOf } from './nearest.ts';
 import type { Path, Problem } from './problems.ts';
 import type { YamlTree } from './yaml-tree.ts';
@@ -39,82 +40,6 @@ export const allowedKeys = (schema: ZodType, path: Path): readonly string[] => [
   ...new Set(schemasAt(schema, path).flatMap((at) => Object.keys(definitionOf(at).shape ?? {}))),
 ];
 
-const expectations: Readonly<Record<string, string>> = {
-  string: 'text',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  object: 'a map',
-  record: 'a map',
-  map: 'a map',
-  array: 'a list',
-  tuple: 'a list',
-};
-
-const expectation = (expected: string): string => expectations[expected] ?? expected;
-
-/** What stands there, in a few words. */
-export const show = (value: unknown): string => {
-  if (typeof value === 'string') return value.length > 40 ? `${JSON.stringify(value.slice(0, 40))}...` : JSON.stringify(value);
-  if (value === null || value === undefined) return 'nothing';
-  if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'a map' : String(value);
-};
-
-type RawIssue = z.core.$ZodRawIssue;
-type Issue = z.core.$ZodIssue;
-
-const bound = (
-  issue: { readonly origin: string; readonly inclusive?: boolean | undefined },
-  limit: number | bigint,
-  side: 'less' | 'more',
-): string => {
-  const many = (noun: string) => `${limit} ${noun}${Number(limit) === 1 ? '' : 's'}`;
-  const what =
-    issue.origin === 'string' ? many('character') : issue.origin === 'array' ? many('entry').replace('entrys', 'entries') : String(limit);
-  if (issue.inclusive === false) return `${side} than ${what}`;
-  return side === 'more' ? `at least ${what}` : `at most ${what}`;
-};
-
-const wanted = (issue: Issue): readonly string[] => {
-  if (issue.code === 'invalid_type') return [expectation(issue.expected)];
-  if (issue.code === 'invalid_value') return issue.values.map((value) => String(value));
-  if (issue.code === 'invalid_union') return issue.errors.flatMap((branch) => branch.flatMap(wanted));
-  return [];
-};
-
-/** Our words for an issue; `shown` is what stands there. Schemas may carry messages of their own, which go before these. */
-const messageOfIssue = (issue: RawIssue, shown: string): string => {
-  const missing = issue.input === undefined;
-  switch (issue.code) {
-    case 'invalid_type':
-      return missing
-        ? `missing; expected ${expectation(String(issue.expected))}`
-        : `expected ${expectation(String(issue.expected))}, found ${shown}`;
-    case 'invalid_value': {
-      const names = issue.values.map((value) => String(value));
-      if (missing) return `missing; allowed is ${oneOf(names)}`;
-      return `${shown} is not allowed; allowed is ${oneOf(names)}${typeof issue.input === 'string' ? didYouMean(issue.input, names) : ''}`;
-    }
-    case 'too_small':
-      if ((issue.origin === 'array' || issue.origin === 'string') && issue.minimum === 1)
-        return 'empty; at least one is needed'.replace('one', issue.origin === 'string' ? 'one character' : 'one entry');
-      return `${shown} is too ${issue.origin === 'string' ? 'short' : 'small'}; allowed is ${bound(issue, issue.minimum, 'more')}`;
-    case 'too_big':
-      return `${shown} is too ${issue.origin === 'string' ? 'long' : 'large'}; allowed is ${bound(issue, issue.maximum, 'less')}`;
-    case 'invalid_format':
-      return `${shown} does not have the form of ${issue.format === 'regex' ? `the pattern ${issue.pattern}` : `a ${issue.format}`}`;
-    case 'not_multiple_of':
-      return `${shown} is not allowed; allowed are multiples of ${issue.divisor}`;
-    case 'invalid_union': {
-      const allowed = [...new Set((issue.errors as Issue[][]).flatMap((branch) => branch.flatMap(wanted)))];
-      return missing ? `missing; expected ${oneOf(allowed)}` : `expected ${oneOf(allowed)}, found ${shown}`;
-    }
-    default:
-      return `${shown} is not allowed`;
-  }
-};
-
 /** A YAML null says that a key is not given: it takes the default, and an unknown key stays visible. */
 const nullsAsAbsent = (value: unknown): unknown => {
   if (value === null) return undefined;
@@ -135,39 +60,59 @@ const toPath = (path: readonly PropertyKey[]): Path => path.map((key) => (typeof
 
 export type Validated<T> = { readonly value: T | undefined; readonly problems: readonly Problem[] };
 
+/** Stands for the message of an issue to which its schema gave none of its own. */
+const OURS = '';
+
+/**
+ * Where one branch of a union is plainly meant (the value has its type), what is wrong inside it says more than that no branch fits.
+ * Gives the issues with paths from the top.
+ */
+const unfolded = (issue: Issue): readonly Issue[] => {
+  if (issue.code !== 'invalid_union' || issue.message !== OURS) return [issue];
+  // zod's types leave the options out
+  const { discriminator, options } = issue as { readonly discriminator?: string; readonly options?: readonly string[] };
+  if (discriminator !== undefined && options !== undefined) {
+    const input = (issue.input as Readonly<Record<string, unknown>>)[discriminator];
+    return [{ code: 'invalid_value', values: [...options], path: issue.path, message: OURS, input }];
+  }
+  const meant = issue.errors.filter((branch) =>
+    branch.every(({ code, path }) => path.length > 0 || (code !== 'invalid_type' && code !== 'invalid_value')),
+  );
+  if (meant.length !== 1) return [issue];
+  return meant[0]!.flatMap((inner) => unfolded({ ...inner, path: [...issue.path, ...inner.path] }));
+};
+
 /** Validates `input`, which stands at `base` in the tree. */
 export const validateValue = <T>(tree: YamlTree, base: Path, schema: ZodType<T>, input: unknown): Validated<T> => {
-  const parse = (value: unknown) =>
-    schema.safeParse(value, {
-      error(issue) {
-        const reference = tree.expandedAt([...base, ...toPath(issue.path ?? [])])?.reference;
-        return messageOfIssue(issue, reference === undefined ? show(issue.input) : `the value of ${reference}`);
-      },
-    });
-  let value = nullsAsAbsent(input);
+  const parse = (candidate: unknown) => schema.safeParse(candidate, { error: () => OURS, reportInput: true });
+  const expandedAt = (issue: Issue) => tree.expandedAt([...base, ...toPath(issue.path)]);
+  const value = nullsAsAbsent(input);
   let result = parse(value);
   if (!result.success) {
     // A reference that reads as a number or as true may be meant as text: a password of digits for instance.
-    let changed = false;
-    for (const issue of result.error.issues) {
-      const path = toPath(issue.path);
-      const expanded = tree.expandedAt([...base, ...path]);
-      if (expanded === undefined || issue.code === 'unrecognized_keys') continue;
-      value = replaceAt(value, path, expanded.text);
-      changed = true;
-    }
-    if (changed) {
-      const again = parse(value);
-      if (again.success || again.error.issues.length < result.error.issues.length) result = again;
-    }
+    const meant = result.error.issues.reduce((all, issue) => {
+      const text = issue.code === 'unrecognized_keys' ? undefined : expandedAt(issue)?.text;
+      return text === undefined ? all : replaceAt(all, toPath(issue.path), text);
+    }, value);
+    const again = meant === value ? result : parse(meant);
+    if (again.success || again.error.issues.length < result.error.issues.length) result = again;
   }
   if (result.success) return { value: result.data, problems: [] };
-  const problems = result.error.issues.flatMap((issue): Problem[] => {
+  const problems = result.error.issues.flatMap(unfolded).flatMap((issue): Problem[] => {
     const path = toPath(issue.path);
-    if (tree.brokenAt([...base, ...path])) return [];
-    if (issue.code !== 'unrecognized_keys') return [tree.problemAtValue([...base, ...path], issue.message)];
-    const allowed = allowedKeys(schema, path);
-    return issue.keys.map((key) => tree.problemAtKey([...base, ...path, key], unknownKey(key, allowed)));
+    const place = [...base, ...path];
+    if (tree.brokenAt(place)) return [];
+    if (issue.code === 'unrecognized_keys') {
+      const allowed = allowedKeys(schema, path);
+      return issue.keys.map((key) => tree.problemAtKey([...place, key], unknownKey(key, allowed)));
+    }
+    // What a reference gave may be a secret.
+    const reference = expandedAt(issue)?.reference;
+    const message =
+      issue.message === OURS
+        ? messageOfIssue(issue, reference === undefined ? show(issue.input) : `the value of ${reference}`)
+        : issue.message;
+    return [issue.code === 'invalid_key' ? tree.problemAtKey(place, message) : tree.problemAtValue(place, message)];
   });
   return { value: undefined, problems };
 };
