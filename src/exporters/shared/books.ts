@@ -1,0 +1,46 @@
+/** The accounts of one exporter: accepted = sent + rejected + failed + dropped + held, at any moment between two calls. */
+import type { Counter, Counters } from '../../core/counters.ts';
+
+export type FailReason = 'permanent' | 'timeout' | 'retry_disabled';
+export type DropReason = 'queue_full' | 'shutdown';
+
+export type Books = {
+  accept(records: number): void;
+  sent(records: number): void;
+  rejected(records: number): void;
+  failed(records: number, reason: FailReason): void;
+  dropped(records: number, reason: DropReason): void;
+};
+
+/** `held` is read at collection time. Counters appear with their first record, but for the ones without a reason. */
+export const createBooks = (counters: Counters, exporter: string, held: () => number): Books => {
+  const items = (outcome: string, reason?: string): Counter =>
+    counters.counter('ringtail_exporter_items', { exporter, outcome, ...(reason !== undefined && { reason }) });
+  const accepted = items('accepted');
+  const sent = items('sent');
+  const sentTotal = counters.counter('otelcol_exporter_sent_log_records', { exporter });
+  const sendFailed = counters.counter('otelcol_exporter_send_failed_log_records', { exporter });
+  const enqueueFailed = counters.counter('otelcol_exporter_enqueue_failed_log_records', { exporter });
+  counters.gauge('ringtail_exporter_items', { exporter, outcome: 'held' }, held);
+  return {
+    accept(records) {
+      accepted.value += records;
+    },
+    sent(records) {
+      sent.value += records;
+      sentTotal.value += records;
+    },
+    rejected(records) {
+      items('rejected', 'partial_success').value += records;
+      sendFailed.value += records;
+    },
+    failed(records, reason) {
+      items('failed', reason).value += records;
+      sendFailed.value += records;
+    },
+    dropped(records, reason) {
+      items('dropped', reason).value += records;
+      (reason === 'queue_full' ? enqueueFailed : sendFailed).value += records;
+    },
+  };
+};

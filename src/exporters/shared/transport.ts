@@ -1,0 +1,17 @@
+/** How bytes leave: one request, one outcome. */
+
+/** What became of a request. Nothing is thrown: every way to fail is one of these. */
+export type Outcome =
+  /** The other side has it, but for `rejected` records. */
+  | { readonly kind: 'success'; readonly rejected?: number; readonly message?: string }
+  /** It may work later, not before `afterMs` when the other side said so. */
+  | { readonly kind: 'retryable'; readonly afterMs?: number; readonly message: string }
+  /** The same bytes will never be taken. */
+  | { readonly kind: 'permanent'; readonly message: string };
+
+export type Transport = {
+  /** Settles within about `timeoutMs`. `bytes` must not change before that. */
+  send(bytes: Buffer, timeoutMs: number): Promise<Outcome>;
+  /** Ends what is under way; its outcomes may still come. */
+  close(): void;
+};
