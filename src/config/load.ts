@@ -152,6 +152,6 @@ export const requireConfig = (loaded: LoadedConfig, file: string, warn: (line: s
   const errors = loaded.problems.filter(({ severity }) => severity === 'error');
   throw new ConfigError(`${file} has ${count(errors.length, 'error')}`, {
     problems: errors.map(formatProblem),
-    advice: 'correct them and check with "ringtail validate"',
+    advice: 'correct the file and check it with "ringtail validate"',
   });
 };

@@ -92,7 +92,7 @@ describe('ringtail validate', () => {
     expect(cli.stderr().split('\n')).toEqual([
       `${file}:3:13: exporters.snk: unknown exporter "snk"; allowed is drain or sink; did you mean "sink"?`,
       `${file}:5:15: service.telemetry.lgs: unknown key; allowed are logs, metrics and resource; did you mean "logs"?`,
-      `ringtail: ${file} has 2 errors; correct them and check with "ringtail validate"`,
+      `ringtail: ${file} has 2 errors; correct the file and check it with "ringtail validate"`,
       '',
     ]);
     expect(cli.stdout()).toBe('');
