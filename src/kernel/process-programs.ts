@@ -113,7 +113,8 @@ export const loadProcessPrograms = (options: ProcessProgramOptions): { readonly 
       const loaded = loadRung(rung, options);
       return { loaded: { ...loaded, notes: [...refusals, ...loaded.notes] }, refusals };
     } catch (error) {
-      refusals.push(`${rung}: ${describe(error)}`);
+      const hint = rung === 'tp' && (error as NativeError).code === 'ENOENT' ? '; mount tracefs at /sys/kernel/tracing' : '';
+      refusals.push(`${rung}: ${describe(error)}${hint}`);
     }
   }
   return { refusals };

@@ -34,6 +34,13 @@ export const createOutput = (usualBytes: number): Output => {
       output.bytes.set(old.subarray(0, output.at));
     },
     take() {
+      if (output.at * 2 > output.bytes.length) {
+        // mostly full: the memory itself goes, which saves a copy; what was not written of it is not resident
+        const whole = Buffer.from(output.bytes.buffer as ArrayBuffer, 0, output.at);
+        output.at = 0;
+        allocate(Math.min(most, output.bytes.length));
+        return whole;
+      }
       const taken = Buffer.allocUnsafeSlow(output.at);
       taken.set(output.bytes.subarray(0, output.at));
       output.at = 0;
