@@ -27,8 +27,8 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 			struct type *_typed = bpf_rdonly_cast((void *)(addr), bpf_core_type_id_kernel(struct type)); \
 			dst = (typeof(dst))_typed->field;                                                         \
 		} else {                                                                                          \
-			typeof(((struct type *)0)->field) _value = {};                                            \
-			bpf_probe_read_kernel((void *)&_value, sizeof(_value),                                    \
+			__u64 _value = 0; /* not typeof: a const field would stay 0 for the compiler */                   \
+			bpf_probe_read_kernel(&_value, sizeof(((struct type *)0)->field),                                 \
 					      (void *)(addr) + bpf_core_field_offset(struct type, field));        \
 			dst = (typeof(dst))_value;                                                                \
 		}                                                                                                 \
