@@ -186,6 +186,26 @@ static __always_inline __u64 fill_exec(struct exec_record *record, struct task_s
 	return at + len;
 }
 
+/*
+ * The number of the call behind an exec that succeeded. x86 puts execve there whatever it was (set_personality_64bit); that it was
+ * execveat of a descriptor shows in the name that the kernel made up for it. With AT_FDCWD it does what execve does and is told as such.
+ */
+static __always_inline __s32 exec_call(struct task_struct *task, struct linux_binprm *bprm, const char *file)
+{
+	__s32 nr = current_call(task);
+#if defined(__TARGET_ARCH_x86)
+	static const char made_up[] = "/dev/fd/";
+	char start[sizeof(made_up) - 1] = {};
+
+	if (bprm && bpf_core_field_exists(bprm->fdpath))
+		return BPF_CORE_READ(bprm, fdpath) ? NR_EXECVEAT : nr;
+	bpf_probe_read_kernel(start, sizeof(start), bprm ? BPF_CORE_READ(bprm, filename) : file);
+	if (!__builtin_memcmp(start, made_up, sizeof(start)))
+		return -1; /* or somebody called it by that name */
+#endif
+	return nr;
+}
+
 static __always_inline int exec_event(struct task_struct *task, __u32 old_tid, const char *file, struct linux_binprm *bprm)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -207,7 +227,7 @@ static __always_inline int exec_event(struct task_struct *task, __u32 old_tid, c
 	record->event.exec_flags = bprm ? 0 : EXEC_ARGC_UNKNOWN;
 	record->event.argc = bprm ? BPF_CORE_READ(bprm, argc) : 0;
 	record->event.old_tid = old_tid;
-	record->event.syscall_nr = current_call(task);
+	record->event.syscall_nr = exec_call(task, bprm, file);
 	record->event.ret = 0;
 	len = fill_exec(record, task, bprm ? BPF_CORE_READ(bprm, filename) : file);
 	barrier_var(len);
