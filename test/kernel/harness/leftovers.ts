@@ -1,0 +1,62 @@
+/** What a stopped Ringtail may have left in this process and in the kernel. */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { waitFor } from './pipeline.ts';
+
+export type BpfIds = { readonly prog: readonly number[]; readonly map: readonly number[]; readonly link: readonly number[] };
+
+const linkOf = (fd: string): string => {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return ''; // the one that listed the folder
+  }
+};
+
+/** Targets of the descriptors of this process. */
+export const descriptors = (): readonly string[] => readdirSync('/proc/self/fd').map(linkOf).filter((link) => link !== '');
+
+/** Names of the threads of this process. */
+export const threads = (): readonly string[] => readdirSync('/proc/self/task').map((tid) => readFileSync(`/proc/self/task/${tid}/comm`, 'utf8').trim());
+
+/** Ids of the BPF objects that descriptors of this process hold. */
+export const heldIds = (): BpfIds => {
+  const ids = { prog: [] as number[], map: [] as number[], link: [] as number[] };
+  for (const fd of readdirSync('/proc/self/fd')) {
+    if (!linkOf(fd).includes('bpf')) continue;
+    const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8');
+    const link = info.match(/^link_id:\s*(\d+)/m)?.[1];
+    if (link !== undefined) ids.link.push(Number(link));
+    else {
+      const prog = info.match(/^prog_id:\s*(\d+)/m)?.[1];
+      const map = info.match(/^map_id:\s*(\d+)/m)?.[1];
+      if (prog !== undefined) ids.prog.push(Number(prog));
+      if (map !== undefined) ids.map.push(Number(map));
+    }
+  }
+  return ids;
+};
+
+const idsInKernel = (what: keyof BpfIds): ReadonlySet<number> => {
+  const { status, stdout, stderr, error } = spawnSync('bpftool', [what, 'show', '-j'], { encoding: 'utf8', maxBuffer: 64 << 20 });
+  if (status !== 0) throw new Error(`bpftool ${what}: ${error?.message ?? stderr}`);
+  return new Set((JSON.parse(stdout || '[]') as { id: number }[]).map(({ id }) => id));
+};
+
+/** Throws when this process still has a BPF object or a thread of ours, or when the kernel keeps one of `before`. */
+export const requireNothingLeft = async (before: BpfIds): Promise<void> => {
+  const held = () => [
+    ...descriptors().filter((link) => link.includes('bpf')),
+    ...threads().filter((name) => name.startsWith('ringtail')),
+    ...readFileSync('/proc/self/maps', 'utf8').split('\n').filter((line) => /bpf-map|ringtail-ring/.test(line)),
+  ];
+  await waitFor('descriptors, mappings and threads to go', () => held().length === 0, () => held().join(', '));
+  for (const what of ['prog', 'map', 'link'] as const) {
+    // the kernel frees them a little later
+    const left = () => {
+      const now = idsInKernel(what);
+      return before[what].filter((id) => now.has(id));
+    };
+    if (before[what].length > 0) await waitFor(`each ${what} to be freed`, () => left().length === 0, () => left().join(', '));
+  }
+};

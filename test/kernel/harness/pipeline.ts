@@ -1,0 +1,177 @@
+/** A whole Ringtail in this process: configuration, kernel side, receiver, processors, and an exporter that keeps what comes. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { loadConfig } from '../../../src/config/load.ts';
+import { createRegistry } from '../../../src/config/registry.ts';
+import type { AttributeValue } from '../../../src/core/batch.ts';
+import type { ExporterFactory } from '../../../src/core/component.ts';
+import { createCounters, type Counters } from '../../../src/core/counters.ts';
+import type { Logger } from '../../../src/core/logger.ts';
+import type { KernelFacts } from '../../../src/kernel/addon.ts';
+import type { Rung } from '../../../src/kernel/process-programs.ts';
+import { createKernelServices, type KernelServices } from '../../../src/kernel/services.ts';
+import { attributesOf, unixNsOf } from '../../../src/otlp/log-text.ts';
+import { resolveProcessProcessor } from '../../../src/processors/resolve-process/index.ts';
+import { resolveUserProcessor } from '../../../src/processors/resolve-user/index.ts';
+import { processReceiver } from '../../../src/receivers/process/index.ts';
+import { createService } from '../../../src/service/service.ts';
+
+export type Event = {
+  readonly name: string;
+  readonly unixNs: bigint;
+  readonly attributes: Readonly<Record<string, AttributeValue>>;
+};
+
+export type PipelineOptions = {
+  /** Overrides the one of the scenario. */
+  readonly rung?: 'auto' | Rung;
+  readonly ringBytes?: number;
+  readonly rootPath?: string;
+  /** Options of the receiver, as YAML would have them. */
+  readonly receiver?: Readonly<Record<string, unknown>>;
+  readonly ancestors?: number;
+  readonly injectedFacts?: Partial<KernelFacts>;
+  /** Whether what comes is looked at at the end too: false when the scenario stops it in the middle of something. */
+  readonly judged?: boolean;
+};
+
+export type LogLine = { readonly level: keyof Logger; readonly message: string; readonly fields: Readonly<Record<string, unknown>> };
+
+export type Pipeline = {
+  readonly kernel: KernelServices;
+  readonly counters: Counters;
+  readonly events: readonly Event[];
+  readonly log: readonly LogLine[];
+  /** The events of a name that match all attributes given. */
+  find(name: string, wanted?: Readonly<Record<string, AttributeValue>>): readonly Event[];
+  /** The only one. */
+  one(name: string, wanted: Readonly<Record<string, AttributeValue>>): Event;
+  /** Resolves when all that the kernel has written until now came through; on the procfs rung when /proc was read once more. */
+  settle(): Promise<void>;
+  until(what: string, condition: () => boolean): Promise<void>;
+  /** Stops it and checks its books. The same promise when called again. */
+  stop(): Promise<void>;
+  readonly judged: boolean;
+};
+
+/** Under emulation everything takes longer. Not a measure of anything: a test that gets this far has failed. */
+const DEADLINE_MS = process.env['RINGTAIL_GUEST'] === undefined ? 20_000 : 60_000;
+const POLL_MS = 2;
+
+export const waitFor = async (what: string, condition: () => boolean, describe: () => string = () => ''): Promise<void> => {
+  const end = performance.now() + DEADLINE_MS;
+  while (!condition()) {
+    if (performance.now() > end) assert.fail(`waited in vain for ${what} ${describe()}`);
+    await sleep(POLL_MS);
+  }
+};
+
+const captureFactory = (events: Event[]): ExporterFactory => ({
+  kind: 'exporter',
+  type: 'capture',
+  summary: 'keeps all',
+  signals: ['logs'],
+  config: z.strictObject({}),
+  create: ({ id, counters }) => {
+    const books = (outcome: string) => counters.counter('ringtail_exporter_items', { exporter: id, outcome });
+    const [accepted, sent] = [books('accepted'), books('sent')];
+    return {
+      start: async () => {},
+      stop: async () => {},
+      logs(batch) {
+        const rows = batch.selection ?? Uint32Array.from({ length: batch.rows }, (_, row) => row);
+        for (const row of rows) {
+          events.push({ name: batch.kind.eventName, unixNs: unixNsOf(batch, row), attributes: Object.fromEntries(attributesOf(batch, row)) });
+        }
+        accepted.value += rows.length;
+        sent.value += rows.length;
+      },
+    };
+  },
+});
+
+const yamlOf = ({ rung = 'auto', ringBytes = 8 << 20, rootPath = '/', receiver = {}, ancestors = 0 }: PipelineOptions): string =>
+  // JSON is YAML
+  JSON.stringify({
+    receivers: { process: receiver },
+    processors: { resolve_process: { ancestors }, resolve_user: {} },
+    exporters: { capture: {} },
+    kernel: { rung, ring_bytes: ringBytes, flush_interval: '5ms', procfs_interval: '100ms', root_path: rootPath },
+    service: { pipelines: { logs: { receivers: ['process'], processors: ['resolve_process', 'resolve_user'], exporters: ['capture'] } } },
+  });
+
+const matches = (event: Event, wanted: Readonly<Record<string, AttributeValue>>): boolean =>
+  Object.entries(wanted).every(([name, value]) => event.attributes[name] === value);
+
+export const startPipeline = async (options: PipelineOptions): Promise<Pipeline> => {
+  const events: Event[] = [];
+  const log: LogLine[] = [];
+  const keep = (level: keyof Logger) => (fields: object, message: string) => void log.push({ level, message, fields: fields as LogLine['fields'] });
+  const logger: Logger = { debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
+  const counters = createCounters();
+  const registry = createRegistry([processReceiver, resolveProcessProcessor, resolveUserProcessor, captureFactory(events)]);
+  const { config, problems } = loadConfig({ file: 'scenario', text: yamlOf(options) }, registry, {});
+  assert(config !== undefined, JSON.stringify(problems));
+  const { kernel: own } = config;
+  const kernel = createKernelServices({
+    ringBytes: own.ring_bytes,
+    flushRows: own.flush_rows,
+    flushIntervalMs: own.flush_interval,
+    rootPath: own.root_path,
+    rung: own.rung,
+    procfsIntervalMs: own.procfs_interval,
+    counters,
+    logger,
+    ...(options.injectedFacts === undefined ? {} : { injectedFacts: options.injectedFacts }),
+  });
+  const service = createService({ config, counters, logger, version: 'test', kernel, resource: [] });
+  await service.start();
+
+  const sum = (name: string, labels: Readonly<Record<string, string>>): number =>
+    counters
+      .samples()
+      .filter((sample) => sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value))
+      .reduce((all, { value }) => all + value, 0);
+
+  const isSettled = (): boolean => {
+    const ring = kernel.ring();
+    if (ring === undefined) return true;
+    ring.counters.refresh();
+    const written = ring.counters.total('written');
+    const { read, frames } = ring.stats();
+    return read >= written && kernel.hub.pending === 0 && kernel.hub.delivered === frames;
+  };
+
+  const find: Pipeline['find'] = (name, wanted = {}) => events.filter((event) => event.name === name && matches(event, wanted));
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    const { balanced, rows } = await service.stop();
+    assert(balanced, `the books do not balance: ${JSON.stringify(rows)}`);
+    const written = sum('ringtail_kernel_events', { outcome: 'written' });
+    assert.equal(sum('ringtail_ring_records', { outcome: 'read' }), written, 'read is not what was written');
+    assert.equal(sum('ringtail_ring_records', { outcome: 'malformed' }), 0, 'malformed records');
+    assert.equal(sum('ringtail_ring_abandoned_records', {}), 0, 'abandoned records');
+    assert.equal(sum('ringtail_pipeline_items', { outcome: 'accepted' }), events.length, 'the pipeline counts otherwise than the exporter');
+    const refused = log.filter(({ level }) => level === 'error');
+    assert.deepEqual(refused, [], 'errors in the log');
+  };
+  return {
+    kernel,
+    counters,
+    events,
+    log,
+    find,
+    one(name, wanted) {
+      const found = find(name, wanted);
+      const like = found.length > 0 ? found : find(name).slice(-8);
+      const show = (event: Event) => JSON.stringify(event.attributes, (_, value) => (typeof value === 'bigint' ? String(value) : value)).slice(0, 600);
+      assert.equal(found.length, 1, `${found.length} of ${name} ${JSON.stringify(wanted)}:\n${like.map(show).join('\n')}`);
+      return found[0]!;
+    },
+    settle: () => waitFor('the ring to be read', isSettled, () => JSON.stringify(kernel.ring()?.stats())),
+    until: waitFor,
+    stop: () => (stopping ??= stop()),
+    judged: options.judged ?? true,
+  };
+};

@@ -1,0 +1,103 @@
+/** Runs one scenario with what it needs and judges what it leaves. */
+import { spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Rung } from '../../../src/kernel/process-programs.ts';
+import { heldIds, requireNothingLeft, type BpfIds } from './leftovers.ts';
+import { startPipeline, type Pipeline } from './pipeline.ts';
+import { Skip, type Context, type Facts, type RunOptions, type Scenario } from './scenario.ts';
+
+export type Case = { readonly name: string; readonly scenario: Scenario; readonly rung: 'auto' | Rung };
+
+/** One for each rung of a scenario. */
+export const casesOf = (scenarios: readonly Scenario[]): readonly Case[] =>
+  scenarios.flatMap((scenario): readonly Case[] =>
+    scenario.rungs === undefined
+      ? [{ name: scenario.name, scenario, rung: 'auto' }]
+      : scenario.rungs.map((rung) => ({ name: `${scenario.name} (${rung})`, scenario, rung })),
+  );
+
+const programs = fileURLToPath(new URL('../../../build/workloads/', import.meta.url));
+
+const factsOf = (pid: number, code: number | null, signal: string | null, output: string): Facts => {
+  const lines = output
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split(' '));
+  return {
+    pid,
+    code,
+    signal,
+    lines,
+    all: (word) => lines.filter(([first]) => first === word).map(([, ...rest]) => rest.map(Number)),
+  };
+};
+
+/** Programs must not inherit what a sanitizer needs in this process. */
+const workloadEnvironment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
+
+export const startProgram = (path: string, args: readonly string[], { cwd, uid }: RunOptions = {}) => {
+  const child = spawn(path, args, {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: workloadEnvironment,
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(uid === undefined ? {} : { uid }),
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+  const ended = new Promise<Facts>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve(factsOf(child.pid!, code, signal, output)));
+  });
+  return { child, ended, output: () => output };
+};
+
+/** Throws what went wrong; Skip when this machine cannot do it. */
+export const runCase = async ({ scenario, rung }: Case): Promise<void> => {
+  const folder = mkdtempSync(join(tmpdir(), 'ringtail-kernel-'));
+  chmodSync(folder, 0o755);
+  const pipelines: Pipeline[] = [];
+  const ids = { prog: [] as number[], map: [] as number[], link: [] as number[] };
+  const remember = (more: BpfIds) => {
+    for (const what of ['prog', 'map', 'link'] as const) ids[what].push(...more[what]);
+  };
+  const context: Context = {
+    rung,
+    folder,
+    async start(options = {}) {
+      const pipeline = await startPipeline({ rung, ...options });
+      pipelines.push(pipeline);
+      remember(heldIds());
+      return pipeline;
+    },
+    async run(program, args = [], options = {}) {
+      const facts = await startProgram(options.path ?? context.program(program), args, options).ended;
+      const skip = facts.lines.find(([word]) => word === 'skip');
+      if (skip !== undefined) throw new Skip(skip.slice(1).join(' '));
+      return facts;
+    },
+    program(name) {
+      const path = join(programs, name);
+      if (!existsSync(path)) throw new Skip(`${name} could not be built on this machine`);
+      return path;
+    },
+    copy(program, name) {
+      const path = join(folder, name);
+      copyFileSync(context.program(program), path);
+      chmodSync(path, 0o755);
+      return path;
+    },
+    skip(reason) {
+      throw new Skip(reason);
+    },
+  };
+  const results = await Promise.allSettled([scenario.run(context)]);
+  rmSync(folder, { recursive: true, force: true });
+  const stops = await Promise.allSettled(pipelines.map((pipeline) => pipeline.stop()));
+  results.push(...stops.filter((_, index) => pipelines[index]!.judged) as PromiseSettledResult<void>[]);
+  // what the scenario itself says comes first
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  await requireNothingLeft(ids);
+};

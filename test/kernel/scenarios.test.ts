@@ -1,0 +1,30 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { afterAll, beforeAll, test } from 'vitest';
+import { buildWorkloads } from '../workloads/build.mjs';
+import { casesOf, runCase } from './harness/runner.ts';
+import { Skip } from './harness/scenario.ts';
+import { scenarios } from './scenarios/index.ts';
+
+buildWorkloads();
+
+// The rung `tp` finds its tracepoints there; a machine without systemd has it not mounted.
+const TRACING = '/sys/kernel/tracing';
+const isMounted = existsSync(`${TRACING}/events`);
+beforeAll(() => {
+  if (!isMounted) spawnSync('mount', ['-t', 'tracefs', 'tracefs', TRACING]);
+});
+afterAll(() => {
+  if (!isMounted) spawnSync('umount', [TRACING]);
+});
+
+for (const one of casesOf(scenarios)) {
+  test(one.name, async (context) => {
+    try {
+      await runCase(one);
+    } catch (error) {
+      if (error instanceof Skip) return context.skip(error.message);
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+
+const MEMORY_MIB = 2048;
+
+/**
+ * Boots one kernel without KVM. The guest talks to `consolePath`; what its second serial line says, one JSON text a line, goes to
+ * `resultPath`. Resolves when the guest is off; false when it had to be stopped.
+ * @param {{ image: string, initrd: string, consolePath: string, resultPath: string, timeoutMs: number }} options
+ * @returns {Promise<boolean>}
+ */
+export const boot = ({ image, initrd, consolePath, resultPath, timeoutMs }) =>
+  new Promise((resolve, reject) => {
+    const out = openSync(consolePath, 'w');
+    const child = spawn(
+      'qemu-system-x86_64',
+      [
+        // one thread for both processors: races happen, and the other core of the machine stays free
+        ...['-accel', 'tcg,thread=single', '-cpu', 'max', '-smp', '2', '-m', String(MEMORY_MIB)],
+        ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-nic', 'none'],
+        ...['-serial', 'stdio', '-serial', `file:${resultPath}`, '-kernel', image, '-initrd', initrd],
+        ...['-append', 'console=ttyS0 quiet panic=-1'],
+      ],
+      { stdio: ['ignore', out, out] },
+    );
+    closeSync(out);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      child.kill('SIGKILL');
+    }, timeoutMs);
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    child.on('close', () => {
+      clearTimeout(timer);
+      resolve(!late);
+    });
+  });

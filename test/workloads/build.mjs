@@ -1,0 +1,33 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const sources = fileURLToPath(new URL('.', import.meta.url));
+/** Where the programs are. */
+export const workloadFolder = fileURLToPath(new URL('../../build/workloads', import.meta.url));
+
+const usual = ['-O2', '-static', '-pthread', '-Wall', '-Wextra', '-Werror'];
+/** No C library for 32 bit is needed; only the compiler must know the processor. */
+const flagsOf = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
+  compat: ['-m32', '-O2', '-static', '-nostdlib', '-fno-pie', '-no-pie', '-fno-stack-protector', '-Wall', '-Werror'],
+});
+/** Programs that some machines cannot build; tests say so. */
+const optional = new Set(['compat']);
+
+/** Compiles test/workloads/*.c into build/workloads when they are newer. */
+export const buildWorkloads = () => {
+  mkdirSync(workloadFolder, { recursive: true });
+  const modified = (/** @type {string} */ path) => statSync(path).mtimeMs;
+  const headers = readdirSync(sources).filter((name) => name.endsWith('.h'));
+  const newestHeader = Math.max(0, ...headers.map((name) => modified(join(sources, name))));
+  for (const source of readdirSync(sources).filter((name) => name.endsWith('.c'))) {
+    const name = source.slice(0, -2);
+    const target = join(workloadFolder, name);
+    if (existsSync(target) && modified(target) > Math.max(newestHeader, modified(join(sources, source)))) continue;
+    const fresh = `${target}.${process.pid}`;
+    const { status, stderr, error } = spawnSync('gcc', [...(flagsOf[name] ?? usual), '-o', fresh, join(sources, source)], { encoding: 'utf8' });
+    if (status === 0) renameSync(fresh, target);
+    else if (!optional.has(name)) throw new Error(`gcc ${source}: ${error?.message ?? stderr}`);
+  }
+};
