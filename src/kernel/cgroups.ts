@@ -97,7 +97,8 @@ export const createCgroups = (options: CgroupsOptions = {}): Cgroups => {
       });
       level = children.flat();
     }
-    sweep(found);
+    // A walk that was cut short says nothing about what it did not reach.
+    if (level.length === 0) sweep(found);
     pauseMs = version === before ? Math.min(pauseMs * 2, LONGEST_WALK_PAUSE_MS) : FIRST_WALK_PAUSE_MS;
     nextWalkMs = nowMs() + pauseMs;
   };
