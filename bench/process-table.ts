@@ -20,7 +20,11 @@ const frameOf = (sequence: number, unique: boolean): KernelFrame => {
     const pid = 1000 + (number % 30_000);
     const parent = { ppid: SHELL.pid, parentStartNs: SHELL.startNs, parentExecId: SHELL.execId };
     const child = builder.addActor({ pid, startNs: bootNs, execId: 4, comm: 'true', ...parent });
-    builder.addRow(eventKind.fork, { bootNs, actor: shell, columns: { childPid: pid, childTid: pid, childStartNs: bootNs, childExecId: 3 } });
+    builder.addRow(eventKind.fork, {
+      bootNs,
+      actor: shell,
+      columns: { childPid: pid, childTid: pid, childStartNs: bootNs, childExecId: 3 },
+    });
     const path = unique ? `/usr/bin/program-${number}` : `/usr/bin/program-${i % 8}`;
     builder.addRow(eventKind.exec, { bootNs: bootNs + 1n, actor: child, columns: { path, args: [`true`, `${number}`] } });
     builder.addRow(eventKind.exit, { bootNs: bootNs + 2n, actor: child });
@@ -57,10 +61,15 @@ const measure = (name: string, frames: readonly KernelFrame[], out: Uint8Array):
     absorb.push((absorbUs * 1000) / (frames.length * PROCESSES_PER_FRAME * 3));
     write.push((writeUs * 1000) / (frames.length * (PROCESSES_PER_FRAME + 1)));
   }
-  console.log(`${name}: absorb + resolve ${quartiles(absorb)} ns a record, attributes ${quartiles(write)} ns an actor (quartiles of ${ROUNDS} rounds)`);
+  console.log(
+    `${name}: absorb + resolve ${quartiles(absorb)} ns a record, attributes ${quartiles(write)} ns an actor (quartiles of ${ROUNDS} rounds)`,
+  );
 };
 
 const out = new Uint8Array(4 * 2 ** 20);
-for (const [name, unique] of [['8 executables', false], ['an executable a process', true]] as const) {
+for (const [name, unique] of [
+  ['8 executables', false],
+  ['an executable a process', true],
+] as const) {
   measure(name, Array.from({ length: FRAMES }, (_, sequence) => frameOf(sequence, unique)), out); // prettier-ignore
 }

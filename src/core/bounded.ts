@@ -1,6 +1,6 @@
 /** `work` on every item, at most `limit` at a time; results in the order of the items. `work` must not reject. */
 export const mapBounded = async <T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> => {
-  const results = new Array<R>(items.length);
+  const results: R[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < items.length) {

@@ -160,7 +160,8 @@ export const createFrameBuilder = ({ wallOffsetNs, sequence = 0, columnsOf = () 
     },
     addString: strings.intern,
     addRow(kind, { bootNs, actor, columns = {} }) {
-      if (actor !== NO_ACTOR && (actor < 0 || actor >= actors.length)) throw new RangeError(`row of kind ${kind} names actor ${actor}, there are ${actors.length}`);
+      if (actor !== NO_ACTOR && (actor < 0 || actor >= actors.length))
+        throw new RangeError(`row of kind ${kind} names actor ${actor}, there are ${actors.length}`);
       let rows = kinds.get(kind);
       if (rows === undefined) {
         rows = { bootNs: [], actor: [], cells: [] };
@@ -176,9 +177,10 @@ export const createFrameBuilder = ({ wallOffsetNs, sequence = 0, columnsOf = () 
       strings: strings.table(),
       actors: {
         count: actors.length,
-        ...(Object.fromEntries(
-          actorColumns.map((name, column) => [name, Uint32Array.from(actors, (values) => values[column]!)]),
-        ) as Record<(typeof actorColumns)[number], Uint32Array>),
+        ...(Object.fromEntries(actorColumns.map((name, column) => [name, Uint32Array.from(actors, (values) => values[column]!)])) as Record<
+          (typeof actorColumns)[number],
+          Uint32Array
+        >),
       },
       batches: [...kinds].toSorted(([a], [b]) => a - b).map(([kind, rows]) => batchOf(kind, rows, columnsOf(kind))),
     }),

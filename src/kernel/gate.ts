@@ -81,7 +81,9 @@ const questionOf = ({ actors, strings }: Frame): ProgramQuestion => {
   const startNs = (BigInt(actors.startNsHi[0]!) << 32n) | BigInt(actors.startNsLo[0]!);
   const start = strings.offsets[actors.comm[0]!]!;
   const isComparable = actors.tid[0] === pid && !(actors.flags[0]! & headFlag.kernelThread);
-  return isComparable ? { pid, startNs, comm: strings.bytes.slice(start, start + (strings.lengths[actors.comm[0]!]! & LENGTH_MASK)) } : { pid, startNs };
+  return isComparable
+    ? { pid, startNs, comm: strings.bytes.slice(start, start + (strings.lengths[actors.comm[0]!]! & LENGTH_MASK)) }
+    : { pid, startNs };
 };
 
 export const createGate = (options: GateOptions): Gate => {
@@ -89,7 +91,10 @@ export const createGate = (options: GateOptions): Gate => {
   const required = new Set<GateNeed>();
   const notBeforeMs = new LRUCache<string, number>({ max: MAX_REMEMBERED });
   const cacheCounters = Object.fromEntries(
-    needs.map((cache) => [cache, { hits: counters.counter('ringtail_cache_hits', { cache }), misses: counters.counter('ringtail_cache_misses', { cache }) }]),
+    needs.map((cache) => [
+      cache,
+      { hits: counters.counter('ringtail_cache_hits', { cache }), misses: counters.counter('ringtail_cache_misses', { cache }) },
+    ]),
   ) as Record<GateNeed, { hits: { value: number }; misses: { value: number } }>;
   const attributionCounters = Object.fromEntries(
     attributionSource.map((source) => [
@@ -164,7 +169,9 @@ export const createGate = (options: GateOptions): Gate => {
     const { missing } = users.resolve(frame);
     cacheCounters.user.misses.value += missing.length;
     cacheCounters.user.hits.value += Math.max(0, frame.actors.count - missing.length);
-    const due = admissible(missing, ({ uid, process }) => (process === undefined ? `user ${uid}` : `user ${uid} of ${process.pid}/${process.startNs}`));
+    const due = admissible(missing, ({ uid, process }) =>
+      process === undefined ? `user ${uid}` : `user ${uid} of ${process.pid}/${process.startNs}`,
+    );
     return due.length === 0 ? [] : [track(due.length, users.fetch(due))];
   };
 
@@ -189,7 +196,7 @@ export const createGate = (options: GateOptions): Gate => {
   const wait = async (work: readonly Promise<void>[]): Promise<void> => {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<true>((resolve) => (timer = setTimeout(() => resolve(true), maxWaitMs)));
-    if (await Promise.race([late, Promise.all(work)]) === true) timeouts.value++;
+    if ((await Promise.race([late, Promise.all(work)])) === true) timeouts.value++;
     clearTimeout(timer);
   };
 

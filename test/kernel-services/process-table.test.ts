@@ -17,18 +17,25 @@ const frame = (fill: (builder: FrameBuilder) => void, wallOffsetNs = WALL, attri
   fill(builder);
   return attribution === undefined ? builder.build() : { ...builder.build(), attribution };
 };
-const task = (actor: ActorInput, path: string | Uint8Array, pathFlags = 0) => (builder: FrameBuilder) =>
-  builder.addRow(eventKind.task, { bootNs: 1n, actor: builder.addActor(actor), columns: { path, pathFlags } });
-const exec = (actor: ActorInput, path: string, bootNs = 10n) => (builder: FrameBuilder) =>
-  builder.addRow(eventKind.exec, { bootNs, actor: builder.addActor(actor), columns: { path } });
-const exit = (actor: ActorInput) => (builder: FrameBuilder) => builder.addRow(eventKind.exit, { bootNs: 20n, actor: builder.addActor(actor) });
+const task =
+  (actor: ActorInput, path: string | Uint8Array, pathFlags = 0) =>
+  (builder: FrameBuilder) =>
+    builder.addRow(eventKind.task, { bootNs: 1n, actor: builder.addActor(actor), columns: { path, pathFlags } });
+const exec =
+  (actor: ActorInput, path: string, bootNs = 10n) =>
+  (builder: FrameBuilder) =>
+    builder.addRow(eventKind.exec, { bootNs, actor: builder.addActor(actor), columns: { path } });
+const exit = (actor: ActorInput) => (builder: FrameBuilder) =>
+  builder.addRow(eventKind.exit, { bootNs: 20n, actor: builder.addActor(actor) });
 type Child = { pid: number; startNs: bigint; execId: number };
-const fork = (maker: ActorInput, child: Child, more: Record<string, number | bigint> = {}) => (builder: FrameBuilder) =>
-  builder.addRow(eventKind.fork, {
-    bootNs: child.startNs,
-    actor: builder.addActor(maker),
-    columns: { childPid: child.pid, childTid: child.pid, childStartNs: child.startNs, childExecId: child.execId, ...more },
-  });
+const fork =
+  (maker: ActorInput, child: Child, more: Record<string, number | bigint> = {}) =>
+  (builder: FrameBuilder) =>
+    builder.addRow(eventKind.fork, {
+      bootNs: child.startNs,
+      actor: builder.addActor(maker),
+      columns: { childPid: child.pid, childTid: child.pid, childStartNs: child.startNs, childExecId: child.execId, ...more },
+    });
 
 const slotOf = (table: ProcessTable, actor: ActorInput): number => table.resolve(frame((builder) => builder.addActor(actor)))[0]!;
 const pathOf = (table: ProcessTable, actor: ActorInput): string | undefined => table.executablePath(slotOf(table, actor));
@@ -82,6 +89,12 @@ describe('process table', () => {
     expect(table.ancestors(slotOf(table, child), 5)).toEqual(['/sbin/init']);
   });
 
+  it('enters no child whose start is not told', () => {
+    const table = createProcessTable();
+    table.absorb(frame((builder) => (task(shell, '/bin/sh')(builder), fork(shell, { pid: 200, startNs: 0n, execId: 3 })(builder))));
+    expect(table.stats()).toMatchObject({ alive: 1, unknownMakers: 0 });
+  });
+
   it('does not mix up processes that follow each other under one pid', () => {
     const table = createProcessTable();
     const lives = Array.from({ length: 50 }, (_, n) => ({ pid: 42, startNs: BigInt(1_000 + n), execId: 1 }));
@@ -100,14 +113,74 @@ describe('process table', () => {
   });
 
   it.each([
-    ['a plain one', '/usr/bin/ls', 0, [['process.executable.name', 'ls'], ['process.executable.path', '/usr/bin/ls']]],
-    ['a deleted one', '/tmp/x', pathFlag.deleted, [['process.executable.name', 'x'], ['process.executable.path', '/tmp/x'], ['ringtail.executable.kind', 'deleted']]],
-    ['a memfd with slashes', '/memfd:a/b', pathFlag.deleted, [['process.executable.name', 'memfd:a/b'], ['process.executable.path', '/memfd:a/b'], ['ringtail.executable.kind', 'memfd']]],
-    ['a memfd as the kernel side tells it', 'memfd:x', pathFlag.pseudo, [['process.executable.name', 'memfd:x'], ['process.executable.path', 'memfd:x'], ['ringtail.executable.kind', 'memfd']]],
-    ['a file that only looks like a memfd', '/memfd:x', 0, [['process.executable.name', 'memfd:x'], ['process.executable.path', '/memfd:x']]],
-    ['a path whose front is missing', 'deep/x', pathFlag.truncated, [['process.executable.name', 'x'], ['process.executable.path', 'deep/x'], ['ringtail.path.truncated', true]]],
+    [
+      'a plain one',
+      '/usr/bin/ls',
+      0,
+      [
+        ['process.executable.name', 'ls'],
+        ['process.executable.path', '/usr/bin/ls'],
+      ],
+    ],
+    [
+      'a deleted one',
+      '/tmp/x',
+      pathFlag.deleted,
+      [
+        ['process.executable.name', 'x'],
+        ['process.executable.path', '/tmp/x'],
+        ['ringtail.executable.kind', 'deleted'],
+      ],
+    ],
+    [
+      'a memfd with slashes',
+      '/memfd:a/b',
+      pathFlag.deleted,
+      [
+        ['process.executable.name', 'memfd:a/b'],
+        ['process.executable.path', '/memfd:a/b'],
+        ['ringtail.executable.kind', 'memfd'],
+      ],
+    ],
+    [
+      'a memfd as the kernel side tells it',
+      'memfd:x',
+      pathFlag.pseudo,
+      [
+        ['process.executable.name', 'memfd:x'],
+        ['process.executable.path', 'memfd:x'],
+        ['ringtail.executable.kind', 'memfd'],
+      ],
+    ],
+    [
+      'a file that only looks like a memfd',
+      '/memfd:x',
+      0,
+      [
+        ['process.executable.name', 'memfd:x'],
+        ['process.executable.path', '/memfd:x'],
+      ],
+    ],
+    [
+      'a path whose front is missing',
+      'deep/x',
+      pathFlag.truncated,
+      [
+        ['process.executable.name', 'x'],
+        ['process.executable.path', 'deep/x'],
+        ['ringtail.path.truncated', true],
+      ],
+    ],
     ['a path that could not be read', '/tmp/?/x', pathFlag.fault, []],
-    ['bytes that are not UTF-8', Uint8Array.of(0x2f, 0x61, 0xff), 0, [['process.executable.name', 'a\ufffd'], ['process.executable.path', '/a\ufffd']]],
+    [
+      'bytes that are not UTF-8',
+      Uint8Array.of(0x2f, 0x61, 0xff),
+      0,
+      [
+        ['process.executable.name', 'a\ufffd'],
+        ['process.executable.path', '/a\ufffd'],
+      ],
+    ],
     ['no path', '', 0, []],
   ] as const)('tells %s', (_, path, flags, expected) => {
     const table = createProcessTable();
@@ -179,7 +252,12 @@ describe('process table', () => {
     const table = createProcessTable();
     table.absorb(frame(exec({ ...shell, execId: 4 }, '/bin/b')));
     table.absorb(frame(exec({ ...shell, execId: 5 }, '/bin/c'), WALL + 7_000_000_000n));
-    table.absorb(frame((builder) => builder.addRow(eventKind.task, { bootNs: 0n, actor: builder.addActor(shell), columns: { path: '/bin/a' } }), WALL - 9_000n));
+    table.absorb(
+      frame(
+        (builder) => builder.addRow(eventKind.task, { bootNs: 0n, actor: builder.addActor(shell), columns: { path: '/bin/a' } }),
+        WALL - 9_000n,
+      ),
+    );
     const times = [3, 4, 5].map((execId) => table.createdUs(slotOf(table, { ...shell, execId })));
     expect(times).toEqual([1_760_000_000_000_005, 1_760_000_000_000_005, 1_760_000_000_000_005]);
   });
@@ -262,7 +340,9 @@ describe('process table', () => {
   it('finds the older program of a process whose newer one has gone first', () => {
     const table = createProcessTable({ deadCapacity: 1 });
     const child = { pid: 200, startNs: 9_000n, execId: 3 };
-    const all = frame((builder) => (fork(shell, child)(builder), exec({ ...child, execId: 4 }, '/bin/ls')(builder), exit({ ...child, execId: 4 })(builder)));
+    const all = frame(
+      (builder) => (fork(shell, child)(builder), exec({ ...child, execId: 4 }, '/bin/ls')(builder), exit({ ...child, execId: 4 })(builder)),
+    );
     table.absorb(all);
     table.insert(frame((builder) => builder.addActor(shell)), 0, { path: Buffer.from('/bin/sh'), pathFlags: 0 }); // prettier-ignore
     table.absorb(all);
@@ -274,16 +354,24 @@ describe('process table', () => {
     const table = createProcessTable();
     const kthreadd = { pid: 2, startNs: 1n, flags: headFlag.kernelThread };
     const helper = { pid: 50, startNs: 2n, execId: 0 };
-    table.absorb(frame((builder) => (task(kthreadd, '')(builder), fork(kthreadd, helper, { childHeadFlags: headFlag.kernelThread })(builder))));
+    table.absorb(
+      frame((builder) => (task(kthreadd, '')(builder), fork(kthreadd, helper, { childHeadFlags: headFlag.kernelThread })(builder))),
+    );
     table.absorb(frame(exec({ ...helper, execId: 1, ppid: 2, parentStartNs: 1n }, '/sbin/modprobe')));
-    expect([kthreadd, helper, { ...helper, execId: 1 }].map((actor) => table.isKernelThread(slotOf(table, actor)))).toEqual([true, true, false]);
+    expect([kthreadd, helper, { ...helper, execId: 1 }].map((actor) => table.isKernelThread(slotOf(table, actor)))).toEqual([
+      true,
+      true,
+      false,
+    ]);
     expect(table.ancestors(slotOf(table, { ...helper, execId: 1 }), 3)).toEqual([]);
   });
 
   it('writes callers and ancestors as attributes', () => {
     const table = createProcessTable();
     const child = { pid: 200, startNs: 9_000n, execId: 3, ppid: 100, parentStartNs: 5_000n, parentExecId: 3 };
-    table.absorb(frame((builder) => (task(shell, '/bin/sh')(builder), fork(shell, child)(builder), exec({ ...child, execId: 4 }, '/bin/ls')(builder))));
+    table.absorb(
+      frame((builder) => (task(shell, '/bin/sh')(builder), fork(shell, child)(builder), exec({ ...child, execId: 4 }, '/bin/ls')(builder))),
+    );
     const slot = slotOf(table, { ...child, execId: 4 });
     expect(written(table.callerSource, slot)).toEqual(encodeAttributes([['ringtail.process.caller.executable.path', '/bin/sh']]));
     const parents = table.resolveParents(frame((builder) => (builder.addActor(child), builder.addActor(shell))));

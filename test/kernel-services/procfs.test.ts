@@ -116,7 +116,11 @@ describe('readers on a fake tree', () => {
     proc.set({ pid: 5, exe: '/bin/sh', args: ['sh', ''], uids: [1, 2], namespacePids: [5, 1], cgroup: '/a', loginUid: 1000 });
     const facts = valueOf(await readProcess(proc.root, 5));
     expect(facts).toMatchObject({ status: { uid: 1, euid: 2, namespacePids: [5, 1] }, cgroups: { unified: '/a' }, loginUid: 1000 });
-    expect([text(facts.executable!.path), text(facts.workingDirectory!), facts.commandLine!.args.map(text)]).toEqual(['/bin/sh', '/work', ['sh', '']]);
+    expect([text(facts.executable!.path), text(facts.workingDirectory!), facts.commandLine!.args.map(text)]).toEqual([
+      '/bin/sh',
+      '/work',
+      ['sh', ''],
+    ]);
     proc.remove(5);
     expect(await readLoginUid(proc.root, 5)).toEqual({ ok: true, value: 0xffff_ffff });
     expect(await readProcess(proc.root, 5)).toEqual({ ok: false, reason: 'gone' });
@@ -144,7 +148,10 @@ describe('readers on a fake tree', () => {
     proc.write('proc/mounts', 'c /cg cgroup2 rw 0 0\n');
     expect(await cgroup2Mount(proc.root)).toBe('/cg');
     expect(await readBootClock(proc.root, () => 2_000_000)).toEqual({ bootNs: 1_000_500_000_000n, wallOffsetNs: 999_500_000_000n });
-    expect([await cgroup2Mount(join(proc.root, 'none')), await readBootClock(join(proc.root, 'none'), () => 1)]).toEqual([undefined, undefined]);
+    expect([await cgroup2Mount(join(proc.root, 'none')), await readBootClock(join(proc.root, 'none'), () => 1)]).toEqual([
+      undefined,
+      undefined,
+    ]);
   });
 
   it('reads no users through a link or from something that is no file', async () => {

@@ -17,7 +17,11 @@ const frameOf = (...actors: readonly ActorInput[]) => {
 const namesOf = (users: Users, ...actors: readonly ActorInput[]) => {
   const { owners, logins, missing } = users.resolve(frameOf(...actors));
   const name = (source: Users['ownerSource'], id: number) => source.entries(id)[0]?.[1];
-  return { owners: Array.from(owners, (id) => name(users.ownerSource, id)), logins: Array.from(logins, (id) => name(users.loginSource, id)), missing };
+  return {
+    owners: Array.from(owners, (id) => name(users.ownerSource, id)),
+    logins: Array.from(logins, (id) => name(users.loginSource, id)),
+    missing,
+  };
 };
 /** NSS that knows some names, and tells what it was asked. */
 const nss = (names: Readonly<Record<number, string>>) => {

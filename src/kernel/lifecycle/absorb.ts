@@ -173,7 +173,8 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
     for (let row = 0; row < rows; row++) {
       const who = actor[row]!;
       const before = slots.newest(actors.pid[who]!, actors.startNsLo[who]!, actors.startNsHi[who]!);
-      if (before !== 0 && words[(before << SLOT_SHIFT) + WORD.execId] !== actors.execId[who]) disown(before, bootNsLo[row]!, bootNsHi[row]!);
+      if (before !== 0 && words[(before << SLOT_SHIFT) + WORD.execId] !== actors.execId[who])
+        disown(before, bootNsLo[row]!, bootNsHi[row]!);
       slotOfActor[who] = enterActor(actors, who, internString(strings, path[row]!, pathFlags[row]!), recordAttribution);
     }
   };
@@ -189,6 +190,8 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
       const startLo = childStartNsLo[row]!;
       const startHi = childStartNsHi[row]!;
       const execId = childExecId[row]!;
+      // A rung that cannot tell when the child began cannot identify it either.
+      if (startLo === 0 && startHi === 0) continue;
       if (who !== makerActor || maker === 0) {
         maker = lookup(actors, who);
         makerActor = who;

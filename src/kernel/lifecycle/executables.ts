@@ -96,7 +96,8 @@ const encode = (raw: Uint8Array, flags: number): Pick<Executable, 'bytes' | 'enc
   return { bytes: out.subarray(at - raw.length, at), encoded: out.subarray(0, at) };
 };
 
-export const createExecutables = (seed = 0x811c_9dc5): Executables => {
+/** `hashMask` narrows the index, for tests of collisions. */
+export const createExecutables = (seed = 0x811c_9dc5, hashMask = 0x3fff_ffff): Executables => {
   const entries: (Executable | undefined)[] = [undefined];
   const freeIds: number[] = [];
   const firstOfHash = new Map<number, number>();
@@ -105,7 +106,7 @@ export const createExecutables = (seed = 0x811c_9dc5): Executables => {
   const hashOf = (from: Uint8Array, start: number, end: number, flags: number): number => {
     let hash = seed ^ flags;
     for (let i = start; i < end; i++) hash = Math.imul(hash ^ from[i]!, 0x0100_0193);
-    return (hash ^ (hash >>> 15)) & 0x3fff_ffff;
+    return (hash ^ (hash >>> 15)) & hashMask;
   };
   const equal = (bytes: Uint8Array, from: Uint8Array, start: number, end: number): boolean => {
     if (bytes.length !== end - start) return false;

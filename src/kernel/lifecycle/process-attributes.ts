@@ -26,7 +26,8 @@ export const createProcessSource = (slots: SlotStore, executables: Executables):
   const attributionOf = (slot: number): number => words[(slot << SLOT_SHIFT) + WORD.state]! & STATE.attributionMask;
   return {
     provides: new Set([attributeName.processCreationTime]),
-    size: (slot) => (slot === 0 ? 0 : CREATION_TIME_SIZE + executables.encoded(executableOf(slot)).length + attributionBytes[attributionOf(slot)]!.length),
+    size: (slot) =>
+      slot === 0 ? 0 : CREATION_TIME_SIZE + executables.encoded(executableOf(slot)).length + attributionBytes[attributionOf(slot)]!.length,
     write(slot, out, at) {
       if (slot === 0) return at;
       at = putCreationTime(out, at, slots.createdUs(slot));

@@ -89,7 +89,11 @@ export type ProcessTable = {
 };
 
 export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTable => {
-  const { capacity = DEFAULT_PROCESS_CAPACITY, deadCapacity = Math.min(DEFAULT_DEAD_CAPACITY, capacity), deadTtlMs = DEFAULT_DEAD_TTL_MS } = options;
+  const {
+    capacity = DEFAULT_PROCESS_CAPACITY,
+    deadCapacity = Math.min(DEFAULT_DEAD_CAPACITY, capacity),
+    deadTtlMs = DEFAULT_DEAD_TTL_MS,
+  } = options;
   const { maxExecutableBytes = DEFAULT_EXECUTABLE_BYTES, nowMs = Date.now, seed = Math.trunc(Math.random() * 2 ** 31) } = options;
   const executables = createExecutables(seed);
   const slots = createSlotStore({
@@ -116,7 +120,12 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
   const callerPath = (slot: number): string | undefined => executables.path(callerOf(slot));
   const parentOf = (slot: number): number => {
     const base = slot << SLOT_SHIFT;
-    return slots.find(words[base + WORD.parentPid]!, words[base + WORD.parentStartLo]!, words[base + WORD.parentStartHi]!, words[base + WORD.parentExecId]!);
+    return slots.find(
+      words[base + WORD.parentPid]!,
+      words[base + WORD.parentStartLo]!,
+      words[base + WORD.parentStartHi]!,
+      words[base + WORD.parentExecId]!,
+    );
   };
   /** The paths of `slot` and what is above it. */
   const lineage = (slot: number, count: number): readonly string[] => {

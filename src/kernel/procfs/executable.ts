@@ -32,5 +32,8 @@ export const readExecutable = async (root: string, pid: number): Promise<ReadRes
     return { ok: true, value: { path: Uint8Array.from(link), pathFlags: 0 } };
   }
   const path = link.subarray(0, cut);
-  return { ok: true, value: { path: Uint8Array.from(path), pathFlags: pathFlag.deleted | (startsWith(path, MEMFD) ? pathFlag.pseudo : 0) } };
+  return {
+    ok: true,
+    value: { path: Uint8Array.from(path), pathFlags: pathFlag.deleted | (startsWith(path, MEMFD) ? pathFlag.pseudo : 0) },
+  };
 };

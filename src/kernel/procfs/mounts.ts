@@ -4,7 +4,8 @@ import { readBounded } from './read.ts';
 const MAX_MOUNTS_BYTES = 4 * 2 ** 20;
 
 /** Space, tab, newline and backslash stand as octal numbers in mount tables. Source: proc(5), mangle() of fs/seq_file.c. */
-export const unescapeMountField = (field: string): string => field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+export const unescapeMountField = (field: string): string =>
+  field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 
 /** The first mount of the v2 hierarchy in the text of a mount table. */
 export const findCgroup2Mount = (mounts: string): string | undefined => {

@@ -74,7 +74,11 @@ export type ProcessFacts = {
 const valueOf = <T>(result: ReadResult<T>): T | undefined => (result.ok ? result.value : undefined);
 
 /** All of one process at one time: the stat file is read before and after, and both must be of the same program. */
-export const readProcess = async (root: string, pid: number, maxCmdlineBytes = DEFAULT_CMDLINE_BYTES): Promise<ReadResult<ProcessFacts>> => {
+export const readProcess = async (
+  root: string,
+  pid: number,
+  maxCmdlineBytes = DEFAULT_CMDLINE_BYTES,
+): Promise<ReadResult<ProcessFacts>> => {
   const before = await readStat(root, pid);
   if (!before.ok) return before;
   const status = await readStatus(root, pid);

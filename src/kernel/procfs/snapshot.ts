@@ -46,7 +46,11 @@ const isForkOf = (child: ProcessFacts, parent: ProcessFacts | undefined): boolea
   return Buffer.compare(child.stat.comm, parent.stat.comm) === 0 && sameArguments(child, parent);
 };
 
-export const createSnapshots = (options: { readonly root: string; readonly maxProcesses: number; readonly maxCmdlineBytes: number }): Snapshots => {
+export const createSnapshots = (options: {
+  readonly root: string;
+  readonly maxProcesses: number;
+  readonly maxCmdlineBytes: number;
+}): Snapshots => {
   const { root, maxProcesses, maxCmdlineBytes } = options;
   let seen = new Map<number, SeenProcess>();
 
@@ -86,7 +90,9 @@ export const createSnapshots = (options: { readonly root: string; readonly maxPr
         started: Array.from(now.values())
           .filter(isNew)
           .map((process) => ({ process, forked: isForkOf(process.facts, now.get(process.facts.stat.ppid)?.facts) })),
-        executed: Array.from(now.values()).filter((process) => !isNew(process) && process.execId !== before.get(process.facts.stat.pid)!.execId),
+        executed: Array.from(now.values()).filter(
+          (process) => !isNew(process) && process.execId !== before.get(process.facts.stat.pid)!.execId,
+        ),
         ended: Array.from(before.values()).filter(({ facts: { stat } }) => now.get(stat.pid)?.facts.stat.startNs !== stat.startNs),
         skipped: Math.max(0, pids.length - maxProcesses),
       };

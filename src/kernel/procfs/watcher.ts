@@ -67,7 +67,14 @@ const programColumns = ({ facts }: SeenProcess): Record<string, ColumnInput> => 
 });
 
 export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatcher => {
-  const { root = '', intervalMs = DEFAULT_PROCFS_INTERVAL_MS, maxCmdlineBytes = DEFAULT_CMDLINE_BYTES, nowMs = Date.now, onFrame, onError = () => {} } = options;
+  const {
+    root = '',
+    intervalMs = DEFAULT_PROCFS_INTERVAL_MS,
+    maxCmdlineBytes = DEFAULT_CMDLINE_BYTES,
+    nowMs = Date.now,
+    onFrame,
+    onError = () => {},
+  } = options;
   const snapshots = createSnapshots({ root, maxProcesses: MAX_PROCESSES, maxCmdlineBytes });
   const cgroupIds = new Map<string, bigint>();
   let mount: string | undefined;
@@ -135,7 +142,8 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
       if (isFirst || forked) add(eventKind.task, process, startNs, programColumns(process));
       else add(eventKind.exec, process, startNs, { ...programColumns(process), ...commandLineColumns(process) });
     }
-    for (const process of executed) add(eventKind.exec, process, clock.bootNs, { ...programColumns(process), ...commandLineColumns(process) });
+    for (const process of executed)
+      add(eventKind.exec, process, clock.bootNs, { ...programColumns(process), ...commandLineColumns(process) });
     for (const process of ended) add(eventKind.exit, process, clock.bootNs, {});
     isFirst = false;
     onFrame({ ...builder.build(), attribution: 'procfs' });

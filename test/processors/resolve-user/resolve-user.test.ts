@@ -15,7 +15,14 @@ describe('resolve_user', () => {
 
   it.each([
     ['the effective user', { uid: 1000, euid: 0 }, [['process.owner', 'root']]],
-    ['who is behind sudo', { uid: 0, loginUid: 1000 }, [['process.owner', 'root'], ['ringtail.login_user.name', 'ann']]],
+    [
+      'who is behind sudo',
+      { uid: 0, loginUid: 1000 },
+      [
+        ['process.owner', 'root'],
+        ['ringtail.login_user.name', 'ann'],
+      ],
+    ],
     ['no login user that is the same', { uid: 1000, loginUid: 1000 }, [['process.owner', 'ann']]],
     ['nothing for a number without a name', { uid: 77, loginUid: 78 }, []],
   ] as const)('names %s', async (_, actor, expected) => {
