@@ -1,6 +1,9 @@
 import { EventEmitter } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Host, systemContext } from '../../src/commands/system-context.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { formatProblem } from '../../src/config/problems.ts';
 import { kernelSchema } from '../../src/config/schema.ts';
 import { createCounters } from '../../src/core/counters.ts';
 import { silentLogger } from '../../src/core/logger.ts';
@@ -11,6 +14,22 @@ const createHost = () => {
   const host = Object.assign(new EventEmitter(), { ...streams, env: { A: 'b' }, exit: (code: number) => exits.push(code) });
   return { host, exits, context: systemContext(host as unknown as Host) };
 };
+
+describe('the examples', () => {
+  const folder = new URL('../../config/', import.meta.url);
+  const examples = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
+
+  it('are there', () => {
+    expect(examples).toContain('default.yaml');
+    expect(examples).toContain('collector.yaml');
+  });
+
+  it.each(examples)('%s is right, without anything set', async (name) => {
+    const registry = await createHost().context.registry();
+    const { problems } = loadConfig({ file: name, text: readFileSync(new URL(name, folder), 'utf8') }, registry, {});
+    expect(problems.map(formatProblem)).toEqual([]);
+  });
+});
 
 describe('the process as commands see it', () => {
   it('hands signals on until it is told not to', () => {
