@@ -18,8 +18,10 @@ export const bytesOfString = ({ strings }: Frame, id: number): Uint8Array => {
   return strings.bytes.subarray(start, start + (strings.lengths[id]! & LENGTH_MASK));
 };
 
-/** Invalid UTF-8 becomes U+FFFD. */
-const textOf = (frame: Frame, id: number): string => decoder.decode(bytesOfString(frame, id));
+/** How hostile bytes become text. */
+export type Decode = (bytes: Uint8Array) => string;
+/** Invalid UTF-8 becomes U+FFFD, as on the wire. */
+const replacing: Decode = (bytes) => decoder.decode(bytes);
 
 /** When it happened, Unix time in ns. */
 export const unixNsOf = ({ frame, bootNsLo, bootNsHi }: Batch, row: number): bigint => wide(bootNsLo[row]!, bootNsHi[row]!) + frame.wallOffsetNs;
@@ -33,7 +35,7 @@ const alwaysOurs: ReadonlySet<string> = new Set([
 ]);
 
 /** The attributes that the kernel gave of an actor, as `putActorHead` writes them. */
-const headOf = (frame: Frame, actor: number): Attribute[] => {
+const headOf = (frame: Frame, actor: number, decode: Decode): Attribute[] => {
   const { actors, strings, wallOffsetNs } = frame;
   const at = (column: Uint32Array): number => column[actor]!;
   const euid = at(actors.euid);
@@ -47,7 +49,7 @@ const headOf = (frame: Frame, actor: number): Attribute[] => {
     [attributeName.processUserId, euid],
     [attributeName.threadId, at(actors.tid)],
     [attributeName.processCreationTime, isoTimeOfUs(Number(startUs))],
-    (strings.lengths[comm]! & LENGTH_MASK) !== 0 && [attributeName.threadComm, textOf(frame, comm)],
+    (strings.lengths[comm]! & LENGTH_MASK) !== 0 && [attributeName.threadComm, decode(bytesOfString(frame, comm))],
     [attributeName.cgroupId, integer(wide(at(actors.cgroupIdLo), at(actors.cgroupIdHi)))],
     has(HEAD_NESTED_PID_NS) && [attributeName.processVpid, at(actors.vpid)],
     at(actors.uid) !== euid && [attributeName.processRealUserId, at(actors.uid)],
@@ -58,7 +60,7 @@ const headOf = (frame: Frame, actor: number): Attribute[] => {
 };
 
 /** Undefined = left out. */
-const valueOf = ({ frame, columns }: Batch, field: AttributeField, row: number): AttributeValue | undefined => {
+const valueOf = ({ frame, columns }: Batch, field: AttributeField, row: number, decode: Decode): AttributeValue | undefined => {
   const cell = (column: string): number | undefined => columns[column]?.[row];
   if (field.when !== undefined) {
     const bits = cell(field.when.column);
@@ -78,10 +80,10 @@ const valueOf = ({ frame, columns }: Batch, field: AttributeField, row: number):
     case 'i32':
       return value | 0;
     case 'string':
-      return textOf(frame, value) || undefined;
+      return decode(bytesOfString(frame, value)) || undefined;
     case 'strings': {
       const count = cell(field.count);
-      return count === undefined || count === 0 ? undefined : Array.from({ length: count }, (_, i) => textOf(frame, value + i));
+      return count === undefined || count === 0 ? undefined : Array.from({ length: count }, (_, i) => decode(bytesOfString(frame, value + i)));
     }
     case 'bool':
       return (value & field.mask) !== 0 || (field.always === true ? false : undefined);
@@ -99,21 +101,21 @@ const valueOf = ({ frame, columns }: Batch, field: AttributeField, row: number):
 
 /**
  * All attributes of a row, in the order of the wire: the actor's own, those of `actorAttributes`, those of `rowAttributes`, the fields of
- * the kind. Allocates; not for volume.
+ * the kind. `decode` applies to what comes out of the frame. Allocates; not for volume.
  */
-export const attributesOf = (batch: Batch, row: number): Attribute[] => {
+export const attributesOf = (batch: Batch, row: number, decode: Decode = replacing): Attribute[] => {
   const { frame, kind } = batch;
   const actor = batch.actor[row]!;
   const attributes: Attribute[] = [];
   if (actor !== NO_ACTOR) {
     const columns = batch.actorAttributes.map(({ source, ids }) => ({ source, id: ids[actor]! }));
     const supplied = (name: string) => !alwaysOurs.has(name) && columns.some(({ source, id }) => id !== 0 && source.provides?.has(name) === true);
-    attributes.push(...headOf(frame, actor).filter(([name]) => !supplied(name)));
+    attributes.push(...headOf(frame, actor, decode).filter(([name]) => !supplied(name)));
     for (const { source, id } of columns) attributes.push(...source.entries(id));
   }
   for (const { source, ids } of batch.rowAttributes) attributes.push(...source.entries(ids[row]!));
   for (const field of kind.fields) {
-    const value = valueOf(batch, field, row);
+    const value = valueOf(batch, field, row, decode);
     if (value !== undefined) attributes.push([field.name, value]);
   }
   return attributes;

@@ -1,7 +1,7 @@
 /** The accounts of one exporter: accepted = sent + rejected + failed + dropped + held, at any moment between two calls. */
 import type { Counter, Counters } from '../../core/counters.ts';
 
-export type FailReason = 'permanent' | 'timeout' | 'retry_disabled';
+export type FailReason = 'permanent' | 'timeout' | 'retry_disabled' | 'closed';
 export type DropReason = 'queue_full' | 'shutdown';
 
 export type Books = {

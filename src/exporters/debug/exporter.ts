@@ -1,0 +1,99 @@
+/** Shows events to people and tools on standard output. */
+import type { Writable } from 'node:stream';
+import { rowsOf, type Batch } from '../../core/batch.ts';
+import type { Exporter, Settings } from '../../core/component.ts';
+import { attributesOf, unixNsOf } from '../../otlp/log-text.ts';
+import { createBooks } from '../shared/books.ts';
+import { createRateLimitedWarn } from '../shared/rate-limited.ts';
+import type { DebugConfig } from './config.ts';
+import { decodeKeepingBytes, escapeText } from './escape.ts';
+import { jsonLine } from './json.ts';
+import { attributeLines, clockText, eventLine, type LineOptions } from './line.ts';
+import { createLineOutput } from './output.ts';
+
+const COUNT_INTERVAL_MS = 1000;
+
+/** Standard output, or what stands for it in tests. */
+export type DebugStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+export type DebugExporterOptions = {
+  readonly settings: Settings<unknown>;
+  readonly config: DebugConfig;
+  readonly stream: DebugStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+};
+
+/** Colours on a terminal that has them, unless NO_COLOR is set (https://no-color.org). */
+const wantsColour = ({ isTTY }: DebugStream, env: Readonly<Record<string, string | undefined>>): boolean =>
+  isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+
+export const createDebugExporter = ({ settings, config, stream, env }: DebugExporterOptions): Exporter => {
+  const { id, counters, logger } = settings;
+  const warn = createRateLimitedWarn(logger, () => performance.now());
+  const output = createLineOutput(stream, {
+    written: (records) => books.sent(records),
+    failed: (records) => books.failed(records, 'closed'),
+  });
+  const books = createBooks(counters, id, output.heldRecords);
+  const colour = wantsColour(stream, env);
+  const basic = config.format === 'text' && config.verbosity === 'basic';
+  const counts = new Map<string, number>();
+  let countTimer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const ignoreError = (): void => {}; // the callbacks of the writes tell
+
+  const linesOf = (batch: Batch, row: number, options: LineOptions): string => {
+    const event = { name: batch.kind.eventName, unixNs: unixNsOf(batch, row), attributes: [] };
+    if (config.format === 'json') return `${jsonLine({ ...event, attributes: attributesOf(batch, row) }, batch.receiver)}\n`;
+    const readable = { ...event, attributes: attributesOf(batch, row, decodeKeepingBytes) };
+    const lines = [eventLine(readable, options), ...(config.verbosity === 'detailed' ? attributeLines(readable, options) : [])];
+    return `${lines.join('\n')}\n`;
+  };
+
+  const drop = (records: number): void => {
+    books.dropped(records, stopped ? 'shutdown' : 'queue_full');
+    warn({ records }, 'standard output is too slow, events are not shown');
+  };
+
+  const writeCounts = (): void => {
+    if (counts.size === 0) return;
+    const total = Array.from(counts, ([name, count]) => `  ${escapeText(name.replace(/^ringtail\./, ''))} ${count}`).join('');
+    const records = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    counts.clear();
+    if (!output.add(`${clockText(BigInt(Date.now()) * 1_000_000n)}${total}\n`, 0)) warn({ records }, 'standard output is too slow, counts are not shown');
+    output.flush();
+  };
+
+  return {
+    async start() {
+      stream.on('error', ignoreError);
+      if (basic) countTimer = setInterval(writeCounts, COUNT_INTERVAL_MS);
+    },
+    logs(batch) {
+      const rows = rowsOf(batch);
+      books.accept(rows);
+      if (stopped) return drop(rows);
+      if (basic) {
+        if (rows > 0) counts.set(batch.kind.eventName, (counts.get(batch.kind.eventName) ?? 0) + rows);
+        books.sent(rows);
+        return;
+      }
+      const options = { colour, width: stream.isTTY === true ? stream.columns : undefined };
+      for (let i = 0; i < rows; i++) {
+        if (!output.add(linesOf(batch, batch.selection?.[i] ?? i, options), 1)) {
+          drop(rows - i);
+          break;
+        }
+      }
+      output.flush();
+    },
+    async stop(deadlineMs) {
+      clearInterval(countTimer);
+      writeCounts();
+      const left = await output.close(deadlineMs);
+      stopped = true;
+      if (left > 0) drop(left);
+      else stream.off('error', ignoreError);
+    },
+  };
+};

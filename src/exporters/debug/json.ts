@@ -1,0 +1,19 @@
+/** One object a line, for tools. */
+import type { Event } from './line.ts';
+
+/** Delete, C1 controls, and what ends a line or turns its direction: harmless to JSON, not to a terminal. */
+const unsafe = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
+const escaped = (character: string): string =>
+  Array.from({ length: character.length }, (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`).join('');
+
+/** Nanoseconds in UTC, as in `2026-11-21T02:45:02.123456789Z`. */
+const timeText = (unixNs: bigint): string => {
+  const seconds = new Date(Number(unixNs / 1_000_000_000n) * 1000).toISOString().slice(0, -5);
+  return `${seconds}.${String(unixNs % 1_000_000_000n).padStart(9, '0')}Z`;
+};
+
+/** Members: `time`, `event`, `receiver`, `attributes` by name. Integers beyond 2^53 become strings, as in OTLP's JSON. */
+export const jsonLine = ({ name, unixNs, attributes }: Event, receiver: string): string =>
+  JSON.stringify({ time: timeText(unixNs), event: name, receiver, attributes: Object.fromEntries(attributes) }, (_key, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  ).replace(unsafe, escaped);

@@ -1,0 +1,30 @@
+/** How much room text takes on a terminal. Good enough for what stands in command lines; no table of Unicode. */
+
+/** East Asian wide and fullwidth blocks, and pictures. */
+const wide =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const mark = /\p{M}/u;
+
+const widthOf = (character: string): number => (character < '\u0300' ? 1 : mark.test(character) ? 0 : wide.test(character) ? 2 : 1);
+
+export const textWidth = (text: string): number => {
+  let width = 0;
+  for (const character of text) width += widthOf(character);
+  return width;
+};
+
+/** Cuts text to `width` columns, the last of them an ellipsis when something is missing. */
+export const cutText = (text: string, width: number): string => {
+  if (text.length <= width && textWidth(text) <= width) return text;
+  let cut = '';
+  let used = 1;
+  for (const character of text) {
+    used += widthOf(character);
+    if (used > width) break;
+    cut += character;
+  }
+  if (used <= width) return cut;
+  return width > 0 ? `${cut}…` : '';
+};
+
+export const padText = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - textWidth(text)));
