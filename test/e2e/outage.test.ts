@@ -1,6 +1,7 @@
 /**
- * The Collector goes away for a third of a run of half a minute and comes back. At 200 processes a second and three records of less than
- * 1 KiB each, ten seconds are 6,000 records and at most 6 MiB: the queue of the first test has room for that, the one of the second has not.
+ * The Collector goes away for a third of a run of half a minute and comes back. At 600 processes a second and three records of 0.5 to 1 KiB
+ * each, ten seconds are 18,000 records and 9 to 18 MiB: the queue of the first test (32 MiB) has room for that, the one of the second
+ * (4 MiB) has not.
  */
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -12,7 +13,7 @@ import { until } from './support/processes.ts';
 import { readBooks, readSamples, startRingtail, sumOf, toCollector, writeConfig } from './support/ringtail.ts';
 import { createStormCheck, runStorm } from './support/storm.ts';
 
-const PER_SECOND = 200;
+const PER_SECOND = 600;
 const RUN_S = 30;
 const PHASE_MS = (RUN_S * 1000) / 3;
 const CHILDREN = PER_SECOND * RUN_S;
@@ -80,7 +81,7 @@ describe.each(['grpc', 'http'] as const)('a Collector that stops and starts, by 
   test('a queue without room drops, counts by reason, and balances', async (context) => {
     const { ringtail, code, during, reasons, records, check } = await scenario(await collectorBinary(context), [
       quickRetry,
-      'sending_queue: {queue_size: 256KiB}',
+      'sending_queue: {queue_size: 4MiB}',
     ]);
     expect(during.balanced).toBe(true);
     expect(reasons.get('queue_full')).toBeGreaterThan(0);

@@ -102,25 +102,19 @@ const recordOf = (bytes: Buffer, from: Field, scope: string, resource: ReadonlyM
   return { eventName, timeUnixNano, severityNumber, scope, resource, attributes };
 };
 
-const scopeName = (bytes: Buffer, from: Field): string => {
-  for (const field of fieldsOf(bytes, from.start, from.end)) if (field.number === 1) return stringOf(bytes, field);
-  return '';
-};
-
+/** Fields come in any order: what holds for all records of a message may stand behind them. */
 const eachRecord = (bytes: Buffer, each: (record: LogRecord) => void): void => {
-  for (const group of fieldsOf(bytes, 0, bytes.length)) {
-    if (group.number !== 1) continue;
+  const partsOf = ({ start, end }: Pick<Field, 'start' | 'end'>, number: number) =>
+    [...fieldsOf(bytes, start, end)].filter((field) => field.number === number);
+  for (const group of partsOf({ start: 0, end: bytes.length }, 1)) {
     const resource = new Map<string, Value>();
-    for (const part of fieldsOf(bytes, group.start, group.end)) {
-      if (part.number === 1) {
-        for (const field of fieldsOf(bytes, part.start, part.end)) if (field.number === 1) addAttribute(bytes, field, resource);
-      } else if (part.number === 2) {
-        let scope = '';
-        for (const field of fieldsOf(bytes, part.start, part.end)) {
-          if (field.number === 1) scope = scopeName(bytes, field);
-          else if (field.number === 2) each(recordOf(bytes, field, scope, resource));
-        }
-      }
+    for (const part of partsOf(group, 1)) for (const field of partsOf(part, 1)) addAttribute(bytes, field, resource);
+    for (const part of partsOf(group, 2)) {
+      const scope =
+        partsOf(part, 1)
+          .flatMap((field) => partsOf(field, 1))
+          .map((field) => stringOf(bytes, field))[0] ?? '';
+      for (const field of partsOf(part, 2)) each(recordOf(bytes, field, scope, resource));
     }
   }
 };

@@ -115,7 +115,8 @@ export const createStormCheck = (storm: Storm) => {
     }
     if (record.timeUnixNano / 1_000_000n < BigInt(createdMs))
       problems.add(`${record.eventName} before the process was made`, `${prefix}${index}`);
-    if (record.severityNumber !== 9 || record.scope !== 'ringtail/process') problems.add('another severity or scope', `${prefix}${index}`);
+    if (record.severityNumber !== 9 || record.scope !== 'ringtail/process')
+      problems.add('another severity or scope', `${prefix}${index}: ${record.severityNumber} ${JSON.stringify(record.scope)}`);
   };
 
   const onExec = (record: LogRecord): void => {
