@@ -42,6 +42,8 @@ export type Gate = {
    * rejects; until then the frame must stay valid, and the caller lets no later frame pass.
    */
   admit(frame: KernelFrame): Promise<void> | undefined;
+  /** The frame that waits is going away: it is not looked at again. Its promise still resolves. */
+  abandon(): void;
 };
 
 export type GateOptions = {
@@ -114,6 +116,7 @@ export const createGate = (options: GateOptions): Gate => {
   };
   for (const cache of needs) counters.gauge('ringtail_cache_entries', { cache }, entries[cache]);
   let underWay = 0;
+  let abandoned = 0;
 
   /** The questions that may be asked now: not those that failed lately, and no more than there is room for. */
   const admissible = <Q>(questions: readonly Q[], keyOf: (question: Q) => string): readonly Q[] => {
@@ -202,6 +205,7 @@ export const createGate = (options: GateOptions): Gate => {
 
   return {
     require: (need) => void required.add(need),
+    abandon: () => void abandoned++,
     async start() {
       if (required.has('cgroup')) await cgroups.start();
     },
@@ -218,8 +222,10 @@ export const createGate = (options: GateOptions): Gate => {
         return undefined;
       }
       const hasOrphans = processTable.stats().unknownMakers !== orphansBefore;
-      const version = processTable.version;
+      const { version } = processTable;
+      const abandonedBefore = abandoned;
       return wait(work).then(() => {
+        if (abandoned !== abandonedBefore) return;
         // Makers that were found meanwhile: now their children can be entered.
         if (hasOrphans && processTable.version !== version) processTable.absorb(frame);
         countAttribution(frame);

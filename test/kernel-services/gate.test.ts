@@ -170,6 +170,18 @@ describe('the gate', () => {
     expect(processTable.stats()).toMatchObject({ alive: 1, dead: 1 });
   });
 
+  it('does not look at a frame again that went away while it waited', async () => {
+    const gate = gateFor(['process'], async () => found('/bin/sh'));
+    const frame = actors(shell);
+    const waiting = gate.admit(frame);
+    const resolve = vi.spyOn(processTable, 'resolve');
+    gate.abandon();
+    await waiting;
+    expect(resolve).not.toHaveBeenCalled();
+    await gate.admit(actors({ ...shell, pid: 101 }));
+    expect(resolve).toHaveBeenCalled();
+  });
+
   it('asks for users, once for all that are missing', async () => {
     const batches: (readonly number[])[] = [];
     lookupUsers = async (uids) => (batches.push(uids), uids.map((uid) => `user-${uid}`));
