@@ -195,10 +195,12 @@ Failure LoadedObject::RunIterator(const std::string &name)
 
 void LoadedObject::Detach()
 {
-	// bpf_object__close does not detach what bpf_program__attach made
-	for (bpf_link *link : links_)
-		bpf_link__destroy(link);
-	links_.clear();
+	// bpf_object__close does not detach what bpf_program__attach made. Last in, first out: while the links go one by one, nothing is told
+	// of a process whose beginning is no longer told.
+	while (!links_.empty()) {
+		bpf_link__destroy(links_.back());
+		links_.pop_back();
+	}
 }
 
 std::map<std::string, uint64_t> LoadedObject::RecursionMisses() const

@@ -15,7 +15,7 @@ export const wantedFacts = {
 
 type KernelRung = Exclude<Rung, 'procfs'>;
 
-/** In the order in which they are attached: what ends a process last, so that nothing is told of one whose beginning was not. */
+/** In the order in which they are attached; detached in the opposite order. Nothing is told of a process whose beginning is not. */
 const programsOf: Readonly<Record<KernelRung, readonly string[]>> = {
   tp_btf: ['on_fork_btf', 'on_exec_btf', 'on_exit_btf'],
   raw_tp: ['on_fork_raw', 'on_exec_raw', 'on_exit_raw'],
