@@ -55,7 +55,8 @@ export const buildBpf = async (say) => {
   const clang = findClang();
   const bpftool = findBpftool();
   const folder = inRoot('build/bpf');
-  const headers = filesIn(inRoot('bpf'), ['.h']);
+  // a flavour of an object includes its source, so sources count too
+  const headers = filesIn(inRoot('bpf'), ['.h', '.c']);
   const sources = filesIn(inRoot('bpf'), ['.bpf.c']).filter((source) => basename(source) !== NO_OBJECT);
   const facts = [...compilerFlags, toolFact(clang), toolFact(bpftool)];
   mkdirSync(folder, { recursive: true });
