@@ -284,7 +284,9 @@ static __always_inline int fork_event(struct task_struct *child, __u32 child_tid
 	if (event.syscall_nr < 0)
 		event.fork_flags |= FORK_CALL_UNKNOWN;
 	event.child_tid = child_tid;
-	event.child_pid = child_tid;
+	/* what can be said without the child: a thread belongs to its maker's process, and no namespace is nested less than its maker's */
+	event.child_pid = thread ? event.head.actor.pid : child_tid;
+	event.child_head_flags = event.head.actor.flags & HEAD_NESTED_PID_NS;
 	if (child) {
 		event.child_pid = BPF_CORE_READ(child, tgid);
 		event.child_tid = BPF_CORE_READ(child, pid);

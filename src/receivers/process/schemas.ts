@@ -1,11 +1,13 @@
 /** How the columns of the process programs become attributes. */
 import type { AttributeField, EventSchema } from '../../core/batch.ts';
 import { errnoNames } from '../../core/errno.ts';
-import { execFlag, forkFlag, headFlag } from '../../kernel/layouts.gen.ts';
+import { execFlag, forkFlag, headFlag, pathFlag } from '../../kernel/layouts.gen.ts';
 import { attributeName, eventName } from '../../otlp/names.ts';
 import { callNames, cloneFlagNames } from './names.ts';
 
 const callName: AttributeField = { name: attributeName.syscallName, type: 'enum', column: 'syscallNr', names: callNames };
+
+const CUT = pathFlag.truncated | pathFlag.fault;
 
 /** A program that was started. */
 export const execSchema = (withArgs: boolean): EventSchema => ({
@@ -23,7 +25,8 @@ export const execSchema = (withArgs: boolean): EventSchema => ({
       column: 'argc',
       when: { column: 'execFlags', mask: execFlag.argcUnknown, is: 'clear' },
     },
-    { name: attributeName.processWorkingDirectory, type: 'string', column: 'cwd' },
+    // without its front it is no folder
+    { name: attributeName.processWorkingDirectory, type: 'string', column: 'cwd', when: { column: 'cwdFlags', mask: CUT, is: 'clear' } },
     { name: attributeName.processSessionLeaderPid, type: 'u32', column: 'sessionLeaderPid' },
     callName,
     { name: attributeName.syscallReturn, type: 'i32', column: 'ret' },
