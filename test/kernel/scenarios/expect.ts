@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { Event, Pipeline } from '../harness/pipeline.ts';
+import type { Context } from '../harness/scenario.ts';
 
 export const EXEC = 'ringtail.process.exec';
 export const FORK = 'ringtail.process.fork';
@@ -27,6 +28,18 @@ export const expectExit = (pipeline: Pipeline, [pid, status]: readonly number[])
     'ringtail.exit.signal': signal === 0 ? undefined : signal,
   });
   return exit;
+};
+
+/** Users are named within 20 ms or left out and asked for again: until they are known. */
+export const nameUsers = async (pipeline: Pipeline, run: Context['run'], uids: readonly number[]): Promise<void> => {
+  for (const uid of uids) {
+    for (let tries = 0; ; tries++) {
+      const { pid } = await run('quick', [], { uid });
+      await pipeline.settle();
+      if (pipeline.one(EXIT, { 'process.pid': pid }).attributes['process.owner'] !== undefined) break;
+      assert(tries < 100, `user ${uid} is never named`);
+    }
+  }
 };
 
 /** Field of /proc/PID/stat by its number in proc(5). */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync, chmodSync } from 'node:fs';
 import { kernelRungs, type Scenario } from '../harness/scenario.ts';
-import { argsOf, EXEC, EXIT, expectAttributes, expectExit, FORK, pathOf, pidOf, statField } from './expect.ts';
+import { argsOf, EXEC, EXIT, expectAttributes, expectExit, FORK, nameUsers, pathOf, pidOf, statField } from './expect.ts';
 
 const CHILDREN = 1000;
 
@@ -10,8 +10,9 @@ const plain: Scenario = {
   name: 'a program with its arguments, folder, session, parent and end',
   rungs: kernelRungs,
   async run({ rung, folder, start, run, program }) {
-    const began = Date.now();
     const pipeline = await start();
+    await nameUsers(pipeline, run, [0]);
+    const began = Date.now();
     const quick = program('quick');
     const facts = await run('execs', ['spawn', quick, 'quick', 'one', 'two words', '5'], { cwd: folder });
     await pipeline.settle();
