@@ -96,9 +96,9 @@ export const createSendingQueue = (options: SendingQueueOptions): SendingQueue =
     });
 
   const attempt = async (request: LogRequest): Promise<Outcome> => {
-    const remainingMs = endMs === undefined ? timeoutMs : Math.max(1, Math.min(timeoutMs, endMs - timers.nowMs()));
+    const remainingMs = endMs === undefined ? timeoutMs : Math.min(timeoutMs, endMs - timers.nowMs());
     try {
-      return await transport!.send(request.bytes, remainingMs);
+      return await transport!.send(request.bytes, Math.max(1, Math.ceil(remainingMs)));
     } catch (error) {
       return { kind: 'permanent', message: String(error) };
     }

@@ -10,7 +10,7 @@ export type Outcome =
   | { readonly kind: 'permanent'; readonly message: string };
 
 export type Transport = {
-  /** Settles within about `timeoutMs`. `bytes` must not change before that. */
+  /** Settles within about `timeoutMs`, a whole number from 1 on. `bytes` must not change before that. */
   send(bytes: Buffer, timeoutMs: number): Promise<Outcome>;
   /** Ends what is under way; its outcomes may still come. */
   close(): void;
