@@ -34,7 +34,10 @@ const schemas: Readonly<Record<Workload, EventSchema>> = {
 
 /** A processor's column: a name of the owner, encoded once. */
 const owners: AttributeSource = (() => {
-  const attributes = [['process.owner', 'builder'], ['ringtail.attribution', 'ebpf']] as const;
+  const attributes = [
+    ['process.owner', 'builder'],
+    ['ringtail.attribution', 'ebpf'],
+  ] as const;
   const bytes = encodeAttributes(attributes);
   return {
     size: () => bytes.length,
@@ -49,12 +52,27 @@ const owners: AttributeSource = (() => {
 export const batchesOf = (workload: Workload, rows: number, sequence: number): Batch => {
   const builder = createFrameBuilder({ wallOffsetNs: 1_790_000_000_000_000_000n, sequence });
   const actors = Array.from({ length: workload === 'exec' ? rows : 32 }, (_, i) =>
-    builder.addActor({ pid: 10_000 + i, ppid: 4711, execId: i, startNs: 5_000_000_000n + BigInt(i) * 12_345n, cgroupId: 4242n, uid: 1000, comm: `worker-${i % 50}` }),
+    builder.addActor({
+      pid: 10_000 + i,
+      ppid: 4711,
+      execId: i,
+      startNs: 5_000_000_000n + BigInt(i) * 12_345n,
+      cgroupId: 4242n,
+      uid: 1000,
+      comm: `worker-${i % 50}`,
+    }),
   );
   for (let i = 0; i < rows; i++) {
     const columns =
       workload === 'exec'
-        ? { path: `/usr/lib/some/where/bin/tool-${i % 40}`, args: ['tool', '--verbose', `--unique=${i}`, '/var/tmp/input.txt'], argc: 4, cwd: '/home/builder/src/project', leader: 999, flags: 0 }
+        ? {
+            path: `/usr/lib/some/where/bin/tool-${i % 40}`,
+            args: ['tool', '--verbose', `--unique=${i}`, '/var/tmp/input.txt'],
+            argc: 4,
+            cwd: '/home/builder/src/project',
+            leader: 999,
+            flags: 0,
+          }
         : { fd: i % 200, ret: 4096, bytes: 65_536n, name: `segment-${i % 100}.log` };
     builder.addRow(0, { bootNs: 6_000_000_000n + BigInt(i) * 1000n, actor: actors[i % actors.length]!, columns });
   }

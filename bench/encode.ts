@@ -30,7 +30,10 @@ const measure = (workload: Workload): void => {
   let requestBytes = 0;
   let requestRecords = 0;
   const writer = createLogWriter({
-    resource: [['service.name', 'ringtail'], ['host.name', 'bench']],
+    resource: [
+      ['service.name', 'ringtail'],
+      ['host.name', 'bench'],
+    ],
     version: '0.0.0',
     onRequest: ({ bytes, records }) => {
       requestBytes += bytes.length;
@@ -68,7 +71,9 @@ const measure = (workload: Workload): void => {
   for (const [name, values] of nsPerRecord) {
     const [low, median, high] = quartiles(values);
     const speed = `${(1000 / median).toFixed(2)} M records a CPU second`;
-    console.log(`  ${name.padEnd(9)} ${median.toFixed(0).padStart(6)} ns [${low.toFixed(0)}, ${high.toFixed(0)}]  ${speed}  ${(median / reference).toFixed(1)} x`);
+    console.log(
+      `  ${name.padEnd(9)} ${median.toFixed(0).padStart(6)} ns [${low.toFixed(0)}, ${high.toFixed(0)}]  ${speed}  ${(median / reference).toFixed(1)} x`,
+    );
   }
 };
 

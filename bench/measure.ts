@@ -20,4 +20,5 @@ export const quartiles = (values: readonly number[]): Quartiles => {
 export const ratios = (values: readonly number[], reference: readonly number[]): Quartiles =>
   quartiles(values.map((value, round) => value / reference[round]!));
 
-export const show = ({ low, median, high }: Quartiles, digits = 0): string => `${median.toFixed(digits)} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`;
+export const show = ({ low, median, high }: Quartiles, digits = 0): string =>
+  `${median.toFixed(digits)} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`;

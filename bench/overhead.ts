@@ -37,7 +37,10 @@ const start = async (command: string, args: readonly string[], ready: (child: Ch
   const child = spawn(command, args, { stdio: ['ignore', sink, 'pipe'] });
   closeSync(sink);
   const late = AbortSignal.timeout(READY_MS);
-  await Promise.race([ready(child), once(late, 'abort').then(() => Promise.reject(new Error(`${command} is not ready after ${READY_MS} ms`)))]);
+  await Promise.race([
+    ready(child),
+    once(late, 'abort').then(() => Promise.reject(new Error(`${command} is not ready after ${READY_MS} ms`))),
+  ]);
   return child;
 };
 
@@ -47,17 +50,27 @@ const stop = async (child: ChildProcess): Promise<void> => {
   await gone;
 };
 
-const lineOn = (pattern: RegExp) => (child: ChildProcess): Promise<void> =>
-  new Promise((resolve, reject) => {
-    let text = '';
-    child.once('exit', (code) => reject(new Error(`ended with ${code}: ${text.slice(-500)}`)));
-    child.stderr!.on('data', (chunk: Buffer) => {
-      text = (text + chunk.toString('utf8')).slice(-65_536);
-      if (pattern.test(text)) resolve();
+const lineOn =
+  (pattern: RegExp) =>
+  (child: ChildProcess): Promise<void> =>
+    new Promise((resolve, reject) => {
+      let text = '';
+      child.once('exit', (code) => reject(new Error(`ended with ${code}: ${text.slice(-500)}`)));
+      child.stderr!.on('data', (chunk: Buffer) => {
+        text = (text + chunk.toString('utf8')).slice(-65_536);
+        if (pattern.test(text)) resolve();
+      });
     });
-  });
 
-const programs = (): number => (JSON.parse(execFileSync('bpftool', ['prog', 'show', '-j'], { encoding: 'utf8', env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` } })) as unknown[]).length;
+const programs = (): number =>
+  (
+    JSON.parse(
+      execFileSync('bpftool', ['prog', 'show', '-j'], {
+        encoding: 'utf8',
+        env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` },
+      }),
+    ) as unknown[]
+  ).length;
 
 const attached = (before: number) => async (): Promise<void> => {
   while (programs() <= before) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -52,7 +52,18 @@ const execs = (): Workload => {
   const records = Array.from({ length: RECORDS }, (_, i) =>
     recordOf(eventLayouts.exec, {
       bootNs: BOOT_NS + BigInt(i) * 1000n,
-      actor: { tid: 10_000 + i, ppid: 4711, execId: 3, startNs: 0n, parentStartNs: 77n, cgroupId: 4242n, uid: 0, euid: 0, loginUid: 0xffff_ffff, comm: `tool-${i % 40}` },
+      actor: {
+        tid: 10_000 + i,
+        ppid: 4711,
+        execId: 3,
+        startNs: 0n,
+        parentStartNs: 77n,
+        cgroupId: 4242n,
+        uid: 0,
+        euid: 0,
+        loginUid: 0xffff_ffff,
+        comm: `tool-${i % 40}`,
+      },
       fields: {
         inode: 1234n,
         sessionLeaderPid: 999,
@@ -78,7 +89,18 @@ const small = (): Workload => {
   const records = Array.from({ length: RECORDS }, (_, i) =>
     recordOf(eventLayouts.sample, {
       bootNs: BOOT_NS + BigInt(i) * 1000n,
-      actor: { pid: 1, tid: 1, ppid: 0, execId: i % 32, startNs: 1n, cgroupId: 4242n, uid: 0, euid: 0, loginUid: 0xffff_ffff, comm: `worker-${i % 32}` },
+      actor: {
+        pid: 1,
+        tid: 1,
+        ppid: 0,
+        execId: i % 32,
+        startNs: 1n,
+        cgroupId: 4242n,
+        uid: 0,
+        euid: 0,
+        loginUid: 0xffff_ffff,
+        comm: `worker-${i % 32}`,
+      },
       fields: { bytes: 65_536n, ret: 4096, fd: i % 200, flags: 1, name: `segment-${i % 100}.log` },
     }),
   );
@@ -115,7 +137,15 @@ const openDoor = (hub: Hub): Door => {
   let wanted = 0;
   let done = (): void => {};
   const session = new addon.Session(
-    { ringBytes: RING_BYTES, frameBytes: FRAME_BYTES, frames: 4, flushMs: 1, maxRows: 8192, memory: true, layouts: { actor: actorLayout.fields, events: Object.values(eventLayouts) } },
+    {
+      ringBytes: RING_BYTES,
+      frameBytes: FRAME_BYTES,
+      frames: 4,
+      flushMs: 1,
+      maxRows: 8192,
+      memory: true,
+      layouts: { actor: actorLayout.fields, events: Object.values(eventLayouts) },
+    },
     (index) => {
       const frame = decodeFrame(arenas[index]!);
       const inFrame = frame.batches.reduce((sum, batch) => sum + batch.rows, 0);
@@ -171,7 +201,19 @@ const openPipeline = (workload: Workload): Pipeline => {
       kinds: [eventKind.sample],
       onLoss: () => {},
       onBatch: ({ rows, bootNsLo, bootNsHi, actor, columns }, frame) =>
-        emit({ kind, receiver: 'bench', frame, rows, bootNsLo, bootNsHi, actor, columns, selection: undefined, actorAttributes: [], rowAttributes: [] }),
+        emit({
+          kind,
+          receiver: 'bench',
+          frame,
+          rows,
+          bootNsLo,
+          bootNsHi,
+          actor,
+          columns,
+          selection: undefined,
+          actorAttributes: [],
+          rowAttributes: [],
+        }),
     });
   }
   return pipeline;
@@ -262,11 +304,17 @@ const measure = async (workload: Workload): Promise<void> => {
   const overPeer = ratios(through, peer);
   const noise = quartiles(baseline);
   console.log(`${workload.name}; ${rounds} rounds of ${RECORDS}, median [quartiles]`);
-  console.log(`  ring to OTLP bytes  ${show(quartiles(through)).padStart(18)} ns a record, of these ${show(quartiles(drain))} on the drain thread`);
+  console.log(
+    `  ring to OTLP bytes  ${show(quartiles(through)).padStart(18)} ns a record, of these ${show(quartiles(drain))} on the drain thread`,
+  );
   console.log(`  bare writer         ${show(quartiles(bare)).padStart(18)} ns a record   (again over first: ${show(noise, 2)})`);
   console.log(`  otlp-transformer    ${show(quartiles(peer)).padStart(18)} ns a record`);
-  console.log(`  over the bare writer ${show(overBare, 2)}, goal at most ${GOAL_BARE}: ${overBare.median <= GOAL_BARE ? 'reached' : 'missed'}`);
-  console.log(`  over otlp-transformer ${show(overPeer, 3)}, goal at most ${GOAL_PEER}: ${overPeer.median <= GOAL_PEER ? 'reached' : 'missed'}`);
+  console.log(
+    `  over the bare writer ${show(overBare, 2)}, goal at most ${GOAL_BARE}: ${overBare.median <= GOAL_BARE ? 'reached' : 'missed'}`,
+  );
+  console.log(
+    `  over otlp-transformer ${show(overPeer, 3)}, goal at most ${GOAL_PEER}: ${overPeer.median <= GOAL_PEER ? 'reached' : 'missed'}`,
+  );
   if (noise.high - noise.low > 0.1) console.log('  inconclusive: the baseline against itself spreads by more than 10 %');
 };
 

@@ -21,23 +21,23 @@ const volatile bool have_rdonly_cast = false; /* bpf_rdonly_cast, 6.2 */
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
 /* One field through an untyped address: a plain load where the kernel allows it, else the helper. */
-#define KREAD(dst, addr, type, field)                                                                             \
-	do {                                                                                                      \
-		if (have_rdonly_cast) {                                                                           \
+#define KREAD(dst, addr, type, field) \
+	do { \
+		if (have_rdonly_cast) { \
 			struct type *_typed = bpf_rdonly_cast((void *)(addr), bpf_core_type_id_kernel(struct type)); \
-			dst = (typeof(dst))_typed->field;                                                         \
-		} else {                                                                                          \
-			__u64 _value = 0; /* not typeof: a const field would stay 0 for the compiler */                   \
-			bpf_probe_read_kernel(&_value, sizeof(((struct type *)0)->field),                                 \
-					      (void *)(addr) + bpf_core_field_offset(struct type, field));        \
-			dst = (typeof(dst))_value;                                                                \
-		}                                                                                                 \
+			dst = (typeof(dst))_typed->field; \
+		} else { \
+			__u64 _value = 0; /* not typeof: a const field would stay 0 for the compiler */ \
+			bpf_probe_read_kernel( \
+				&_value, sizeof(((struct type *)0)->field), (void *)(addr) + bpf_core_field_offset(struct type, field)); \
+			dst = (typeof(dst))_value; \
+		} \
 	} while (0)
 
 struct path_walk {
 	__u64 dentry, mount, mount_root;
 	__u64 root_dentry, root_mount; /* of the process; 0 = do not look */
-	__u32 at;                      /* where the path begins in `text` */
+	__u32 at;		      /* where the path begins in `text` */
 	__u32 root_at;                 /* where it began when the walk passed the root of the process; 0 = it did not */
 	__u32 flags;                   /* path_flags */
 	char front[NAME_BYTES];        /* room that the verifier wants on both sides */

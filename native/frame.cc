@@ -150,7 +150,7 @@ uint32_t Splitter::StringOf(const uint8_t *data, uint32_t len)
 			return slot.id;
 		}
 		if (slot.hash == hash && (stringLengths_[slot.id] & ~kNotUtf8) == len &&
-		    !std::memcmp(stringBytes_ + stringOffsets_[slot.id], data, len))
+			!std::memcmp(stringBytes_ + stringOffsets_[slot.id], data, len))
 			return slot.id;
 	}
 }
@@ -172,8 +172,7 @@ uint32_t Splitter::ActorOf(const event_actor *actor)
 	}
 }
 
-uint32_t Splitter::PutFields(const std::vector<Field> &fields, const uint8_t *record, uint32_t fixed, uint32_t *column, uint32_t rows,
-			     uint32_t row)
+uint32_t Splitter::PutFields(const std::vector<Field> &fields, const uint8_t *record, uint32_t fixed, uint32_t *column, uint32_t rows, uint32_t row)
 {
 	uint32_t at = fixed;
 	for (const Field &field : fields) {

@@ -21,8 +21,8 @@ int ReadInBatches(int fd, uint32_t capacity, MapContents &contents)
 	while (contents.entries < capacity) {
 		uint32_t count = capacity - contents.entries;
 		const int error = bpf_map_lookup_batch(fd, first ? nullptr : position.data(), next.data(),
-						       contents.keys.data() + static_cast<size_t>(contents.entries) * contents.keyBytes,
-						       contents.values.data() + static_cast<size_t>(contents.entries) * contents.valueBytes, &count, nullptr);
+			contents.keys.data() + static_cast<size_t>(contents.entries) * contents.keyBytes,
+			contents.values.data() + static_cast<size_t>(contents.entries) * contents.valueBytes, &count, nullptr);
 		if (error && error != -ENOENT)
 			return error;
 		contents.entries += count;

@@ -109,7 +109,8 @@ std::unique_ptr<LoadedObject> LoadedObject::Load(const ObjectSpec &spec, Failure
 	}
 	bpf_object *object = loaded->object_;
 	bpf_program *program = nullptr;
-	bpf_object__for_each_program(program, object) bpf_program__set_autoload(program, false);
+	bpf_object__for_each_program(program, object)
+		bpf_program__set_autoload(program, false);
 	for (const std::string &name : spec.programs) {
 		program = bpf_object__find_program_by_name(object, name.c_str());
 		if (!program) {

@@ -66,8 +66,8 @@ int Ring::MapMemory(size_t bytes)
 			error = errno;
 	}
 	if (!error && (mmap(base, 2 * page + bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
-		       mmap(base + 2 * page + bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, static_cast<off_t>(2 * page)) ==
-			       MAP_FAILED)) {
+			      mmap(base + 2 * page + bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+				      static_cast<off_t>(2 * page)) == MAP_FAILED)) {
 		error = errno;
 		munmap(base, 2 * page + 2 * bytes);
 	}

@@ -22,23 +22,23 @@ constexpr uint32_t kMaxFrameBytes = 64 << 20;
 Napi::Function Session::Define(Napi::Env env)
 {
 	return DefineClass(env, "Session",
-			   {
-				   InstanceMethod<&Session::Arenas>("arenas"),
-				   InstanceMethod<&Session::Start>("start"),
-				   InstanceMethod<&Session::LoadObject>("load"),
-				   InstanceMethod<&Session::Attach>("attach"),
-				   InstanceMethod<&Session::RunIterator>("runIterator"),
-				   InstanceMethod<&Session::Detach>("detach"),
-				   InstanceMethod<&Session::Unload>("unload"),
-				   InstanceMethod<&Session::RecursionMisses>("recursionMisses"),
-				   InstanceMethod<&Session::Release>("release"),
-				   InstanceMethod<&Session::ReadCounters>("counters"),
-				   InstanceMethod<&Session::Stats>("stats"),
-				   InstanceMethod<&Session::Pause>("pause"),
-				   InstanceMethod<&Session::Kick>("kick"),
-				   InstanceMethod<&Session::Inject>("inject"),
-				   InstanceMethod<&Session::Close>("close"),
-			   });
+		{
+			InstanceMethod<&Session::Arenas>("arenas"),
+			InstanceMethod<&Session::Start>("start"),
+			InstanceMethod<&Session::LoadObject>("load"),
+			InstanceMethod<&Session::Attach>("attach"),
+			InstanceMethod<&Session::RunIterator>("runIterator"),
+			InstanceMethod<&Session::Detach>("detach"),
+			InstanceMethod<&Session::Unload>("unload"),
+			InstanceMethod<&Session::RecursionMisses>("recursionMisses"),
+			InstanceMethod<&Session::Release>("release"),
+			InstanceMethod<&Session::ReadCounters>("counters"),
+			InstanceMethod<&Session::Stats>("stats"),
+			InstanceMethod<&Session::Pause>("pause"),
+			InstanceMethod<&Session::Kick>("kick"),
+			InstanceMethod<&Session::Inject>("inject"),
+			InstanceMethod<&Session::Close>("close"),
+		});
 }
 
 Session::Session(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Session>(info), env_(info.Env())

@@ -34,7 +34,8 @@ std::optional<std::string> NameOf(uid_t uid)
 
 class UserLookup : public Napi::AsyncWorker {
 public:
-	UserLookup(Napi::Env env, std::vector<uid_t> uids) : Napi::AsyncWorker(env), promise_(Napi::Promise::Deferred::New(env)), uids_(std::move(uids))
+	UserLookup(Napi::Env env, std::vector<uid_t> uids)
+		: Napi::AsyncWorker(env), promise_(Napi::Promise::Deferred::New(env)), uids_(std::move(uids))
 	{
 	}
 	Napi::Promise Promise() const { return promise_.Promise(); }

@@ -21,7 +21,10 @@ bool ReadFields(const Napi::Value &value, std::vector<Field> &fields)
 		Field out = {};
 		out.offset = static_cast<uint16_t>(NumberOr(field, "offset", 0));
 		out.width = static_cast<uint16_t>(NumberOr(field, "width", 0));
-		out.role = role == "text" ? FieldRole::kText : role == "list" ? FieldRole::kList : role == "chars" ? FieldRole::kChars : FieldRole::kNumber;
+		out.role = role == "text"    ? FieldRole::kText
+			   : role == "list"  ? FieldRole::kList
+			   : role == "chars" ? FieldRole::kChars
+					     : FieldRole::kNumber;
 		if (out.role == FieldRole::kNumber && out.width != 1 && out.width != 2 && out.width != 4 && out.width != 8)
 			return false;
 		fields.push_back(out);

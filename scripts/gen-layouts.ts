@@ -21,7 +21,12 @@ type BtfType = {
   readonly members?: readonly BtfMember[];
   readonly values?: readonly { readonly name: string; readonly val: number }[];
 };
-type Field = { readonly name: string; readonly offset: number; readonly width: number; readonly role: 'number' | 'text' | 'list' | 'chars' };
+type Field = {
+  readonly name: string;
+  readonly offset: number;
+  readonly width: number;
+  readonly role: 'number' | 'text' | 'list' | 'chars';
+};
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const target = join(root, 'src/kernel/layouts.gen.ts');
@@ -47,7 +52,11 @@ const readBtf = (): readonly BtfType[] => {
     const include = [`-I${join(root, 'build')}`, `-I${join(root, 'bpf')}`];
     execFileSync(clang(), ['-g', '-O2', '-target', 'bpf', ...include, '-c', join(root, 'bpf/layouts.bpf.c'), '-o', object]);
     const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
-    const json = execFileSync('bpftool', ['btf', 'dump', 'file', object, '-j'], { encoding: 'utf8', maxBuffer: 1 << 28, env: { ...process.env, PATH: path } });
+    const json = execFileSync('bpftool', ['btf', 'dump', 'file', object, '-j'], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+      env: { ...process.env, PATH: path },
+    });
     return (JSON.parse(json) as { types: readonly BtfType[] }).types;
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -71,12 +80,15 @@ const generate = (types: readonly BtfType[]): string => {
     }
     const offset = member.bits_offset / 8;
     if (type.kind === 'ARRAY') return { name: member.name, offset, width: type.nr_elems!, role: 'chars' };
-    if (type.kind !== 'INT' && type.kind !== 'ENUM') throw new Error(`bpf/events.h: ${owner}.${member.name} is neither a number nor characters`);
+    if (type.kind !== 'INT' && type.kind !== 'ENUM')
+      throw new Error(`bpf/events.h: ${owner}.${member.name} is neither a number nor characters`);
     if (![1, 2, 4, 8].includes(type.size!)) throw new Error(`bpf/events.h: ${owner}.${member.name} has ${type.size} bytes`);
     return { name: member.name, offset, width: type.size!, role };
   };
   const fieldsOf = (struct: BtfType) =>
-    struct.members!.filter((member) => member.name !== 'head' && !member.name.startsWith('pad')).map((member) => fieldOf(member, struct.name));
+    struct
+      .members!.filter((member) => member.name !== 'head' && !member.name.startsWith('pad'))
+      .map((member) => fieldOf(member, struct.name));
 
   const columnName = (field: Field) => camel(field.role === 'text' || field.role === 'list' ? field.name.replace(/_len$/, '') : field.name);
   const columnsOf = (field: Field): readonly string[] => {
@@ -85,7 +97,9 @@ const generate = (types: readonly BtfType[]): string => {
     return field.role === 'number' && field.width === 8 ? [`${name}Lo`, `${name}Hi`] : [name];
   };
   const literal = (fields: readonly Field[]) =>
-    fields.map((field) => `      { name: '${columnName(field)}', offset: ${field.offset}, width: ${field.width}, role: '${field.role}' },`).join('\n');
+    fields
+      .map((field) => `      { name: '${columnName(field)}', offset: ${field.offset}, width: ${field.width}, role: '${field.role}' },`)
+      .join('\n');
 
   const kinds = find('ENUM', 'event_kind').values!.filter(({ name }) => name !== 'EVENT_NONE' && name !== 'EVENT_KINDS');
   const kindName = (name: string) => camel(name.replace(/^EVENT_/, '').toLowerCase());
@@ -113,11 +127,19 @@ const generate = (types: readonly BtfType[]): string => {
     out.push('} as const;');
   }
   const counters = find('STRUCT', 'event_counters').members!.map((member) => camel(member.name));
-  out.push('', '/** `struct event_counters`: u64 each, in this order. */', `export const counterNames = [${counters.map((name) => `'${name}'`).join(', ')}] as const;`);
+  out.push(
+    '',
+    '/** `struct event_counters`: u64 each, in this order. */',
+    `export const counterNames = [${counters.map((name) => `'${name}'`).join(', ')}] as const;`,
+  );
   const actor = find('STRUCT', 'event_actor');
   out.push('', `/** Bytes of \`struct event_head\`. */`, `export const HEAD_SIZE = ${find('STRUCT', 'event_head').size};`);
   out.push(`export const ACTOR_OFFSET = ${find('STRUCT', 'event_head').members!.find(({ name }) => name === 'actor')!.bits_offset / 8};`);
-  out.push('', '/** `struct event_actor`. */', 'export const actorLayout: { readonly size: number; readonly fields: readonly FieldLayout[] } = {');
+  out.push(
+    '',
+    '/** `struct event_actor`. */',
+    'export const actorLayout: { readonly size: number; readonly fields: readonly FieldLayout[] } = {',
+  );
   out.push(`  size: ${actor.size},`, '  fields: [', literal(fieldsOf(actor)).replace(/^ {6}/gm, '    '), '  ],', '};');
   out.push('', '/** One a kind; `offset` counts from the start of the record. */', 'export const eventLayouts = {');
   const columnTypes: string[] = [];

@@ -1,11 +1,24 @@
 /** What commands get outside tests: the process, the components, the kernel. */
 import { createRegistry } from '../config/registry.ts';
+import { UsageError } from '../core/errors.ts';
 import type { CommandContext } from './context.ts';
 
 const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 
 /** What is used of the process; tests stand in for it. */
 export type Host = Pick<NodeJS.Process, 'stdout' | 'stderr' | 'env' | 'on' | 'off' | 'exit'>;
+
+/** Faults on purpose: what the kernel is said to have instead of what it has. */
+const injectedFacts = (text: string | undefined): object => {
+  try {
+    return text === undefined ? {} : (JSON.parse(text) as object);
+  } catch (error) {
+    throw new UsageError('RINGTAIL_INJECT_FACTS is not JSON', {
+      cause: error,
+      advice: 'write for instance RINGTAIL_INJECT_FACTS=\'{"btf":false}\'',
+    });
+  }
+};
 
 export const systemContext = (host: Host = process): CommandContext => {
   const { stdout, stderr } = host;
@@ -35,6 +48,7 @@ export const systemContext = (host: Host = process): CommandContext => {
         procfsIntervalMs: config.procfs_interval,
         counters,
         logger,
+        injectedFacts: injectedFacts(host.env['RINGTAIL_INJECT_FACTS']),
       });
     },
     onSignal(handler) {

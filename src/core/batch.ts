@@ -62,7 +62,8 @@ export type AttributeSource = {
   entries(id: number): readonly Attribute[];
   /**
    * Common attributes, by name, that every id of this source but 0 supplies; the writer then leaves its own out. For what is better told
-   * once a process: `process.creation.time` reckoned anew would move with the clock.
+   * once a process: `process.creation.time` reckoned anew would move with the clock. The ids of process, parent, thread and user stay
+   * the writer's.
    */
   readonly provides?: ReadonlySet<string>;
 };
@@ -138,7 +139,12 @@ export type AttributeField = { readonly name: string; readonly when?: FieldCondi
    * Names of the set bits, in order, as an array. `bit` is a mask of one or several bits below 2^53, all of which must be set.
    * `column` holds the low half of the value, `high` the upper one where there is one.
    */
-  | { readonly type: 'flags'; readonly column: string; readonly high?: string; readonly names: readonly (readonly [bit: number, name: string])[] }
+  | {
+      readonly type: 'flags';
+      readonly column: string;
+      readonly high?: string;
+      readonly names: readonly (readonly [bit: number, name: string])[];
+    }
   /** The same string on every record. */
   | { readonly type: 'constant'; readonly value: string }
 );

@@ -23,7 +23,10 @@ export type Counters = {
 
 export const createCounters = (): Counters => {
   const counters = new Map<string, { name: string; labels: Readonly<Record<string, string>>; counter: Counter }>();
-  const readers = new Map<string, { name: string; labels: Readonly<Record<string, string>>; kind: 'counter' | 'gauge'; read: () => number }>();
+  const readers = new Map<
+    string,
+    { name: string; labels: Readonly<Record<string, string>>; kind: 'counter' | 'gauge'; read: () => number }
+  >();
   const keyOf = (name: string, labels: Readonly<Record<string, string>>) =>
     JSON.stringify([name, Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
   const register = (kind: 'counter' | 'gauge') => (name: string, labels: Readonly<Record<string, string>>, read: () => number) => {

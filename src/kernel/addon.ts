@@ -110,7 +110,9 @@ let loaded: Addon | undefined;
 export const loadAddon = (path = process.env['RINGTAIL_ADDON'] ?? buildPath('native/ringtail.node')): Addon => {
   if (loaded !== undefined) return loaded;
   if (!existsSync(path)) {
-    throw new KernelError(`the native addon is not built: ${path} does not exist`, { advice: 'run `npm run build` in the folder of Ringtail' });
+    throw new KernelError(`the native addon is not built: ${path} does not exist`, {
+      advice: 'run `npm run build` in the folder of Ringtail',
+    });
   }
   try {
     loaded = createRequire(import.meta.url)(path) as Addon;

@@ -23,7 +23,8 @@ export const decodeFrame = (arena: ArrayBuffer): KernelFrame => {
   const word = (index: number) => directory[index]!;
   const rowsInAll = word(0);
   const actorCount = word(5);
-  const view = (place: number, index: number, stride: number, length: number): Column => new Uint32Array(arena, place + 4 * stride * index, length);
+  const view = (place: number, index: number, stride: number, length: number): Column =>
+    new Uint32Array(arena, place + 4 * stride * index, length);
 
   const actors: Record<string, Column | number> = { count: actorCount };
   actorColumnNames.forEach((name, index) => {
@@ -40,7 +41,14 @@ export const decodeFrame = (arena: ArrayBuffer): KernelFrame => {
     kindColumnNames.get(kind)!.forEach((name, index) => {
       columns[name] = view(place, LEADING_COLUMNS + index, rows, rows);
     });
-    batches.push({ kind, rows, bootNsLo: view(place, 0, rows, rows), bootNsHi: view(place, 1, rows, rows), actor: view(place, 2, rows, rows), columns });
+    batches.push({
+      kind,
+      rows,
+      bootNsLo: view(place, 0, rows, rows),
+      bootNsHi: view(place, 1, rows, rows),
+      actor: view(place, 2, rows, rows),
+      columns,
+    });
   }
   return {
     sequence: word(1) + word(2) * 2 ** 32,

@@ -77,7 +77,13 @@ const capabilityChecks = (procfsRoot: string): readonly ProbeCheck[] => {
   const has = (bit: number) => ((effective >> BigInt(bit)) & 1n) === 1n;
   return capabilities.map(([bit, name, purpose]) => {
     const ok = has(bit) || (bit !== 2 && bit !== 19 && has(CAP_SYS_ADMIN));
-    return { name: name.toLowerCase(), ok, detail: purpose, required: false, ...(ok ? {} : { advice: `run as root, or give the process ${name}` }) };
+    return {
+      name: name.toLowerCase(),
+      ok,
+      detail: purpose,
+      required: false,
+      ...(ok ? {} : { advice: `run as root, or give the process ${name}` }),
+    };
   });
 };
 
@@ -107,7 +113,14 @@ const hookCheck = (session: InstanceType<Addon['Session']>, hook: Hook): ProbeCh
 };
 
 const hookChecks = (options: ProbeOptions): readonly ProbeCheck[] => {
-  const sessionOptions = { ringBytes: 65_536, frameBytes: 2 << 20, frames: 1, flushMs: 50, maxRows: 1, layouts: { actor: actorLayout.fields, events: [] } };
+  const sessionOptions = {
+    ringBytes: 65_536,
+    frameBytes: 2 << 20,
+    frames: 1,
+    flushMs: 50,
+    maxRows: 1,
+    layouts: { actor: actorLayout.fields, events: [] },
+  };
   let session: InstanceType<Addon['Session']>;
   try {
     session = new options.addon.Session(sessionOptions, () => {});
@@ -115,7 +128,13 @@ const hookChecks = (options: ProbeOptions): readonly ProbeCheck[] => {
     const { code } = error as NativeError;
     return hooks
       .filter(({ optional }) => optional !== true)
-      .map(({ name, purpose }) => ({ name, ok: false, detail: `${purpose}; not tried: no ring buffer (${code})`, advice: adviceFor(code), required: false }));
+      .map(({ name, purpose }) => ({
+        name,
+        ok: false,
+        detail: `${purpose}; not tried: no ring buffer (${code})`,
+        advice: adviceFor(code),
+        required: false,
+      }));
   }
   try {
     return hooks.map((hook) => hookCheck(session, hook));
@@ -126,7 +145,11 @@ const hookChecks = (options: ProbeOptions): readonly ProbeCheck[] => {
 
 /** One sentence for a ring buffer that cannot be made. */
 export const ringAdvice = (code: string): string =>
-  code === 'EINVAL' ? 'ring buffers came with kernel 5.8: run on a newer one' : code === 'ENOMEM' ? 'free memory or make kernel.ring_bytes smaller' : adviceFor(code);
+  code === 'EINVAL'
+    ? 'ring buffers came with kernel 5.8: run on a newer one'
+    : code === 'ENOMEM'
+      ? 'free memory or make kernel.ring_bytes smaller'
+      : adviceFor(code);
 
 export const probeFacts = (addon: Addon): KernelFacts => addon.facts(wantedFacts);
 

@@ -102,7 +102,9 @@ const loadRung = (rung: KernelRung, { session, facts, needs, ringBytes, selfPid 
 };
 
 /** Tries the rungs in their order. Undefined when none works; `refusals` then says why, a sentence a rung. */
-export const loadProcessPrograms = (options: ProcessProgramOptions): { readonly loaded?: LoadedPrograms; readonly refusals: readonly string[] } => {
+export const loadProcessPrograms = (
+  options: ProcessProgramOptions,
+): { readonly loaded?: LoadedPrograms; readonly refusals: readonly string[] } => {
   const refusals: string[] = [];
   for (const rung of options.rungs) {
     if (!hasRung(options.facts, rung)) {

@@ -156,7 +156,8 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
       await sleep(DRAIN_POLL_MS);
       counts.refresh();
       // a program that was running when it was detached may still write
-      settled = stats().read >= counts.total('written') && stats().ringUsedBytes === 0 && stats().frames === hub.delivered && hub.pending === 0;
+      settled =
+        stats().read >= counts.total('written') && stats().ringUsedBytes === 0 && stats().frames === hub.delivered && hub.pending === 0;
     }
     watchLoss();
     return settled;

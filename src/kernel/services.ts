@@ -39,17 +39,17 @@ export type KernelStatus = {
 
 export type KernelServices = Lifecycle &
   KernelLookups & {
-  readonly hub: Hub;
-  /** Said by components when they are made; the programs do what any of them needs. */
-  needProcesses(needs: ProcessNeeds): void;
-  /** After `start`. */
-  status(): KernelStatus;
-  /** Stops the programs and brings what they wrote through the pipelines; the same promise when called again. */
-  quiesce(deadlineMs: number): Promise<void>;
-  /** The ring, for tests and for `stats`; undefined on the procfs rung. */
-  ring(): RingSource | undefined;
-  probe(): Promise<ProbeReport>;
-};
+    readonly hub: Hub;
+    /** Said by components when they are made; the programs do what any of them needs. */
+    needProcesses(needs: ProcessNeeds): void;
+    /** After `start`. */
+    status(): KernelStatus;
+    /** Stops the programs and brings what they wrote through the pipelines; the same promise when called again. */
+    quiesce(deadlineMs: number): Promise<void>;
+    /** The ring, for tests and for `stats`; undefined on the procfs rung. */
+    ring(): RingSource | undefined;
+    probe(): Promise<ProbeReport>;
+  };
 
 type KernelRung = Exclude<Rung, 'procfs'>;
 const kernelRungs = rungs.filter((rung): rung is KernelRung => rung !== 'procfs');
@@ -90,7 +90,8 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       const addon = loadAddon();
       const facts: KernelFacts = { ...probeFacts(addon), ...injectedFacts };
       if (!facts.btf) return ['this kernel has no BTF (/sys/kernel/btf/vmlinux)'];
-      if (facts.ringBufferError !== '') return [`a BPF ring buffer cannot be made (${facts.ringBufferError}); ${ringAdvice(facts.ringBufferError)}`];
+      if (facts.ringBufferError !== '')
+        return [`a BPF ring buffer cannot be made (${facts.ringBufferError}); ${ringAdvice(facts.ringBufferError)}`];
       const result = openRingSource({ addon, facts, hub, logger, counters, ringBytes, flushRows, flushIntervalMs, needs, rungs: wanted });
       if (result.source === undefined) return result.refusals;
       ring = result.source;
@@ -106,9 +107,12 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     watcher = createProcfsWatcher({ root, intervalMs: options.procfsIntervalMs, onFrame: (frame) => hub.deliver(frame, () => {}) });
     if (!(await watcher.scan())) {
       watcher = undefined;
-      throw new KernelError(`processes can be followed neither by the kernel nor by procfs: ${[...reasons, `${root}/proc cannot be read`].join('; ')}`, {
-        advice: 'run as root on a kernel of 5.8 or newer with BTF, or mount procfs; `ringtail doctor` tells what is missing',
-      });
+      throw new KernelError(
+        `processes can be followed neither by the kernel nor by procfs: ${[...reasons, `${root}/proc cannot be read`].join('; ')}`,
+        {
+          advice: 'run as root on a kernel of 5.8 or newer with BTF, or mount procfs; `ringtail doctor` tells what is missing',
+        },
+      );
     }
     await watcher.start();
     current = { rung: 'procfs', notes: [...reasons, PROCFS_LIMITS] };

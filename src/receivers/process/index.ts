@@ -51,7 +51,19 @@ const createProcessReceiver = ({ id, logger, kernel }: Settings<KernelServices>,
     const selection = batch.kind === eventKind.fork && !config.threads ? withoutThreads(batch) : undefined;
     if (selection?.length === 0) return;
     const { rows, bootNsLo, bootNsHi, actor, columns } = batch;
-    logs$.next({ kind, receiver: id, frame, rows, bootNsLo, bootNsHi, actor, columns, selection, actorAttributes: [], rowAttributes: callers(batch, frame) });
+    logs$.next({
+      kind,
+      receiver: id,
+      frame,
+      rows,
+      bootNsLo,
+      bootNsHi,
+      actor,
+      columns,
+      selection,
+      actorAttributes: [],
+      rowAttributes: callers(batch, frame),
+    });
   };
 
   // from the beginning: the kernel side starts before the receivers
