@@ -19,7 +19,12 @@ export type Subscriber = {
   onLoss(loss: Loss): void;
 };
 
-export type Gate = { admit(frame: KernelFrame): Promise<void> | undefined };
+/** Where frames wait for facts; see gate.ts. */
+export type FrameGate = {
+  admit(frame: KernelFrame): Promise<void> | undefined;
+  /** The memory of the frame that waits is going away. */
+  abandon?(): void;
+};
 
 export type Hub = {
   /** Returns a function that ends the subscription. */
@@ -36,7 +41,7 @@ export type Hub = {
   readonly delivered: number;
 };
 
-export const createHub = ({ gate, logger }: { readonly gate: Gate; readonly logger: Logger }): Hub => {
+export const createHub = ({ gate, logger }: { readonly gate: FrameGate; readonly logger: Logger }): Hub => {
   const subscribers = new Set<Subscriber>();
   const queue: { readonly frame: KernelFrame; readonly done: () => void }[] = [];
   let waiting: KernelFrame | undefined;
@@ -96,6 +101,7 @@ export const createHub = ({ gate, logger }: { readonly gate: Gate; readonly logg
     },
     abandon() {
       const frames = [...(waiting === undefined ? [] : [waiting]), ...queue.map(({ frame }) => frame)];
+      if (waiting !== undefined) gate.abandon?.();
       waiting = undefined;
       queue.length = 0;
       return frames.flatMap(({ batches }) => batches).reduce((rows, batch) => rows + batch.rows, 0);

@@ -62,7 +62,7 @@ const union = (a: ProcessNeeds, b: ProcessNeeds): ProcessNeeds => ({
   failedExecs: a.failedExecs || b.failedExecs,
 });
 
-/** Without the addon names come from /etc/passwd. */
+/** Without the addon names come from /etc/passwd; so they do for a host whose root is mounted elsewhere, for NSS would answer for the container. */
 const nssLookup = (): LookupUsers | undefined => {
   try {
     return loadAddon().lookupUsers;
@@ -74,8 +74,9 @@ const nssLookup = (): LookupUsers | undefined => {
 export const createKernelServices = (options: KernelOptions): KernelServices => {
   const { counters, logger, injectedFacts = {} } = options;
   const root = options.rootPath === '/' ? '' : options.rootPath;
-  const lookups = createLookups({ root, counters, lookupUsers: nssLookup() });
-  const hub = createHub({ gate: lookups.gate, logger });
+  const lookups = createLookups({ root, counters, lookupUsers: root === '' ? nssLookup() : undefined });
+  const { gate } = lookups;
+  const hub = createHub({ gate, logger });
   let needs = NOTHING_NEEDED;
   let current: KernelStatus | undefined;
   let ring: RingSource | undefined;
@@ -104,7 +105,12 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   };
 
   const openProcfs = async (reasons: readonly string[]): Promise<void> => {
-    watcher = createProcfsWatcher({ root, intervalMs: options.procfsIntervalMs, onFrame: (frame) => hub.deliver(frame, () => {}) });
+    watcher = createProcfsWatcher({
+      root,
+      intervalMs: options.procfsIntervalMs,
+      onFrame: (frame) => hub.deliver(frame, () => {}),
+      onError: (error) => logger.warn({ error: messageOf(error) }, 'processes could not be read from /proc'),
+    });
     if (!(await watcher.scan())) {
       watcher = undefined;
       throw new KernelError(
@@ -139,7 +145,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     async start() {
       const { rung } = options;
       const wanted = rung === 'auto' ? kernelRungs : kernelRungs.filter((name) => name === rung);
-      await lookups.cgroups.start();
+      await gate.start();
       const reasons = openRing(wanted);
       if (ring === undefined && rung !== 'auto' && rung !== 'procfs') {
         throw new KernelError(`kernel.rung is ${rung}, which does not work here: ${reasons.join('; ')}`, {

@@ -31,6 +31,7 @@ const withoutThreads = (batch: KernelBatch): Uint32Array | undefined => {
 const createProcessReceiver = ({ id, logger, kernel }: Settings<KernelServices>, config: ProcessConfig): Receiver => {
   const logs$ = new Subject<Batch>();
   const schemas = schemasOf(config);
+  kernel.gate.require('process'); // for the caller of an exec
   kernel.needProcesses({
     argsMaxBytes: config.args.enabled && config.events.includes('exec') ? config.args.max_bytes : 0,
     threads: config.threads && config.events.includes('fork'),
