@@ -2,7 +2,7 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { kernelObjectsOf, leftOf } from './support/kernel-objects.ts';
+import { kernelObjectsOf, leftOf, untilGone } from './support/kernel-objects.ts';
 import { freePorts, projectRoot, temporaryFolder } from './support/places.ts';
 import { run, start, until } from './support/processes.ts';
 import { launchRingtail, parseLog, ringtailCommand, startRingtail, writeConfig } from './support/ringtail.ts';
@@ -61,7 +61,7 @@ describe('npm start', () => {
     running.type('\x03');
     expect(await running.ended).toEqual({ code: 0, signal: null });
     expect(withoutColours(running.stdout())).toContain('the books balance');
-    expect(leftOf(objects)).toEqual([]);
+    await untilGone(objects);
   });
 });
 
@@ -100,7 +100,7 @@ describe('signals', () => {
       expect(await ringtail.ended).toEqual({ code: 0, signal: null });
       expect(ringtail.stdout()).toContain(word);
       expect(ringtail.logs().at(-1)).toMatchObject({ msg: 'stopped; the books balance', lost: 0 });
-      expect(leftOf(objects)).toEqual([]);
+      await untilGone(objects);
     },
   );
 
@@ -123,7 +123,7 @@ describe('signals', () => {
     await until(() => ringtail.hasEnded() || !ringtail.child.kill('SIGINT'), 'the end');
     expect(await ringtail.ended).toEqual({ code: 4, signal: null });
     expect(ringtail.stderr()).toContain('stopped at once');
-    expect(leftOf(objects)).toEqual([]);
+    await untilGone(objects);
   });
 
   test('SIGKILL leaves nothing in the kernel either', async () => {
@@ -132,8 +132,7 @@ describe('signals', () => {
     const objects = kernelObjectsOf(ringtail.pid);
     ringtail.child.kill('SIGKILL');
     await ringtail.ended;
-    // the kernel frees the last of them a moment after the process
-    await until(() => leftOf(objects).length === 0, 'the objects to go', { otherwise: () => leftOf(objects).join(', ') });
+    await untilGone(objects);
   });
 
   test('a reader that goes away ends it cleanly', async () => {
@@ -262,13 +261,13 @@ describe('places', () => {
     await run('/bin/true', [first]);
     await Promise.all(both.map((one) => until(() => one.stdout().includes(first), `${first} on both`, { otherwise: one.stderr })));
     expect(await both[0].stop()).toEqual({ code: 0, signal: null });
-    expect(leftOf(objects[0]!)).toEqual([]);
+    await untilGone(objects[0]!);
     const second = marker('alone');
     await run('/bin/true', [second]);
     expect(await both[1].stop()).toEqual({ code: 0, signal: null });
     expect(both[1].stdout()).toContain(second);
     expect(both[0].stdout()).not.toContain(second);
-    expect(leftOf(objects[1]!)).toEqual([]);
+    await untilGone(objects[1]!);
     for (const one of both) expect(one.logs().at(-1)).toMatchObject({ msg: 'stopped; the books balance' });
   });
 

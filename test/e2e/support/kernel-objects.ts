@@ -1,6 +1,7 @@
 /** What a process has in the kernel: BPF programs, maps and links, by id. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { until } from './processes.ts';
 
 export type KernelObjects = Readonly<Record<'prog' | 'map' | 'link', readonly number[]>>;
 
@@ -22,6 +23,13 @@ export const kernelObjectsOf = (pid: number): KernelObjects => {
     }
   }
   return { prog: [...found.prog], map: [...found.map], link: [...found.link] };
+};
+
+/** Waits until bpftool shows none of them: the kernel frees a program and then its maps after two grace periods of RCU. */
+export const untilGone = async (before: KernelObjects): Promise<void> => {
+  const startMs = performance.now();
+  await until(() => leftOf(before).length === 0, 'the kernel to free all', { otherwise: () => leftOf(before).join(', ') });
+  console.log(`all freed ${Math.round(performance.now() - startMs)} ms after the end`);
 };
 
 /** Those of `before` that bpftool still shows. */
