@@ -60,7 +60,8 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
     const total = Array.from(counts, ([name, count]) => `  ${escapeText(name.replace(/^ringtail\./, ''))} ${count}`).join('');
     const records = [...counts.values()].reduce((sum, count) => sum + count, 0);
     counts.clear();
-    if (!output.add(`${clockText(BigInt(Date.now()) * 1_000_000n)}${total}\n`, 0)) warn({ records }, 'standard output is too slow, counts are not shown');
+    if (!output.add(`${clockText(BigInt(Date.now()) * 1_000_000n)}${total}\n`, 0))
+      warn({ records }, 'standard output is too slow, counts are not shown');
     output.flush();
   };
 
@@ -78,7 +79,9 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
         books.sent(rows);
         return;
       }
-      const options = { colour, width: stream.isTTY === true ? stream.columns : undefined };
+      // a terminal that nobody told its size says that it has 0 columns
+      const width = stream.isTTY === true && stream.columns !== 0 ? stream.columns : undefined;
+      const options = { colour, width };
       for (let i = 0; i < rows; i++) {
         if (!output.add(linesOf(batch, batch.selection?.[i] ?? i, options), 1)) {
           drop(rows - i);
