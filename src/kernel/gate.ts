@@ -207,7 +207,7 @@ export const createGate = (options: GateOptions): Gate => {
     require: (need) => void required.add(need),
     abandon: () => void abandoned++,
     async start() {
-      if (required.has('cgroup')) await cgroups.start();
+      await Promise.all([required.has('cgroup') && cgroups.start(), required.has('user') && users.start()]);
     },
     admit(frame) {
       const orphansBefore = processTable.stats().unknownMakers;

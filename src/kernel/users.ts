@@ -21,6 +21,9 @@ const MAX_SCOPED_PROCESSES = 16_384;
 /** A number without a name is asked for again after this, then twice as long, up to the longest. */
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
+/** Users that are asked for beforehand, and the longest wait for them: start-up goes on without a user base that hangs. */
+const MAX_KNOWN_BEFOREHAND = 1_000;
+const START_WAIT_MS = 200;
 export const UNSET_UID = 0xffff_ffff;
 const HOST_SCOPE = 0;
 
@@ -47,6 +50,11 @@ export type UserQuestion = {
 };
 
 export type Users = {
+  /**
+   * Asks for the users that the host's own /etc/passwd lists, so that the first records have owners too: loading NSS alone can take longer
+   * than a frame waits. Resolves within 200 ms or when the answers are there, never rejects.
+   */
+  start(): Promise<void>;
   /** Valid until the cache changes. */
   resolve(frame: Frame): UserIds;
   /** Asks for names; resolves when the answers are in the cache, never rejects. The same question is under way at most once. */
@@ -199,7 +207,18 @@ export const createUsers = (options: UsersOptions = {}): Users => {
     return { owners, logins, missing: [...missing.values()] };
   };
 
+  const start = async (): Promise<void> => {
+    const passwd = await readPasswd(root);
+    if (!passwd.ok) return;
+    const uids = [...passwd.value.keys()].slice(0, MAX_KNOWN_BEFOREHAND);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, START_WAIT_MS);
+    await Promise.race([late, fetch(uids.map((uid) => ({ uid })))]);
+    clearTimeout(timer);
+  };
+
   return {
+    start,
     resolve: createFrameMemo(() => version, resolve),
     fetch,
     async lookup(question) {

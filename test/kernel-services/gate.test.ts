@@ -207,6 +207,14 @@ describe('the gate', () => {
     expect([calls, sample('ringtail_gate_timeouts')]).toEqual([1, 3]);
   });
 
+  it('asks for the users of this host beforehand only when somebody needs them', async () => {
+    const start = vi.spyOn(users, 'start').mockResolvedValue();
+    await gateFor(['process', 'cgroup'], () => never).start();
+    expect(start).not.toHaveBeenCalled();
+    await gateFor(['user'], () => never).start();
+    expect(start).toHaveBeenCalledOnce();
+  });
+
   it('asks for cgroups, and fills that cache beforehand only when somebody needs it', async () => {
     const start = vi.spyOn(cgroups, 'start');
     const fetch = vi.spyOn(cgroups, 'fetch').mockResolvedValue();

@@ -96,6 +96,29 @@ describe('users of the host', () => {
     expect(namesOf(users, { pid: 1, uid: 5 })).toMatchObject({ owners: ['new'], missing: [] });
   });
 
+  it('knows the users of /etc/passwd from the start, by what NSS says of them', async () => {
+    proc.write('etc/passwd', 'root:x:0:0::/:/bin/sh\nann:x:1000:1000::/:/bin/sh\n');
+    const { asked, lookupUsers } = nss({ 0: 'root', 1000: 'anna' });
+    const users = createUsers({ root: proc.root, lookupUsers });
+    await users.start();
+    expect(asked).toEqual([[0, 1000]]);
+    expect(namesOf(users, { pid: 1, uid: 1000 }, { pid: 2, uid: 0 })).toEqual({
+      owners: ['anna', 'root'],
+      logins: [undefined, undefined],
+      missing: [],
+    });
+  });
+
+  it('starts without a file of users, and when the user base hangs', async () => {
+    const { asked, lookupUsers } = nss({});
+    await createUsers({ root: proc.root, lookupUsers }).start();
+    expect(asked).toEqual([]);
+    proc.write('etc/passwd', 'ann:x:1000:1000::/:/bin/sh\n');
+    const hanging = createUsers({ root: proc.root, lookupUsers: () => new Promise(() => {}) });
+    await hanging.start();
+    expect(namesOf(hanging, { pid: 1, uid: 1000 }).missing).toEqual([{ uid: 1000 }]);
+  });
+
   it('reads /etc/passwd when there is no NSS, or it fails', async () => {
     proc.write('etc/passwd', 'ann:x:1000:1000::/:/bin/sh\n');
     const failing = async (): Promise<never> => {
