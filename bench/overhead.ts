@@ -62,21 +62,25 @@ const lineOn =
       });
     });
 
-const programs = (): number =>
-  (
-    JSON.parse(
-      execFileSync('bpftool', ['prog', 'show', '-j'], {
-        encoding: 'utf8',
-        env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` },
-      }),
-    ) as unknown[]
-  ).length;
+type Program = { readonly name?: string };
 
-const attached = (before: number) => async (): Promise<void> => {
-  while (programs() <= before) await new Promise((resolve) => setTimeout(resolve, 20));
-  await new Promise((resolve) => setTimeout(resolve, 300));
+/** execsnoop says nothing when it is ready: its programs are looked for. */
+const execsnoopAttached = async (child: ChildProcess): Promise<void> => {
+  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` };
+  const names = () =>
+    (JSON.parse(execFileSync('bpftool', ['prog', 'show', '-j'], { encoding: 'utf8', env })) as Program[]).map(({ name }) => name ?? '');
+  while (names().filter((name) => name.startsWith('tracepoint__sy')).length < 2) {
+    if (child.exitCode !== null) throw new Error(`execsnoop ended with ${child.exitCode}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 };
 
+/** execsnoop attaches to tracepoints by name. */
+const mountTracefs = (): void => {
+  if (!existsSync('/sys/kernel/tracing/events')) execFileSync('mount', ['-t', 'tracefs', 'tracefs', '/sys/kernel/tracing']);
+};
+
+mountTracefs();
 mkdirSync(work, { recursive: true });
 execFileSync('gcc', ['-O2', '-static', '-Wall', '-o', loop, join(root, 'bench/exec-loop.c')]);
 const configFile = join(work, 'overhead.yaml');
@@ -95,7 +99,7 @@ for (let round = -1; round < rounds; round++) {
   const plainAgain = measureLoop();
   let withPeer = Number.NaN;
   if (execsnoop !== undefined) {
-    const theirs = await start(execsnoop, [], attached(programs()));
+    const theirs = await start(execsnoop, [], execsnoopAttached);
     withPeer = measureLoop();
     await stop(theirs);
   }
