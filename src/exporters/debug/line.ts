@@ -129,16 +129,14 @@ export const eventLine = (event: Event, options: LineOptions): string => {
   const values: Values = new Map(event.attributes);
   const owner = show(values, name.processOwner) || show(values, name.processUserId);
   const result = resultParts[event.name]?.(values) ?? otherParts(event.name, values);
-  const parts: Part[] = [
-    { text: clockText(event.unixNs), style: 'dim' },
-    { text: GAP + padText(cutText(owner, USER_WIDTH), USER_WIDTH), style: owner === 'root' ? 'magenta' : 'green' },
-    { text: GAP + show(values, name.processPid).padStart(PID_WIDTH) },
-    { text: GAP + padText(executableText(values), EXECUTABLE_WIDTH), style: 'bold' },
-    { text: GAP },
-    ...result,
-  ];
-  const plainEnd = parts.map(({ text }) => text).join('').trimEnd();
-  return plainEnd === '' ? '' : render(parts, options).trimEnd();
+  const who: readonly Part[] = values.has(name.processPid)
+    ? [
+        { text: GAP + padText(cutText(owner, USER_WIDTH), USER_WIDTH), style: owner === 'root' ? 'magenta' : 'green' },
+        { text: GAP + show(values, name.processPid).padStart(PID_WIDTH) },
+        { text: GAP + padText(executableText(values), EXECUTABLE_WIDTH), style: 'bold' },
+      ]
+    : []; // nobody did it
+  return render([{ text: clockText(event.unixNs), style: 'dim' }, ...who, { text: GAP }, ...result], options).trimEnd();
 };
 
 /** Every attribute on a line of its own, below the line of the event. */

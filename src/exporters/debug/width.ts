@@ -13,18 +13,18 @@ export const textWidth = (text: string): number => {
   return width;
 };
 
-/** Cuts text to `width` columns, the last of them an ellipsis when something is missing. */
+/** Cuts text to `width` columns, the last of them an ellipsis when something is missing. Looks no further than that. */
 export const cutText = (text: string, width: number): string => {
-  if (text.length <= width && textWidth(text) <= width) return text;
-  let cut = '';
-  let used = 1;
+  let used = 0;
+  let at = 0;
+  let cutAt = 0;
   for (const character of text) {
     used += widthOf(character);
-    if (used > width) break;
-    cut += character;
+    if (used > width) return width > 0 ? `${text.slice(0, cutAt)}…` : '';
+    at += character.length;
+    if (used < width) cutAt = at;
   }
-  if (used <= width) return cut;
-  return width > 0 ? `${cut}…` : '';
+  return text;
 };
 
 export const padText = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - textWidth(text)));

@@ -21,7 +21,7 @@ export const isLoopback = (host: string): boolean => {
 
 /**
  * `http://host:port/path`, `https://…`, or `host:port`, which is plain text when `insecure` or on this host, else TLS.
- * Returns what is wrong with it as text.
+ * Without a port: that of the scheme, or `defaultPort` when there is no scheme. Returns what is wrong with it as text.
  */
 export const parseEndpoint = (text: string, insecure: boolean, defaultPort: number): Endpoint | string => {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
@@ -38,8 +38,8 @@ export const parseEndpoint = (text: string, insecure: boolean, defaultPort: numb
   const local = isLoopback(host);
   if (scheme === 'http' && !local && !insecure) return `plain text to ${host}, which is not this host, needs tls.insecure: true`;
   const secure = scheme === 'https' || (scheme === undefined && !insecure && !local);
-  // URL leaves out the port that is the default of http; without a scheme the port stands in the text, or ours is meant.
-  const written = /:(\d+)$/.exec(text.replace(/^[a-z]+:\/\//i, '').split('/', 1)[0]!)?.[1];
-  const port = written === undefined ? defaultPort : Number(written);
+  // A URL without a port means the port of its scheme. Without a scheme ours is meant, and 80 must be told from none.
+  const written = /:(\d+)$/.exec(scheme === undefined ? text.split('/', 1)[0]! : `:${url.port}`)?.[1];
+  const port = written === undefined ? (scheme === undefined ? defaultPort : secure ? 443 : 80) : Number(written);
   return { secure, host, port, path: url.pathname.replace(/\/+$/, '') };
 };

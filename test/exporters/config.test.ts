@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { debugConfig } from '../../src/exporters/debug/config.ts';
+import { otlpGrpcConfig } from '../../src/exporters/otlp-grpc/config.ts';
+import { otlpHttpConfig } from '../../src/exporters/otlp-http/config.ts';
+import { parseEndpoint } from '../../src/exporters/shared/endpoint.ts';
+
+const messagesOf = (result: { readonly error?: { readonly issues: readonly { readonly path: PropertyKey[]; readonly message: string }[] } | undefined }) =>
+  result.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
+
+describe('defaults', () => {
+  it('are those of the documentation', () => {
+    const shared = {
+      headers: {},
+      tls: { insecure: false },
+      timeout: 5000,
+      compression: 'none',
+      flush_interval: 200,
+      sending_queue: { enabled: true, queue_size: 32 * 2 ** 20, num_consumers: 4 },
+      retry_on_failure: { enabled: true, initial_interval: 5000, randomization_factor: 0.5, multiplier: 1.5, max_interval: 30_000, max_elapsed_time: 300_000 },
+    };
+    expect(otlpGrpcConfig.parse({})).toEqual({ endpoint: '127.0.0.1:4317', ...shared });
+    expect(otlpHttpConfig.parse({})).toEqual({ endpoint: 'http://127.0.0.1:4318', ...shared });
+    expect(debugConfig.parse({})).toEqual({ verbosity: 'normal', format: 'text' });
+  });
+});
+
+describe('what is refused', () => {
+  it.each<[object, string]>([
+    [{ endpoint: 'collector:4317', tls: { insecure: false }, extra: 1 }, ': Unrecognized key: "extra"'],
+    [{ endpoint: 'ftp://x:1' }, 'endpoint: the scheme ftp is not known; allowed are http and https'],
+    [{ endpoint: 'http://collector:4317' }, 'endpoint: plain text to collector, which is not this host, needs tls.insecure: true'],
+    [{ endpoint: '127.0.0.1:4317/v1/logs' }, 'endpoint: an endpoint of gRPC has no path; that is otlp_http'],
+    [{ endpoint: '' }, 'endpoint: not an endpoint; write host:port or a URL, as in 127.0.0.1:4317 or https://collector.example:4318'],
+    [{ endpoint: 'https://me:secret@collector' }, 'endpoint: credentials do not belong into an endpoint; use headers'],
+    [{ endpoint: 'https://collector?x=1' }, 'endpoint: an endpoint has neither a query nor a fragment'],
+    [{ headers: { 'bad name': 'x' } }, 'headers.bad name: Invalid key in record'],
+    [{ headers: { good: 'line\nbreak' } }, 'headers.good: not a header value'],
+    [{ tls: { cert_file: 'a.pem' } }, 'tls: cert_file and key_file go together'],
+    [{ timeout: 0 }, 'timeout: out of range; allowed is 1ms to 24 days'],
+  ])('%o', (config, message) => {
+    expect(messagesOf(otlpGrpcConfig.safeParse(config))).toEqual([message]);
+  });
+
+  it('by otlp_http is the same, but for paths', () => {
+    expect(messagesOf(otlpHttpConfig.safeParse({ endpoint: 'http://gateway/otlp' }))).toEqual([
+      'endpoint: plain text to gateway, which is not this host, needs tls.insecure: true',
+    ]);
+    expect(messagesOf(otlpHttpConfig.safeParse({ endpoint: 'http://gateway/otlp', logs_endpoint: 'https://gateway/logs' }))).toEqual([]);
+    expect(messagesOf(otlpHttpConfig.safeParse({ logs_endpoint: 'x://y' }))).toEqual(['logs_endpoint: the scheme x is not known; allowed are http and https']);
+  });
+});
+
+describe('endpoints', () => {
+  it.each<[string, boolean, object]>([
+    ['127.0.0.1:4317', false, { secure: false, host: '127.0.0.1', port: 4317, path: '' }],
+    ['localhost', false, { secure: false, host: 'localhost', port: 99, path: '' }],
+    ['[::1]:80', false, { secure: false, host: '::1', port: 80, path: '' }],
+    ['collector:4317', false, { secure: true, host: 'collector', port: 4317, path: '' }],
+    ['collector:4317', true, { secure: false, host: 'collector', port: 4317, path: '' }],
+    ['http://collector:80', true, { secure: false, host: 'collector', port: 80, path: '' }],
+    ['https://collector:443/a/b/', true, { secure: true, host: 'collector', port: 443, path: '/a/b' }],
+    ['HTTPS://collector/', false, { secure: true, host: 'collector', port: 443, path: '' }],
+    ['collector:80', true, { secure: false, host: 'collector', port: 80, path: '' }],
+    ['http://10.1.2.3', true, { secure: false, host: '10.1.2.3', port: 80, path: '' }],
+  ])('%s, insecure %s', (text, insecure, wanted) => expect(parseEndpoint(text, insecure, 99)).toEqual(wanted));
+});

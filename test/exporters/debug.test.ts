@@ -1,0 +1,309 @@
+import { Writable } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { NO_ACTOR, type AttributeSource, type Batch, type EventSchema } from '../../src/core/batch.ts';
+import { debugConfig } from '../../src/exporters/debug/config.ts';
+import { decodeKeepingBytes, escapeText, quoteArgument } from '../../src/exporters/debug/escape.ts';
+import { createDebugExporter, type DebugStream } from '../../src/exporters/debug/exporter.ts';
+import { debugExporter } from '../../src/exporters/debug/index.ts';
+import { attributeLines, durationText, eventLine, type Event } from '../../src/exporters/debug/line.ts';
+import { MAX_BUFFERED_BYTES } from '../../src/exporters/debug/output.ts';
+import { cutText, padText, textWidth } from '../../src/exporters/debug/width.ts';
+import { encodeAttributes } from '../../src/otlp/wire.ts';
+import { batchOf, imbalance, itemsOf, settingsFor, textBatch, until } from './support.ts';
+
+const zone = process.env['TZ'];
+beforeEach(() => void (process.env['TZ'] = 'UTC'));
+afterEach(() => {
+  if (zone === undefined) delete process.env['TZ'];
+  else process.env['TZ'] = zone;
+  vi.useRealTimers();
+});
+
+/** A stream that takes chunks only while it is open. */
+const sink = ({ open = true, ...shape }: { open?: boolean; isTTY?: boolean; columns?: number } = {}) => {
+  const chunks: string[] = [];
+  let take: (() => void) | undefined;
+  let isOpen = open;
+  const stream = Object.assign(
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        const accept = () => {
+          chunks.push(String(chunk));
+          done();
+        };
+        if (isOpen) accept();
+        else take = accept;
+      },
+    }),
+    shape,
+  ) as DebugStream;
+  return {
+    stream,
+    lines: () => chunks.join('').split('\n').slice(0, -1),
+    text: () => chunks.join(''),
+    resume() {
+      isOpen = true;
+      take?.();
+    },
+  };
+};
+
+const setUp = async (config: object, target: ReturnType<typeof sink>, env: Record<string, string> = {}) => {
+  const { settings, counters, warnings } = settingsFor('debug');
+  const exporter = createDebugExporter({ settings, config: debugConfig.parse(config), stream: target.stream, env });
+  await exporter.start();
+  return { exporter, counters, warnings, items: () => itemsOf(counters) };
+};
+
+const sourceOf = (attributes: Parameters<typeof encodeAttributes>[0]): AttributeSource => {
+  const bytes = encodeAttributes(attributes);
+  return { size: () => bytes.length, write: (_id, out, at) => (out.set(bytes, at), at + bytes.length), entries: () => attributes };
+};
+const named = (batch: Batch, owner: string, path: string): Batch => ({
+  ...batch,
+  actorAttributes: [
+    { source: sourceOf([['process.owner', owner], ['process.executable.path', path]]), ids: new Uint32Array(batch.frame.actors.count).fill(1) },
+  ],
+});
+
+const execSchema: EventSchema = {
+  eventName: 'ringtail.process.exec',
+  fields: [
+    { name: 'process.command_args', type: 'strings', column: 'args', count: 'argsKept' },
+    { name: 'process.args_count', type: 'u32', column: 'argc' },
+    { name: 'ringtail.args.truncated', type: 'bool', column: 'flags', mask: 1 },
+  ],
+};
+const exec = (args: readonly (string | Uint8Array)[], argc = args.length, flags = 0): Batch =>
+  named(batchOf(execSchema, [{ columns: { args, argc, flags } }]), 'root', '/usr/bin/ls');
+
+const event = (name: string, attributes: Event['attributes']): Event => ({ name, unixNs: 1_795_229_102_123_456_789n, attributes });
+const plain = { colour: false, width: undefined };
+const resultOf = (name: string, attributes: Event['attributes']): string => eventLine(event(name, [['process.pid', 1], ...attributes]), plain).slice(59);
+
+describe('a line', () => {
+  it('tells time, user, pid, executable and arguments', async () => {
+    const target = sink();
+    const { exporter } = await setUp({}, target);
+    exporter.logs!(exec(['ls', '-la', '/tmp']));
+    expect(target.lines()).toEqual(['02:45:02.123  root         4711  /usr/bin/ls               ls -la /tmp']);
+  });
+
+  it.each<[string, string, Event['attributes'], string]>([
+    ['a failed exec', 'ringtail.process.exec', [['error.type', 'ENOENT'], ['ringtail.file.requested', '/no/\u001bsuch']], 'could not run /no/\\x1bsuch: ENOENT'],
+    ['arguments that were not wanted', 'ringtail.process.exec', [['process.args_count', 3]], '3 arguments'],
+    ['one argument', 'ringtail.process.exec', [['process.args_count', 1]], '1 argument'],
+    ['nothing known of arguments', 'ringtail.process.exec', [], ''],
+    ['a cut list', 'ringtail.process.exec', [['process.command_args', ['a', '']], ['process.args_count', 9], ['ringtail.args.truncated', true]], "a '' … (2 of 9 arguments)"],
+    ['a fork', 'ringtail.process.fork', [['ringtail.child.pid', 4712], ['ringtail.clone.flags', ['CLONE_VM', 'CLONE_VFORK']]], '→ 4712 CLONE_VM CLONE_VFORK'],
+    ['a thread', 'ringtail.process.fork', [['ringtail.child.pid', 4712], ['ringtail.child.thread', true]], '→ 4712 new thread'],
+    ['an exit', 'ringtail.process.exit', [['process.exit.code', 0], ['ringtail.duration_ns', 12_300_000]], 'exit 0 in 12 ms'],
+    ['an exit without a duration', 'ringtail.process.exit', [['process.exit.code', 3]], 'exit 3'],
+    ['a kill', 'ringtail.process.exit', [['ringtail.exit.signal', 9], ['ringtail.duration_ns', 3_200_000_000]], 'killed by SIGKILL after 3.2 s'],
+    ['a real-time signal', 'ringtail.process.exit', [['ringtail.exit.signal', 40]], 'killed by signal 40'],
+    ['a loss', 'ringtail.loss', [['ringtail.receiver', 'process'], ['ringtail.reason', 'ring_full'], ['ringtail.lost', 12], ['ringtail.window.start', 'A'], ['ringtail.window.end', 'B']], 'LOST 12 events of process: ring_full, A to B'],
+    ['a loss of one', 'ringtail.loss', [['ringtail.receiver', 'process'], ['ringtail.reason', 'ring_full'], ['ringtail.lost', 1]], 'LOST 1 event of process: ring_full'],
+    ['a loss of unknown size', 'ringtail.loss', [['ringtail.receiver', 'process'], ['ringtail.reason', 'unclean_start']], 'LOST events of process: unclean_start'],
+    ['any other event', 'ringtail.file.open', [['file.path', '/a b'], ['ringtail.fd', 3], ['process.owner', 'x']], 'file.open file.path=/a b ringtail.fd=3'],
+  ])('of %s', (_case, name, attributes, wanted) => expect(resultOf(name, attributes)).toBe(wanted));
+
+  it.each<[Event['attributes'], string]>([
+    [[['ringtail.thread.comm', 'kworker/0:1'], ['ringtail.kernel_thread', true]], '[kworker/0:1]'],
+    [[['ringtail.thread.comm', 'bash']], 'bash'],
+    [[['process.executable.name', 'memfd:x']], 'memfd:x'],
+    [[], ''],
+  ])('names the program by %o', (attributes, wanted) => {
+    expect(eventLine(event('ringtail.process.exec', [['process.pid', 1], ...attributes]), plain).slice(33).trim()).toBe(wanted);
+  });
+
+  it('of an event that nobody did', async () => {
+    const target = sink();
+    const { exporter } = await setUp({}, target);
+    const schema: EventSchema = { eventName: 'ringtail.loss', fields: [{ name: 'ringtail.receiver', type: 'string', column: 'receiver' }] };
+    const batch = batchOf(schema, [{ columns: { receiver: 'process' } }]);
+    exporter.logs!({ ...batch, actor: Uint32Array.of(NO_ACTOR) });
+    expect(target.lines()[0]).toBe('02:45:02.123  LOST events of process:');
+  });
+
+  it('on a terminal has colours and the width of the terminal', async () => {
+    const target = sink({ isTTY: true, columns: 64 });
+    const { exporter } = await setUp({}, target);
+    exporter.logs!(exec(['ls', 'x'.repeat(200)]));
+    const [line] = target.lines();
+    expect(line).toContain('\u001b[35m');
+    expect(stripVTControlCharacters(line!)).toBe('02:45:02.123  root         4711  /usr/bin/ls               ls x…');
+    expect(textWidth(stripVTControlCharacters(line!))).toBe(64);
+  });
+
+  it.each([[{ NO_COLOR: '1' }], [{ TERM: 'dumb' }]])('has no colours with %o', async (env) => {
+    const target = sink({ isTTY: true, columns: 200 });
+    const { exporter } = await setUp({}, target, env as unknown as Record<string, string>);
+    exporter.logs!(exec(['ls']));
+    expect(target.text()).not.toContain('\u001b');
+  });
+
+  it('is not cut and not coloured elsewhere', async () => {
+    const target = sink();
+    const { exporter } = await setUp({}, target);
+    exporter.logs!(exec(['x'.repeat(10_000)]));
+    expect(target.lines()[0]).toContain('x'.repeat(10_000));
+    expect(target.text()).not.toContain('\u001b');
+  });
+
+  it('shows hostile arguments without obeying them', async () => {
+    const target = sink();
+    const { exporter } = await setUp({}, target);
+    exporter.logs!(exec([Uint8Array.of(0x61, 0xff, 0x0a), '\u001b[2J', '\u202egnp', 'it\'s', '', 'ü 漢', '\\', '\u009b']));
+    expect(target.lines()).toHaveLength(1);
+    expect(target.lines()[0]!.slice(59)).toBe("a\\xff\\n '\\x1b[2J' \\u202egnp 'it\\'s' '' 'ü 漢' \\\\ \\u009b");
+  });
+});
+
+describe('detailed', () => {
+  it('adds every attribute on a line of its own', async () => {
+    const target = sink();
+    const { exporter } = await setUp({ verbosity: 'detailed' }, target);
+    exporter.logs!(exec(['ls', 'a b']));
+    expect(target.lines().slice(1).map((line) => line.trim().split(/ {2,}/))).toContainEqual(['process.command_args', "ls 'a b'"]);
+    expect(target.lines().length).toBeGreaterThan(9);
+    expect(new Set(target.lines().slice(1).map((line) => line.slice(0, 4)))).toEqual(new Set(['    ']));
+  });
+
+  it('escapes names too', () => expect(attributeLines(event('x', [['a\nb', 'c\nd']]), plain)).toEqual(['    a\\nb  c\\nd']));
+});
+
+describe('json', () => {
+  it('is one object a line with everything', async () => {
+    const target = sink({ isTTY: true, columns: 20 });
+    const { exporter } = await setUp({ format: 'json', verbosity: 'basic' }, target);
+    exporter.logs!(exec([Uint8Array.of(0x61, 0xff), '\u001b\u009b\u202e\n']));
+    const [line] = target.lines();
+    expect(JSON.parse(line!)).toMatchObject({
+      time: '2026-11-21T02:45:02.123456789Z',
+      event: 'ringtail.process.exec',
+      receiver: 'process',
+      attributes: { 'process.pid': 4711, 'process.owner': 'root', 'process.command_args': ['a\ufffd', '\u001b\u009b\u202e\n'] },
+    });
+    // oxlint-disable-next-line no-control-regex
+    expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
+  });
+
+  it('keeps integers beyond 2^53 exact', async () => {
+    const target = sink();
+    const { exporter } = await setUp({ format: 'json' }, target);
+    exporter.logs!(batchOf({ eventName: 'x', fields: [{ name: 'wide', type: 'u64', column: 'wide' }] }, [{ columns: { wide: 2n ** 60n } }]));
+    expect(JSON.parse(target.lines()[0]!)).toMatchObject({ attributes: { wide: String(2n ** 60n) } });
+  });
+});
+
+describe('basic', () => {
+  it('counts once a second and at the end', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'], now: Date.UTC(2026, 10, 21, 2, 45) });
+    const target = sink();
+    const { exporter, items } = await setUp({ verbosity: 'basic' }, target);
+    exporter.logs!(textBatch(3));
+    exporter.logs!(exec(['ls']));
+    exporter.logs!(exec(['ls']));
+    vi.advanceTimersByTime(1000);
+    vi.advanceTimersByTime(5000);
+    exporter.logs!(textBatch(1));
+    await exporter.stop(1000);
+    expect(target.lines()).toEqual(['02:45:01.000  test.event 3  process.exec 2', '02:45:06.000  test.event 1']);
+    expect(items()).toEqual({ accepted: 6, sent: 6 });
+  });
+});
+
+describe('a slow reader', () => {
+  it('costs a bounded buffer, then events are dropped and counted', async () => {
+    const target = sink({ open: false });
+    const { exporter, items, warnings, counters } = await setUp({}, target);
+    for (let i = 0; i < 100; i++) {
+      exporter.logs!(textBatch(100, 1000));
+      expect(target.stream.writableLength).toBeLessThanOrEqual(MAX_BUFFERED_BYTES);
+      expect(imbalance(counters)).toBe(0);
+    }
+    const { held, accepted, 'dropped/queue_full': dropped } = items();
+    expect(accepted).toBe(10_000);
+    expect(held).toBeGreaterThan(3000);
+    expect(dropped).toBe(10_000 - held!);
+    expect(warnings).toHaveLength(1);
+    target.resume();
+    await until(() => items()['sent'] === held);
+    expect(target.lines()).toHaveLength(held!);
+    exporter.logs!(textBatch(5));
+    await exporter.stop(1000);
+    expect(items()).toEqual({ accepted: 10_005, sent: held! + 5, 'dropped/queue_full': dropped });
+  });
+
+  it('does not hold up the end', async () => {
+    const target = sink({ open: false });
+    const { exporter, items } = await setUp({}, target);
+    exporter.logs!(textBatch(3));
+    await exporter.stop(20);
+    expect(items()).toEqual({ accepted: 3, 'dropped/shutdown': 3 });
+    target.resume();
+    await until(() => target.stream.writableLength === 0);
+    exporter.logs!(textBatch(2));
+    expect(items()).toEqual({ accepted: 5, 'dropped/shutdown': 5 });
+  });
+
+  it('that is gone is counted', async () => {
+    const stream = new Writable({ write: (_chunk, _encoding, done) => done(new Error('EPIPE')) });
+    const { exporter, items } = await setUp({}, { ...sink(), stream });
+    exporter.logs!(textBatch(3));
+    await until(() => items()['failed/closed'] === 3);
+    expect(items()).toEqual({ accepted: 3, 'failed/closed': 3 });
+  });
+});
+
+it('the factory makes one for standard output', async () => {
+  const { settings } = settingsFor('debug');
+  const exporter = debugExporter.create(settings, debugConfig.parse({}) as never);
+  await exporter.start();
+  await exporter.stop(0);
+});
+
+describe('text', () => {
+  it('never leaves a character that a terminal obeys', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 30 }), (bytes) => {
+        const shown = quoteArgument(decodeKeepingBytes(bytes));
+        expect(shown).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('can be told apart whatever the bytes', () => {
+    const bytes = fc.array(fc.constantFrom(0x5c, 0x78, 0x66, 0xff, 0xc3, 0xbf, 0x0a, 0x6e), { maxLength: 6 }).map((values) => Uint8Array.from(values));
+    fc.assert(
+      fc.property(bytes, bytes, (a, b) => {
+        fc.pre(a.join() !== b.join());
+        expect(escapeText(decodeKeepingBytes(a))).not.toBe(escapeText(decodeKeepingBytes(b)));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('is cut to its width', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('a', 'é', '漢', '🎉', 'e\u0301') }), fc.nat(30), (text, width) => {
+        const cut = cutText(text, width);
+        expect(textWidth(cut)).toBeLessThanOrEqual(width);
+        if (textWidth(text) <= width) expect(cut).toBe(text);
+        else if (width > 0) expect(cut.endsWith('…')).toBe(true);
+        expect(textWidth(padText(cut, width))).toBe(Math.max(width, textWidth(cut)));
+      }),
+    );
+  });
+
+  it.each([
+    [850_400, '850 µs'],
+    [12_000_000, '12 ms'],
+    [3_240_000_000, '3.2 s'],
+    [125_000_000_000, '2 min 5 s'],
+    [11_520_000_000_000, '3 h 12 min'],
+  ])('%d ns', (ns, wanted) => expect(durationText(ns)).toBe(wanted));
+});
