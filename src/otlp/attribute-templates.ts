@@ -34,7 +34,8 @@ export const stringsOf = (table: StringTable): Strings => ({
 });
 
 /** Everything of an int attribute but the value. */
-export const intTemplate = (name: string): Template => templateOf(Uint8Array.of(ATTRIBUTE_TAG, 0), keyOf(name), Uint8Array.of(0x12, 0, 0x18));
+export const intTemplate = (name: string): Template =>
+  templateOf(Uint8Array.of(ATTRIBUTE_TAG, 0), keyOf(name), Uint8Array.of(0x12, 0, 0x18));
 
 /** `lo` and `hi` are the unsigned halves of the value in two's complement. */
 export const putInt = (out: Uint8Array, view: DataView, at: number, template: Template, lo: number, hi: number): number => {

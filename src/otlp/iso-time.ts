@@ -7,7 +7,8 @@ export const ISO_TIME_LENGTH = 27;
  * Whole microseconds of 64-bit nanoseconds in two unsigned halves, exact: 2^64 ns are 1.8e16 µs, and every such time before the year
  * 2255 stays below 2^53.
  */
-export const usOfNs = (lo: number, hi: number): number => Math.floor(hi / 1000) * 0x1_0000_0000 + Math.floor(((hi % 1000) * 0x1_0000_0000 + lo) / 1000);
+export const usOfNs = (lo: number, hi: number): number =>
+  Math.floor(hi / 1000) * 0x1_0000_0000 + Math.floor(((hi % 1000) * 0x1_0000_0000 + lo) / 1000);
 
 /** `value` is below 2^31; two digits. */
 const put2Digits = (out: Uint8Array, at: number, value: number): number => {

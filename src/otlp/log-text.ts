@@ -24,7 +24,8 @@ export type Decode = (bytes: Uint8Array) => string;
 const replacing: Decode = (bytes) => decoder.decode(bytes);
 
 /** When it happened, Unix time in ns. */
-export const unixNsOf = ({ frame, bootNsLo, bootNsHi }: Batch, row: number): bigint => wide(bootNsLo[row]!, bootNsHi[row]!) + frame.wallOffsetNs;
+export const unixNsOf = ({ frame, bootNsLo, bootNsHi }: Batch, row: number): bigint =>
+  wide(bootNsLo[row]!, bootNsHi[row]!) + frame.wallOffsetNs;
 
 /** No source replaces these. */
 const alwaysOurs: ReadonlySet<string> = new Set([
@@ -83,7 +84,9 @@ const valueOf = ({ frame, columns }: Batch, field: AttributeField, row: number, 
       return decode(bytesOfString(frame, value)) || undefined;
     case 'strings': {
       const count = cell(field.count);
-      return count === undefined || count === 0 ? undefined : Array.from({ length: count }, (_, i) => decode(bytesOfString(frame, value + i)));
+      return count === undefined || count === 0
+        ? undefined
+        : Array.from({ length: count }, (_, i) => decode(bytesOfString(frame, value + i)));
     }
     case 'bool':
       return (value & field.mask) !== 0 || (field.always === true ? false : undefined);
@@ -109,7 +112,8 @@ export const attributesOf = (batch: Batch, row: number, decode: Decode = replaci
   const attributes: Attribute[] = [];
   if (actor !== NO_ACTOR) {
     const columns = batch.actorAttributes.map(({ source, ids }) => ({ source, id: ids[actor]! }));
-    const supplied = (name: string) => !alwaysOurs.has(name) && columns.some(({ source, id }) => id !== 0 && source.provides?.has(name) === true);
+    const supplied = (name: string) =>
+      !alwaysOurs.has(name) && columns.some(({ source, id }) => id !== 0 && source.provides?.has(name) === true);
     attributes.push(...headOf(frame, actor, decode).filter(([name]) => !supplied(name)));
     for (const { source, id } of columns) attributes.push(...source.entries(id));
   }

@@ -34,7 +34,9 @@ const firstLine = (path: string): string | undefined => {
 
 /** A machine-id is 32 hex digits; an image that was never booted holds `uninitialized` instead. */
 const machineId = (rootPath: string): string | undefined =>
-  ['etc/machine-id', 'var/lib/dbus/machine-id'].map((path) => firstLine(join(rootPath, path))).find((id) => id !== undefined && /^[0-9a-f]{32}$/.test(id));
+  ['etc/machine-id', 'var/lib/dbus/machine-id']
+    .map((path) => firstLine(join(rootPath, path)))
+    .find((id) => id !== undefined && /^[0-9a-f]{32}$/.test(id));
 
 const decoded = (text: string): string => {
   try {

@@ -4,8 +4,9 @@ import { otlpGrpcConfig } from '../../src/exporters/otlp-grpc/config.ts';
 import { otlpHttpConfig } from '../../src/exporters/otlp-http/config.ts';
 import { parseEndpoint } from '../../src/exporters/shared/endpoint.ts';
 
-const messagesOf = (result: { readonly error?: { readonly issues: readonly { readonly path: PropertyKey[]; readonly message: string }[] } | undefined }) =>
-  result.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
+const messagesOf = (result: {
+  readonly error?: { readonly issues: readonly { readonly path: PropertyKey[]; readonly message: string }[] } | undefined;
+}) => result.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
 
 describe('defaults', () => {
   it('are those of the documentation', () => {
@@ -16,7 +17,14 @@ describe('defaults', () => {
       compression: 'none',
       flush_interval: 200,
       sending_queue: { enabled: true, queue_size: 32 * 2 ** 20, num_consumers: 4 },
-      retry_on_failure: { enabled: true, initial_interval: 5000, randomization_factor: 0.5, multiplier: 1.5, max_interval: 30_000, max_elapsed_time: 300_000 },
+      retry_on_failure: {
+        enabled: true,
+        initial_interval: 5000,
+        randomization_factor: 0.5,
+        multiplier: 1.5,
+        max_interval: 30_000,
+        max_elapsed_time: 300_000,
+      },
     };
     expect(otlpGrpcConfig.parse({})).toEqual({ endpoint: '127.0.0.1:4317', ...shared });
     expect(otlpHttpConfig.parse({})).toEqual({ endpoint: 'http://127.0.0.1:4318', ...shared });
@@ -46,7 +54,9 @@ describe('what is refused', () => {
       'endpoint: plain text to gateway, which is not this host, needs tls.insecure: true',
     ]);
     expect(messagesOf(otlpHttpConfig.safeParse({ endpoint: 'http://gateway/otlp', logs_endpoint: 'https://gateway/logs' }))).toEqual([]);
-    expect(messagesOf(otlpHttpConfig.safeParse({ logs_endpoint: 'x://y' }))).toEqual(['logs_endpoint: the scheme x is not known; allowed are http and https']);
+    expect(messagesOf(otlpHttpConfig.safeParse({ logs_endpoint: 'x://y' }))).toEqual([
+      'logs_endpoint: the scheme x is not known; allowed are http and https',
+    ]);
   });
 });
 

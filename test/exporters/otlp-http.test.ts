@@ -83,7 +83,11 @@ describe('otlp_http', () => {
     }
     expect(received.flatMap(({ texts }) => texts)).toEqual(['0 x', '1 x', '2 x', '3 x', '4 x', '5 x']);
     expect(received[0]!.url).toBe('/v1/logs');
-    expect(received[0]!.headers).toMatchObject({ 'content-type': 'application/x-protobuf', 'user-agent': 'ringtail/1.2.3', 'x-scope-orgid': 'edge' });
+    expect(received[0]!.headers).toMatchObject({
+      'content-type': 'application/x-protobuf',
+      'user-agent': 'ringtail/1.2.3',
+      'x-scope-orgid': 'edge',
+    });
     expect(received[0]!.headers['content-encoding']).toBe(compression === 'none' ? undefined : compression);
     expect(connections()).toBe(1);
   });
@@ -101,7 +105,9 @@ describe('otlp_http', () => {
   });
 
   it.each([429, 502, 503, 504])('tries again after status %d and heeds Retry-After', async (status) => {
-    const { port, received } = await serve((response, count) => (count < 3 ? response.writeHead(status, { 'retry-after': '0' }).end('busy') : ok(response, count)));
+    const { port, received } = await serve((response, count) =>
+      count < 3 ? response.writeHead(status, { 'retry-after': '0' }).end('busy') : ok(response, count),
+    );
     const { exporter, items, warnings } = await exporterTo(port);
     exporter.logs!(textBatch(2));
     await until(() => items()['sent'] === 2);

@@ -7,7 +7,13 @@ import type { Outcome, Transport } from '../../src/exporters/shared/transport.ts
 import { decodeRequest } from '../support/otlp.ts';
 import { imbalance, itemsOf, manualTimers, sampleOf, settingsFor, textBatch } from './support.ts';
 
-type Try = { readonly bytes: Buffer; readonly timeoutMs: number; readonly records: number; readonly answer: (outcome: Outcome) => void; readonly fail: (error: Error) => void };
+type Try = {
+  readonly bytes: Buffer;
+  readonly timeoutMs: number;
+  readonly records: number;
+  readonly answer: (outcome: Outcome) => void;
+  readonly fail: (error: Error) => void;
+};
 
 /** A transport whose answers the test gives. */
 const scripted = () => {
@@ -21,7 +27,12 @@ const scripted = () => {
   return { transport, tries, isClosed: () => closed };
 };
 
-type Overrides = { readonly queue?: object; readonly retry?: object; readonly maxRequestBytes?: number; readonly onDropped?: LogExporterOptions['onDropped'] };
+type Overrides = {
+  readonly queue?: object;
+  readonly retry?: object;
+  readonly maxRequestBytes?: number;
+  readonly onDropped?: LogExporterOptions['onDropped'];
+};
 
 const setUp = ({ queue = {}, retry = {}, maxRequestBytes, onDropped }: Overrides = {}) => {
   const time = manualTimers();
@@ -98,7 +109,9 @@ describe('a sending exporter', () => {
   });
 
   it('tries again after growing waits and gives up after max_elapsed_time', async () => {
-    const { exporter, advance, tries, items } = setUp({ retry: { initial_interval: '1s', multiplier: 2, max_interval: '4s', max_elapsed_time: '10s' } });
+    const { exporter, advance, tries, items } = setUp({
+      retry: { initial_interval: '1s', multiplier: 2, max_interval: '4s', max_elapsed_time: '10s' },
+    });
     await exporter.start();
     exporter.logs!(textBatch(3));
     await advance(200);
@@ -201,7 +214,10 @@ describe('a sending exporter', () => {
       await advance(200);
     }
     expect(items()).toEqual({ accepted: 40, 'dropped/queue_full': 20, held: 20 });
-    expect(drops).toEqual([[10, 'queue_full'], [10, 'queue_full']]);
+    expect(drops).toEqual([
+      [10, 'queue_full'],
+      [10, 'queue_full'],
+    ]);
     expect(sampleOf(counters, 'otelcol_exporter_enqueue_failed_log_records')).toBe(20);
     tries[0]!.answer({ kind: 'success' });
     await advance(0);
@@ -323,48 +339,57 @@ describe('a sending exporter', () => {
       fc.record({ do: fc.constant('wait' as const), ms: fc.nat(40_000) }),
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.boolean(), fc.integer({ min: 1, max: 3 }), fc.boolean(), async (steps, enabled, consumers, answering) => {
-        const { exporter, advance, tries, counters, items } = setUp({ queue: { enabled, queue_size: '4MiB', num_consumers: consumers }, maxRequestBytes: 3000 });
-        await exporter.start();
-        const open = () => tries.filter(({ answer }) => !answered.has(answer));
-        const answered = new Set<unknown>();
-        let logged = 0;
-        for (const action of steps) {
-          if (action.do === 'log' || action.do === 'big') {
-            exporter.logs!(textBatch(action.rows, action.do === 'log' ? 10 : 1_200_000));
-            logged += action.rows;
-          } else if (action.do === 'wait') {
-            await advance(action.ms);
-          } else {
-            const waiting = open();
-            const chosen = waiting[action.which % waiting.length];
-            if (chosen !== undefined) {
-              answered.add(chosen.answer);
-              chosen.answer(action.outcome);
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 40 }),
+        fc.boolean(),
+        fc.integer({ min: 1, max: 3 }),
+        fc.boolean(),
+        async (steps, enabled, consumers, answering) => {
+          const { exporter, advance, tries, counters, items } = setUp({
+            queue: { enabled, queue_size: '4MiB', num_consumers: consumers },
+            maxRequestBytes: 3000,
+          });
+          await exporter.start();
+          const open = () => tries.filter(({ answer }) => !answered.has(answer));
+          const answered = new Set<unknown>();
+          let logged = 0;
+          for (const action of steps) {
+            if (action.do === 'log' || action.do === 'big') {
+              exporter.logs!(textBatch(action.rows, action.do === 'log' ? 10 : 1_200_000));
+              logged += action.rows;
+            } else if (action.do === 'wait') {
+              await advance(action.ms);
+            } else {
+              const waiting = open();
+              const chosen = waiting[action.which % waiting.length];
+              if (chosen !== undefined) {
+                answered.add(chosen.answer);
+                chosen.answer(action.outcome);
+              }
+              await advance(0);
             }
-            await advance(0);
+            expect(imbalance(counters)).toBe(0);
+            expect(items()['accepted'] ?? 0).toBe(logged);
+            expect(open().length).toBeLessThanOrEqual(consumers);
+            expect(sampleOf(counters, 'otelcol_exporter_queue_size')).toBeLessThanOrEqual(4 * 2 ** 20);
           }
+          const stopping = exporter.stop(5000);
+          if (answering) {
+            for (let i = 0; i < 400 && open().length > 0; i++) {
+              for (const { answer } of open()) {
+                answered.add(answer);
+                answer({ kind: 'success' });
+              }
+              await advance(0);
+            }
+          }
+          await advance(5000);
+          await stopping;
           expect(imbalance(counters)).toBe(0);
+          expect(items()['held'] ?? 0).toBe(0);
           expect(items()['accepted'] ?? 0).toBe(logged);
-          expect(open().length).toBeLessThanOrEqual(consumers);
-          expect(sampleOf(counters, 'otelcol_exporter_queue_size')).toBeLessThanOrEqual(4 * 2 ** 20);
-        }
-        const stopping = exporter.stop(5000);
-        if (answering) {
-          for (let i = 0; i < 400 && open().length > 0; i++) {
-            for (const { answer } of open()) {
-              answered.add(answer);
-              answer({ kind: 'success' });
-            }
-            await advance(0);
-          }
-        }
-        await advance(5000);
-        await stopping;
-        expect(imbalance(counters)).toBe(0);
-        expect(items()['held'] ?? 0).toBe(0);
-        expect(items()['accepted'] ?? 0).toBe(logged);
-      }),
+        },
+      ),
       { numRuns: 60 },
     );
   }, 30_000);

@@ -26,10 +26,14 @@ export const itemsOf = (counters: Counters): Record<string, number> =>
     counters
       .samples()
       .filter(({ name, value }) => name === 'ringtail_exporter_items' && value !== 0)
-      .map(({ labels, value }) => [labels['reason'] === undefined ? labels['outcome']! : `${labels['outcome']}/${labels['reason']}`, value]),
+      .map(({ labels, value }) => [
+        labels['reason'] === undefined ? labels['outcome']! : `${labels['outcome']}/${labels['reason']}`,
+        value,
+      ]),
   );
 
-export const sampleOf = (counters: Counters, name: string): number | undefined => counters.samples().find((sample) => sample.name === name)?.value;
+export const sampleOf = (counters: Counters, name: string): number | undefined =>
+  counters.samples().find((sample) => sample.name === name)?.value;
 
 /** accepted − (sent + rejected + failed + dropped + held); 0 when the books balance. */
 export const imbalance = (counters: Counters): number =>
@@ -43,7 +47,8 @@ export const batchOf = (
   view: Partial<Batch> = {},
 ): Batch => {
   const builder = createFrameBuilder({ wallOffsetNs: BigInt(Date.UTC(2026, 10, 21, 2, 45, 2, 123)) * 1_000_000n + 456_789n });
-  for (const { actor = { pid: 4711, comm: 'bash' }, columns = {}, bootNs = 0n } of rows) builder.addRow(1, { bootNs, actor: builder.addActor(actor), columns });
+  for (const { actor = { pid: 4711, comm: 'bash' }, columns = {}, bootNs = 0n } of rows)
+    builder.addRow(1, { bootNs, actor: builder.addActor(actor), columns });
   const { batches, ...frame } = builder.build();
   const built = batches[0]!;
   return { ...built, kind, receiver: 'process', frame, selection: undefined, actorAttributes: [], rowAttributes: [], ...view };
@@ -51,7 +56,10 @@ export const batchOf = (
 
 /** `count` small records with texts of `size` bytes. */
 export const textBatch = (count: number, size = 10, first = 0): Batch =>
-  batchOf(textSchema, Array.from({ length: count }, (_, i) => ({ columns: { text: `${first + i} `.padEnd(size, 'x') } })));
+  batchOf(
+    textSchema,
+    Array.from({ length: count }, (_, i) => ({ columns: { text: `${first + i} `.padEnd(size, 'x') } })),
+  );
 
 /** Waits for a condition, not for a time. The test's own timeout ends it. */
 export const until = async (condition: () => boolean): Promise<void> => {

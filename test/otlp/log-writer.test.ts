@@ -9,7 +9,10 @@ import { decodeRequest, type PlainRecord } from '../support/otlp.ts';
 import { batches } from './random-batches.ts';
 
 const nowMs = 1_795_000_000_123.5;
-const resource = [['service.name', 'ringtail'], ['host.name', 'höst']] as const;
+const resource = [
+  ['service.name', 'ringtail'],
+  ['host.name', 'höst'],
+] as const;
 
 const write = (input: readonly Batch[], maxRequestBytes?: number): LogRequest[] => {
   const requests: LogRequest[] = [];
@@ -99,7 +102,11 @@ describe('log writer', () => {
   it('opens a scope where the receiver type changes and shares the request', () => {
     const batch = simpleBatch(2);
     const [request] = write([batch, batch, { ...batch, receiver: 'syscalls/x' }, batch]);
-    expect(decodeRequest(request!.bytes).scopes).toEqual([['ringtail/process', 4], ['ringtail/syscalls', 2], ['ringtail/process', 2]]);
+    expect(decodeRequest(request!.bytes).scopes).toEqual([
+      ['ringtail/process', 4],
+      ['ringtail/syscalls', 2],
+      ['ringtail/process', 2],
+    ]);
   });
 
   it('asks a source once a process and request', () => {
@@ -175,6 +182,34 @@ describe('log writer', () => {
     writer.flush();
     const attributes = decodeRequest(requests[0]!.bytes).records.map((record) => record.attributes);
     expect(attributes).toEqual([0, 1, 0, 1].map((row) => attributesOf(batch, row)));
+  });
+
+  it('remembers the processes of a large frame', () => {
+    const builder = createFrameBuilder({ wallOffsetNs: 0n });
+    for (let i = 0; i < 3000; i++) builder.addRow(1, { bootNs: BigInt(i), actor: builder.addActor({ pid: i % 1500 }) });
+    const { batches: built, ...frame } = builder.build();
+    const kind = { eventName: 'x', fields: [] };
+    const source = (() => {
+      const bytes = [encodeAttributes([['odd', false]]), encodeAttributes([['odd', true]])];
+      return {
+        size: () => 20,
+        write: (id: number, out: Uint8Array, at: number) => (out.set(bytes[id]!, at), at + bytes[id]!.length),
+        entries: (id: number) => [['odd', id === 1] as const],
+      };
+    })();
+    const ids = Uint32Array.from({ length: 1500 }, (_, i) => i % 2);
+    const large: Batch = {
+      ...built[0]!,
+      kind,
+      receiver: 'process',
+      frame,
+      selection: undefined,
+      actorAttributes: [{ source, ids }],
+      rowAttributes: [],
+    };
+    const small = { ...simpleBatch(2), actorAttributes: large.actorAttributes };
+    const [request] = write([small, large]);
+    expect(decodeRequest(request!.bytes).records).toEqual([small, large].flatMap(expected));
   });
 
   it('refuses a kind with an attribute name beyond the bound', () => {

@@ -1,10 +1,22 @@
 /** Random frames, kinds and views for property tests. */
 import fc from 'fast-check';
-import { NO_ACTOR, type Attribute, type AttributeColumn, type AttributeField, type AttributeSource, type Batch, type EventSchema } from '../../src/core/batch.ts';
+import {
+  NO_ACTOR,
+  type Attribute,
+  type AttributeColumn,
+  type AttributeField,
+  type AttributeSource,
+  type Batch,
+  type EventSchema,
+} from '../../src/core/batch.ts';
 import { createFrameBuilder } from '../../src/core/frame-builder.ts';
 import { encodeAttributes } from '../../src/otlp/wire.ts';
 
-export const u32 = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 0xffff_ffff }), fc.constantFrom(0xffff_ffff, 0x8000_0000));
+export const u32 = fc.oneof(
+  fc.integer({ min: 0, max: 300 }),
+  fc.integer({ min: 0, max: 0xffff_ffff }),
+  fc.constantFrom(0xffff_ffff, 0x8000_0000),
+);
 const u64 = fc.oneof(fc.bigInt({ min: 0n, max: 500n }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }));
 /** Valid, invalid, empty and long strings as bytes. */
 export const text = fc.oneof(
@@ -16,11 +28,19 @@ export const text = fc.oneof(
 
 const attributeSource = fc
   .record({
-    sets: fc.array(fc.array(fc.tuple(fc.string({ minLength: 1, maxLength: 12 }), fc.oneof(fc.string({ maxLength: 200 }), fc.integer(), fc.boolean())), { maxLength: 3 }), { minLength: 1, maxLength: 4 }),
+    sets: fc.array(
+      fc.array(fc.tuple(fc.string({ minLength: 1, maxLength: 12 }), fc.oneof(fc.string({ maxLength: 200 }), fc.integer(), fc.boolean())), {
+        maxLength: 3,
+      }),
+      { minLength: 1, maxLength: 4 },
+    ),
     providesTime: fc.boolean(),
   })
   .map(({ sets, providesTime }): AttributeSource & { readonly count: number } => {
-    const entries: (readonly Attribute[])[] = [[], ...sets.map((set) => (providesTime ? [...set, ['process.creation.time', 'once'] as const] : set))];
+    const entries: (readonly Attribute[])[] = [
+      [],
+      ...sets.map((set) => (providesTime ? [...set, ['process.creation.time', 'once'] as const] : set)),
+    ];
     const bytes = entries.map((set) => encodeAttributes(set.map(([name, value]) => [name.toWellFormed(), value] as const)));
     return {
       count: entries.length,
@@ -40,18 +60,50 @@ const bodies: readonly fc.Arbitrary<Record<string, unknown>>[] = [
   fc.record({ type: fc.constant('u64'), column: fc.constantFrom('wide', 'missing') }),
   fc.record({ type: fc.constant('string'), column: fc.constantFrom('text', 'text2') }),
   fc.record({ type: fc.constant('strings'), column: fc.constant('list'), count: fc.constantFrom('listKept', 'listKept', 'missing') }),
-  fc.record({ type: fc.constant('bool'), column: fc.constantFrom('a', 'bits'), mask: fc.constantFrom(1, 6, 0x8000_0000), always: fc.boolean() }),
-  fc.record({ type: fc.constant('enum'), column: fc.constantFrom('bits', 'a'), names: fc.constant(new Map([[1, 'one'], [2, 'two'], [-1, 'minus']])) }),
+  fc.record({
+    type: fc.constant('bool'),
+    column: fc.constantFrom('a', 'bits'),
+    mask: fc.constantFrom(1, 6, 0x8000_0000),
+    always: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constant('enum'),
+    column: fc.constantFrom('bits', 'a'),
+    names: fc.constant(
+      new Map([
+        [1, 'one'],
+        [2, 'two'],
+        [-1, 'minus'],
+      ]),
+    ),
+  }),
   fc.record({
     type: fc.constant('flags'),
     column: fc.constantFrom('wideLo', 'bits'),
-    names: fc.constant([[1, 'A'], [2, 'B'], [6, 'B_AND_C'], [0x8000_0000, 'TOP'], [0x1_0000_0000, 'HIGH']] as const),
+    names: fc.constant([
+      [1, 'A'],
+      [2, 'B'],
+      [6, 'B_AND_C'],
+      [0x8000_0000, 'TOP'],
+      [0x1_0000_0000, 'HIGH'],
+    ] as const),
     high: fc.constant('wideHi'),
   }),
-  fc.record({ type: fc.constant('flags'), column: fc.constant('bits'), names: fc.constant([[1, 'A'], [4, 'C']] as const) }),
+  fc.record({
+    type: fc.constant('flags'),
+    column: fc.constant('bits'),
+    names: fc.constant([
+      [1, 'A'],
+      [4, 'C'],
+    ] as const),
+  }),
   fc.record({ type: fc.constant('constant'), value: fc.string({ maxLength: 300 }).map((value) => value.toWellFormed()) }),
 ];
-const condition = fc.record({ column: fc.constantFrom('bits', 'missing'), mask: fc.constantFrom(0, 1, 2, 0x8000_0000), is: fc.constantFrom('set' as const, 'clear' as const) });
+const condition = fc.record({
+  column: fc.constantFrom('bits', 'missing'),
+  mask: fc.constantFrom(0, 1, 2, 0x8000_0000),
+  is: fc.constantFrom('set' as const, 'clear' as const),
+});
 
 const schema: fc.Arbitrary<EventSchema> = fc
   .record({
@@ -60,7 +112,10 @@ const schema: fc.Arbitrary<EventSchema> = fc
   })
   .map(({ eventName, bodies: parts }) => ({
     eventName,
-    fields: parts.map(([body, when], index) => ({ name: `field.${index}.${'n'.repeat((index * 13) % 80)}`, ...body, ...(when && { when }) }) as unknown as AttributeField),
+    fields: parts.map(
+      ([body, when], index) =>
+        ({ name: `field.${index}.${'n'.repeat((index * 13) % 80)}`, ...body, ...(when && { when }) }) as unknown as AttributeField,
+    ),
   }));
 
 const actor = fc.record({
@@ -70,7 +125,15 @@ const actor = fc.record({
 const row = fc.record({
   bootNs: fc.bigInt({ min: 0n, max: 2n ** 61n }),
   actor: fc.nat(),
-  columns: fc.record({ a: u32, b: u32, bits: fc.constantFrom(0, 1, 2, 3, 6, 0x8000_0001, 0xffff_ffff), wide: u64, text, text2: text, list: fc.array(text, { maxLength: 4 }) }),
+  columns: fc.record({
+    a: u32,
+    b: u32,
+    bits: fc.constantFrom(0, 1, 2, 3, 6, 0x8000_0001, 0xffff_ffff),
+    wide: u64,
+    text,
+    text2: text,
+    list: fc.array(text, { maxLength: 4 }),
+  }),
 });
 
 /** Several frames of several batches each; processors' columns change between the batches of one frame in some of them. */

@@ -45,12 +45,19 @@ describe('hostResource', () => {
     expect(resourceOf({}, { hostName: () => '' })).not.toHaveProperty('host.name');
   });
 
-  it.each([['arm64', 'arm64'], ['ia32', 'x86'], ['riscv64', undefined]])('architecture %s', (arch, wanted) => {
+  it.each([
+    ['arm64', 'arm64'],
+    ['ia32', 'x86'],
+    ['riscv64', undefined],
+  ])('architecture %s', (arch, wanted) => {
     expect(resourceOf({}, { arch })['host.arch']).toBe(wanted);
   });
 
   it('takes what the environment configures', () => {
-    const env = { OTEL_SERVICE_NAME: 'edge', OTEL_RESOURCE_ATTRIBUTES: 'service.name=other,deployment.environment.name=a%20b, x = 1%,=no,none' };
+    const env = {
+      OTEL_SERVICE_NAME: 'edge',
+      OTEL_RESOURCE_ATTRIBUTES: 'service.name=other,deployment.environment.name=a%20b, x = 1%,=no,none',
+    };
     expect(resourceOf({}, { env })).toMatchObject({ 'service.name': 'edge', 'deployment.environment.name': 'a b', x: '1%' });
     expect(resourceOf({}, { env: { OTEL_RESOURCE_ATTRIBUTES: 'service.name=other' } })['service.name']).toBe('other');
   });

@@ -35,7 +35,9 @@ type Message = {
   toObject(message: object, options: object): Readonly<Record<string, unknown>>;
 };
 type Schema = {
-  readonly collector: { readonly logs: { readonly v1: { readonly ExportLogsServiceRequest: Message; readonly ExportLogsServiceResponse: Message } } };
+  readonly collector: {
+    readonly logs: { readonly v1: { readonly ExportLogsServiceRequest: Message; readonly ExportLogsServiceResponse: Message } };
+  };
   readonly logs: { readonly v1: { readonly LogRecord: Message } };
 };
 
@@ -93,7 +95,9 @@ export const decodeRequest = (bytes: Uint8Array) => {
         })),
       ),
     ),
-    scopes: request.resourceLogs.flatMap(({ scopeLogs }) => scopeLogs.map(({ scope, logRecords }) => [scope.name, logRecords.length] as const)),
+    scopes: request.resourceLogs.flatMap(({ scopeLogs }) =>
+      scopeLogs.map(({ scope, logRecords }) => [scope.name, logRecords.length] as const),
+    ),
   };
 };
 

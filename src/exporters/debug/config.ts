@@ -5,7 +5,10 @@ export const debugConfig = z.strictObject({
     .enum(['basic', 'normal', 'detailed'])
     .default('normal')
     .describe('basic counts events once a second, normal shows one line an event, detailed also every attribute on a line of its own'),
-  format: z.enum(['text', 'json']).default('text').describe('json: one object a line with all attributes, for tools; verbosity does not matter then'),
+  format: z
+    .enum(['text', 'json'])
+    .default('text')
+    .describe('json: one object a line with all attributes, for tools; verbosity does not matter then'),
 });
 
 export type DebugConfig = z.output<typeof debugConfig>;

@@ -9,7 +9,7 @@ const BYTE_SURROGATE = 0xdc00;
 export const decodeKeepingBytes = (bytes: Uint8Array): string => {
   if (isUtf8(bytes)) return decoder.decode(bytes);
   let text = '';
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = [1, 2, 3, 4].find((count) => at + count <= bytes.length && isUtf8(bytes.subarray(at, at + count)));
     text += length === undefined ? String.fromCharCode(BYTE_SURROGATE + bytes[at]!) : decoder.decode(bytes.subarray(at, at + length));
     at += length ?? 1;

@@ -37,7 +37,9 @@ export const durationText = (ns: number): string => {
   if (ns < 999_500_000) return `${Math.round(ns / 1e6)} ms`;
   if (ns < 59_950_000_000) return `${(ns / 1e9).toFixed(1)} s`;
   const seconds = Math.round(ns / 1e9);
-  return seconds < 3600 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s` : `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return seconds < 3600
+    ? `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+    : `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 };
 
 /** Any value, safe to print. */
@@ -76,7 +78,12 @@ const exitParts = (values: Values): Part[] => {
   if (typeof signal === 'number' && signal !== 0) {
     return [{ text: `killed by ${signalNames.get(signal) ?? `signal ${signal}`}${time && ` after ${time}`}`, style: 'red' }];
   }
-  return [{ text: `exit ${code === undefined ? '' : valueText(code)}`.trimEnd() + (time && ` in ${time}`), style: code === 0 || code === undefined ? 'dim' : 'yellow' }];
+  return [
+    {
+      text: `exit ${code === undefined ? '' : valueText(code)}`.trimEnd() + (time && ` in ${time}`),
+      style: code === 0 || code === undefined ? 'dim' : 'yellow',
+    },
+  ];
 };
 
 const lossParts = (values: Values): Part[] => {
@@ -144,6 +151,9 @@ export const attributeLines = ({ attributes }: Event, options: LineOptions): rea
   const indent = ' '.repeat(4);
   const widest = Math.max(0, ...attributes.map(([key]) => textWidth(escapeText(key))));
   return attributes.map(([key, value]) =>
-    render([{ text: indent + padText(escapeText(key), widest), style: 'dim' }, { text: GAP + valueText(value) }], { ...options, width: undefined }),
+    render([{ text: indent + padText(escapeText(key), widest), style: 'dim' }, { text: GAP + valueText(value) }], {
+      ...options,
+      width: undefined,
+    }),
   );
 };

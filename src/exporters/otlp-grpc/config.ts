@@ -12,14 +12,18 @@ export const otlpGrpcConfig = z
     headers,
     tls,
     timeout: duration({ minMs: 1 }).prefault('5s').describe('for one request'),
-    compression: z.enum(['none', 'gzip']).default('none').describe('none suits a Collector on the same host: gzip costs more than the loopback'),
+    compression: z
+      .enum(['none', 'gzip'])
+      .default('none')
+      .describe('none suits a Collector on the same host: gzip costs more than the loopback'),
     flush_interval: flushInterval,
     sending_queue: sendingQueue,
     retry_on_failure: retryOnFailure,
   })
   .superRefine(({ endpoint, tls: { insecure } }, context) => {
     const parsed = parseEndpoint(endpoint, insecure, GRPC_PORT);
-    const message = typeof parsed === 'string' ? parsed : parsed.path === '' ? undefined : 'an endpoint of gRPC has no path; that is otlp_http';
+    const message =
+      typeof parsed === 'string' ? parsed : parsed.path === '' ? undefined : 'an endpoint of gRPC has no path; that is otlp_http';
     if (message !== undefined) context.addIssue({ code: 'custom', path: ['endpoint'], message });
   });
 

@@ -66,10 +66,18 @@ export const connectGrpc = async (options: GrpcTransportOptions): Promise<Transp
   return {
     send: (bytes, timeoutMs) =>
       new Promise((resolve) => {
-        const call = client.makeUnaryRequest(METHOD, same, same, bytes, metadata, { deadline: Date.now() + timeoutMs }, (error, response) => {
-          calls.delete(call);
-          resolve(error === null ? successOf(response ?? Buffer.alloc(0)) : outcomeOfError(error));
-        });
+        const call = client.makeUnaryRequest(
+          METHOD,
+          same,
+          same,
+          bytes,
+          metadata,
+          { deadline: Date.now() + timeoutMs },
+          (error, response) => {
+            calls.delete(call);
+            resolve(error === null ? successOf(response ?? Buffer.alloc(0)) : outcomeOfError(error));
+          },
+        );
         calls.add(call);
       }),
     close() {

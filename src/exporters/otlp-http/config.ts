@@ -13,7 +13,10 @@ export const otlpHttpConfig = z
     headers,
     tls,
     timeout: duration({ minMs: 1 }).prefault('5s').describe('for one request'),
-    compression: z.enum(['none', 'gzip', 'zstd']).default('none').describe('none suits a Collector on the same host; zstd is the cheaper one elsewhere'),
+    compression: z
+      .enum(['none', 'gzip', 'zstd'])
+      .default('none')
+      .describe('none suits a Collector on the same host; zstd is the cheaper one elsewhere'),
     flush_interval: flushInterval,
     sending_queue: sendingQueue,
     retry_on_failure: retryOnFailure,

@@ -32,7 +32,10 @@ export const flushInterval = duration({ minMs: 1, maxMs: 60_000 })
 
 /** Names and values of headers. An ASCII token, and no line breaks in the value (RFC 9110, section 5). */
 export const headers = z
-  .record(z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, 'not a header name'), z.string().regex(/^[\t\x20-\x7e]*$/, 'not a header value'))
+  .record(
+    z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, 'not a header name'),
+    z.string().regex(/^[\t\x20-\x7e]*$/, 'not a header value'),
+  )
   .default({})
   .describe('headers sent with every request');
 

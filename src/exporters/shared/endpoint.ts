@@ -25,7 +25,8 @@ export const isLoopback = (host: string): boolean => {
  */
 export const parseEndpoint = (text: string, insecure: boolean, defaultPort: number): Endpoint | string => {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
-  if (scheme !== undefined && scheme !== 'http' && scheme !== 'https') return `the scheme ${scheme} is not known; allowed are http and https`;
+  if (scheme !== undefined && scheme !== 'http' && scheme !== 'https')
+    return `the scheme ${scheme} is not known; allowed are http and https`;
   let url: URL;
   try {
     url = new URL(scheme === undefined ? `http://${text}` : text);

@@ -71,7 +71,7 @@ export const createSendingQueue = (options: SendingQueueOptions): SendingQueue =
   };
 
   const wake = (all: boolean): void => {
-    for (const [awaken, early] of [...sleepers]) if (all || early) awaken();
+    for (const [awaken, early] of sleepers) if (all || early) awaken();
   };
 
   /** `early`: a success elsewhere ends this wait too, for the other side is back. Ends at the latest with the queue. */
@@ -91,7 +91,8 @@ export const createSendingQueue = (options: SendingQueueOptions): SendingQueue =
       const rejected = Math.min(outcome.rejected ?? 0, request.records);
       books.sent(request.records - rejected);
       if (rejected > 0) books.rejected(rejected);
-      if (rejected > 0 || outcome.message !== undefined) warn({ rejected, answer: outcome.message }, 'the receiving side did not take everything');
+      if (rejected > 0 || outcome.message !== undefined)
+        warn({ rejected, answer: outcome.message }, 'the receiving side did not take everything');
       wake(false);
     });
 
@@ -133,7 +134,8 @@ export const createSendingQueue = (options: SendingQueueOptions): SendingQueue =
   };
 
   const pump = (): void => {
-    while (transport !== undefined && !ended && underWay.size < queue.num_consumers) {
+    if (transport === undefined || ended) return;
+    while (underWay.size < queue.num_consumers) {
       const request = waiting.shift();
       if (request === undefined) return;
       underWay.add(request);
