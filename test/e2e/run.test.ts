@@ -130,6 +130,7 @@ describe('signals', () => {
     const { config } = await configured();
     const ringtail = await startRingtail(config);
     const objects = kernelObjectsOf(ringtail.pid);
+    expect(leftOf(objects).length).toBeGreaterThan(0);
     ringtail.child.kill('SIGKILL');
     await ringtail.ended;
     await untilGone(objects);

@@ -17,5 +17,7 @@ export const startOnTerminal = (command: readonly string[], env: NodeJS.ProcessE
   return { ...running, type: (text) => void running.child.stdin!.write(text) };
 };
 
+const colour = new RegExp(`${String.fromCharCode(0x1b)}\\[[0-9;]*m`, 'g');
+
 /** Colour and style only; any other escape sequence is one that got through. */
-export const withoutColours = (text: string): string => text.replaceAll(/\x1b\[[0-9;]*m/g, '');
+export const withoutColours = (text: string): string => text.replaceAll(colour, '');
