@@ -109,6 +109,16 @@ describe('log writer', () => {
     ]);
   });
 
+  it('keeps the bound also where a new scope begins', () => {
+    const first = simpleBatch(1);
+    const input = Array.from({ length: 12 }, (_, index) =>
+      index % 2 === 0 ? first : { ...first, receiver: 'a-longer-name-of-a-receiver' },
+    );
+    for (let cap = 600; cap < 1400; cap++) {
+      for (const { bytes, records } of write(input, cap)) expect(records === 1 || bytes.length <= cap).toBe(true);
+    }
+  });
+
   it('asks a source once a process and request', () => {
     const bytes = encodeAttributes([['process.owner', 'root']]);
     let writes = 0;
