@@ -61,13 +61,17 @@ Napi::Value Facts(const Napi::CallbackInfo &info)
 	}
 	LibbpfLog log;
 	const auto wanted = info[0].As<Napi::Object>();
+	std::vector<std::string> functionNames, helperNames, traceNames;
+	if (!ReadStrings(env, wanted.Get("functions"), functionNames) || !ReadStrings(env, wanted.Get("helpers"), helperNames) ||
+		!ReadStrings(env, wanted.Get("tracepoints"), traceNames))
+		return env.Undefined();
 	btf *types = btf__load_vmlinux_btf();
 	auto out = Napi::Object::New(env), functions = Napi::Object::New(env), helpers = Napi::Object::New(env), traces = Napi::Object::New(env);
-	for (const std::string &name : Strings(wanted.Get("functions")))
+	for (const std::string &name : functionNames)
 		functions.Set(name, Napi::Boolean::New(env, types && btf__find_by_name_kind(types, name.c_str(), BTF_KIND_FUNC) > 0));
-	for (const std::string &name : Strings(wanted.Get("helpers")))
+	for (const std::string &name : helperNames)
 		helpers.Set(name, Napi::Boolean::New(env, types && HasEnumValue(types, "bpf_func_id", "BPF_FUNC_" + name)));
-	for (const std::string &name : Strings(wanted.Get("tracepoints")))
+	for (const std::string &name : traceNames)
 		traces.Set(name, Napi::Number::New(env, types ? TraceArguments(types, name) : -1));
 	utsname machine = {};
 	uname(&machine);

@@ -220,16 +220,20 @@ Napi::Value Session::LoadObject(const Napi::CallbackInfo &info)
 void Session::Attach(const Napi::CallbackInfo &info)
 {
 	LoadedObject *object = ObjectAt(info);
-	const Failure failure = object ? object->Attach(info[1].ToString().Utf8Value()) : Failure{};
-	if (failure)
+	std::string program;
+	if (!object || !ReadString(info.Env(), info[1], program))
+		return;
+	if (const Failure failure = object->Attach(program))
 		Throw(info.Env(), failure);
 }
 
 void Session::RunIterator(const Napi::CallbackInfo &info)
 {
 	LoadedObject *object = ObjectAt(info);
-	const Failure failure = object ? object->RunIterator(info[1].ToString().Utf8Value()) : Failure{};
-	if (failure)
+	std::string program;
+	if (!object || !ReadString(info.Env(), info[1], program))
+		return;
+	if (const Failure failure = object->RunIterator(program))
 		Throw(info.Env(), failure);
 }
 

@@ -71,8 +71,14 @@ Napi::Value LookupUsers(const Napi::CallbackInfo &info)
 	}
 	const auto list = info[0].As<Napi::Array>();
 	std::vector<uid_t> uids;
-	for (uint32_t i = 0; i < list.Length(); i++)
-		uids.push_back(Napi::Value(list.Get(i)).ToNumber().Uint32Value());
+	for (uint32_t i = 0; i < list.Length(); i++) {
+		const Napi::Value uid = list.Get(i);
+		if (!uid.IsNumber()) {
+			ThrowType(env, "lookupUsers: expected numbers");
+			return env.Undefined();
+		}
+		uids.push_back(uid.As<Napi::Number>().Uint32Value());
+	}
 	auto *lookup = new UserLookup(env, std::move(uids)); // deletes itself
 	lookup->Queue();
 	return lookup->Promise();

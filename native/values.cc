@@ -17,7 +17,8 @@ bool ReadFields(const Napi::Value &value, std::vector<Field> &fields)
 		if (!item.IsObject())
 			return false;
 		const auto field = item.As<Napi::Object>();
-		const std::string role = field.Get("role").ToString().Utf8Value();
+		const Napi::Value named = field.Get("role");
+		const std::string role = named.IsString() ? named.As<Napi::String>().Utf8Value() : std::string();
 		Field out = {};
 		out.offset = static_cast<uint16_t>(NumberOr(field, "offset", 0));
 		out.width = static_cast<uint16_t>(NumberOr(field, "width", 0));
@@ -42,8 +43,11 @@ uint32_t ColumnsOf(const std::vector<Field> &fields)
 
 } // namespace
 
+// What a getter or a conversion threw stays: a second throw would end the process.
 void Throw(Napi::Env env, const Failure &failure)
 {
+	if (env.IsExceptionPending())
+		return;
 	const Napi::Error error = Napi::Error::New(env, failure.what + ": " + strerror(failure.error));
 	const char *code = strerrorname_np(failure.error);
 	error.Set("code", Napi::String::New(env, code ? code : "EUNKNOWN"));
@@ -54,6 +58,8 @@ void Throw(Napi::Env env, const Failure &failure)
 
 void ThrowType(Napi::Env env, const char *what)
 {
+	if (env.IsExceptionPending())
+		return;
 	Napi::TypeError::New(env, what).ThrowAsJavaScriptException();
 }
 
@@ -63,15 +69,29 @@ uint32_t NumberOr(const Napi::Object &options, const char *name, uint32_t otherw
 	return value.IsNumber() ? value.As<Napi::Number>().Uint32Value() : otherwise;
 }
 
-std::vector<std::string> Strings(const Napi::Value &value)
+// Nothing is converted: a conversion that fails, of a Symbol for instance, would end the process.
+bool ReadString(Napi::Env env, const Napi::Value &value, std::string &out)
 {
-	std::vector<std::string> out;
-	if (!value.IsArray())
-		return out;
+	if (!value.IsString()) {
+		ThrowType(env, "expected a string");
+		return false;
+	}
+	out = value.As<Napi::String>().Utf8Value();
+	return true;
+}
+
+bool ReadStrings(Napi::Env env, const Napi::Value &value, std::vector<std::string> &out)
+{
+	if (!value.IsArray()) {
+		ThrowType(env, "expected an array of strings");
+		return false;
+	}
 	const auto list = value.As<Napi::Array>();
-	for (uint32_t i = 0; i < list.Length(); i++)
-		out.push_back(Napi::Value(list.Get(i)).ToString().Utf8Value());
-	return out;
+	for (uint32_t i = 0; i < list.Length(); i++) {
+		if (!ReadString(env, list.Get(i), out.emplace_back()))
+			return false;
+	}
+	return true;
 }
 
 bool ReadLayouts(Napi::Env env, const Napi::Value &value, Layouts &layouts)
@@ -91,7 +111,12 @@ bool ReadLayouts(Napi::Env env, const Napi::Value &value, Layouts &layouts)
 	layouts.actorColumns = ColumnsOf(layouts.actor);
 	const auto events = value.As<Napi::Object>().Get("events").As<Napi::Array>();
 	for (uint32_t i = 0; i < events.Length(); i++) {
-		const auto event = Napi::Value(events.Get(i)).ToObject();
+		const Napi::Value item = events.Get(i);
+		if (!item.IsObject()) {
+			ThrowType(env, "layouts: an event is no object");
+			return false;
+		}
+		const auto event = item.As<Napi::Object>();
 		const uint32_t kind = NumberOr(event, "kind", EVENT_KINDS);
 		if (kind >= EVENT_KINDS) {
 			ThrowType(env, "layouts: kind is not one of enum event_kind");
@@ -116,26 +141,35 @@ bool ReadLayouts(Napi::Env env, const Napi::Value &value, Layouts &layouts)
 	return true;
 }
 
+// Numbers by name; no object is an empty one.
+template <typename T> static bool ReadNumbers(Napi::Env env, const Napi::Value &value, std::map<std::string, T> &out)
+{
+	if (!value.IsObject())
+		return true;
+	const auto object = value.As<Napi::Object>();
+	std::vector<std::string> names;
+	if (!ReadStrings(env, object.GetPropertyNames(), names))
+		return false;
+	for (const std::string &name : names) {
+		const Napi::Value number = object.Get(name);
+		if (!number.IsNumber()) {
+			ThrowType(env, "object: options and mapEntries are numbers");
+			return false;
+		}
+		out[name] = static_cast<T>(number.As<Napi::Number>().Int64Value());
+	}
+	return true;
+}
+
 bool ReadSpec(Napi::Env env, const Napi::Value &value, ObjectSpec &spec)
 {
-	if (!value.IsObject() || !value.As<Napi::Object>().Get("path").IsString()) {
+	if (!value.IsObject()) {
 		ThrowType(env, "object: expected { path, programs, options, mapEntries }");
 		return false;
 	}
 	const auto object = value.As<Napi::Object>();
-	spec.path = object.Get("path").ToString().Utf8Value();
-	spec.programs = Strings(object.Get("programs"));
-	const Napi::Value options = object.Get("options");
-	if (options.IsObject()) {
-		for (const std::string &name : Strings(options.As<Napi::Object>().GetPropertyNames()))
-			spec.options[name] = static_cast<uint64_t>(Napi::Value(options.As<Napi::Object>().Get(name)).ToNumber().Int64Value());
-	}
-	const Napi::Value entries = object.Get("mapEntries");
-	if (entries.IsObject()) {
-		for (const std::string &name : Strings(entries.As<Napi::Object>().GetPropertyNames()))
-			spec.mapEntries[name] = Napi::Value(entries.As<Napi::Object>().Get(name)).ToNumber().Uint32Value();
-	}
-	return true;
+	return ReadString(env, object.Get("path"), spec.path) && ReadStrings(env, object.Get("programs"), spec.programs) &&
+	       ReadNumbers(env, object.Get("options"), spec.options) && ReadNumbers(env, object.Get("mapEntries"), spec.mapEntries);
 }
 
 } // namespace ringtail

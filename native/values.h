@@ -17,6 +17,7 @@ uint32_t NumberOr(const Napi::Object &options, const char *name, uint32_t otherw
 // False, with a TypeError pending, when the value has another shape.
 bool ReadLayouts(Napi::Env env, const Napi::Value &value, Layouts &layouts);
 bool ReadSpec(Napi::Env env, const Napi::Value &value, ObjectSpec &spec);
-std::vector<std::string> Strings(const Napi::Value &value);
+bool ReadStrings(Napi::Env env, const Napi::Value &value, std::vector<std::string> &out);
+bool ReadString(Napi::Env env, const Napi::Value &value, std::string &out);
 
 } // namespace ringtail
