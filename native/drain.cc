@@ -2,6 +2,8 @@
 #include "drain.h"
 
 #include <cerrno>
+#include <cstdint>
+#include <cstdlib>
 #include <ctime>
 #include <pthread.h>
 #include <signal.h>
@@ -21,6 +23,24 @@ int64_t ClockNs(clockid_t clock)
 	timespec time;
 	clock_gettime(clock, &time);
 	return time.tv_sec * 1'000'000'000ll + time.tv_nsec;
+}
+
+// Reads the clocks again when the thread was interrupted between them.
+constexpr int kOffsetTries = 4;
+constexpr int64_t kOffsetGapNs = 2000;
+
+// Unix time less boot time. Keeps `before` where it is as good as what can be read, so that times within a process do not jitter.
+int64_t WallOffsetNs(int64_t before)
+{
+	int64_t best = INT64_MAX, offset = before;
+	for (int i = 0; i < kOffsetTries && best > kOffsetGapNs; i++) {
+		const int64_t start = ClockNs(CLOCK_BOOTTIME), wall = ClockNs(CLOCK_REALTIME), gap = ClockNs(CLOCK_BOOTTIME) - start;
+		if (gap >= best)
+			continue;
+		best = gap;
+		offset = wall - start - gap / 2;
+	}
+	return std::llabs(offset - before) <= best ? before : offset;
 }
 
 } // namespace
@@ -119,9 +139,9 @@ bool Drain::CutFrames()
 			return true; // FrameReturned wakes us
 		}
 		starving_ = false;
-		const int64_t offset = ClockNs(CLOCK_REALTIME) - ClockNs(CLOCK_BOOTTIME);
+		wallOffsetNs_ = WallOffsetNs(wallOffsetNs_);
 		const Splitter::Result result =
-			splitter_.Fill(ring_, pool_.At(static_cast<uint32_t>(frame)), sequence_.load(std::memory_order_relaxed), offset);
+			splitter_.Fill(ring_, pool_.At(static_cast<uint32_t>(frame)), sequence_.load(std::memory_order_relaxed), wallOffsetNs_);
 		malformed_.fetch_add(result.malformed, std::memory_order_relaxed);
 		read_.fetch_add(result.rows + result.malformed, std::memory_order_relaxed);
 		ring_.Advance(result.position);

@@ -55,6 +55,7 @@ private:
 	std::thread thread_;
 	int epoll_ = -1;
 	int event_ = -1;
+	int64_t wallOffsetNs_ = 0; // of the last frame
 	std::atomic<bool> stopping_ = false;
 	std::atomic<bool> paused_ = false;
 	std::atomic<bool> kicked_ = false;
