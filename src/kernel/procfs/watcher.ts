@@ -22,7 +22,7 @@ const MAX_CGROUP_IDS = 20_000;
 /** Columns that this rung can fill; what it cannot know is not there, so that nobody reads a zero as a fact. */
 const columnsByKind = new Map<number, readonly string[]>([
   [eventKind.task, ['sessionLeaderPid', 'pathFlags', 'path']],
-  [eventKind.exec, ['sessionLeaderPid', 'pathFlags', 'path', 'cwd', 'argc', 'execFlags', 'args', 'argsKept']],
+  [eventKind.exec, ['sessionLeaderPid', 'pathFlags', 'path', 'cwd', 'cwdFlags', 'argc', 'execFlags', 'args', 'argsKept']],
   [eventKind.exit, []],
 ]);
 
@@ -57,6 +57,7 @@ const commandLineColumns = ({ facts }: SeenProcess): Record<string, ColumnInput>
     argc: isCut ? 0 : line.args.length,
     execFlags: isCut ? execFlag.argcUnknown | (line?.truncated ? execFlag.argsTruncated : 0) : 0,
     cwd: facts.workingDirectory ?? '',
+    cwdFlags: 0, // a link in procfs is whole or cannot be read
   };
 };
 
