@@ -37,7 +37,7 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 struct path_walk {
 	__u64 dentry, mount, mount_root;
 	__u64 root_dentry, root_mount; /* of the process; 0 = do not look */
-	__u32 at;		      /* where the path begins in `text` */
+	__u32 at;        /* where the path begins in `text` */
 	__u32 root_at;                 /* where it began when the walk passed the root of the process; 0 = it did not */
 	__u32 flags;                   /* path_flags */
 	char front[NAME_BYTES];        /* room that the verifier wants on both sides */
