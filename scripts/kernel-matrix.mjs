@@ -4,6 +4,8 @@
  * usage: kernel-matrix.mjs [--kernel SERIES]... [--only TEXT] [--keep] [--check]
  * Writes the result to RINGTAIL_RESULTS, or build/test-results/kernels.json.
  * exit codes: 0 all passed, 1 something failed
+ *
+ * @typedef {import('./lib/results.mjs').Note} Note
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -38,7 +40,8 @@ buildWorkloads();
 const wanted = values.kernel ?? kernels.map(({ series }) => series);
 const images = fetchKernels(wanted, say);
 const work = scratchFolder();
-const total = { passed: 0, failed: 0, skipped: 0, /** @type {object[]} */ skips: [], /** @type {object[]} */ failures: [] };
+/** @type {{ passed: number, failed: number, skipped: number, skips: Note[], failures: Note[] }} */
+const total = { passed: 0, failed: 0, skipped: 0, skips: [], failures: [] };
 try {
   const initrd = buildInitrd({ work, guestArguments: values.only === undefined ? [] : [values.only] });
   for (const { series, image, release } of images) {
@@ -53,7 +56,9 @@ try {
       const note = { name: `${series}: ${name}`, reason: detail };
       if (outcome === 'skipped') total.skips.push(note);
       if (outcome === 'failed') total.failures.push(note);
-      say(`${outcome === 'passed' ? 'PASS' : outcome === 'skipped' ? 'SKIP' : 'FAIL'} ${series} ${name}${detail === '' ? '' : `\n     ${detail.replaceAll('\n', '\n     ')}`}`);
+      say(
+        `${outcome === 'passed' ? 'PASS' : outcome === 'skipped' ? 'SKIP' : 'FAIL'} ${series} ${name}${detail === '' ? '' : `\n     ${detail.replaceAll('\n', '\n     ')}`}`,
+      );
     }
     if (!results.some(({ type }) => type === 'end')) {
       const reason = ended ? 'the guest ended early' : `the guest did not end within ${GUEST_TIMEOUT_MS / 1000} s`;

@@ -18,8 +18,11 @@ afterAll(() => {
   if (!isMounted) spawnSync('umount', [TRACING]);
 });
 
+/** Nothing but a bound for what hangs: hundreds of starts take a minute. */
+const TIMEOUT_MS = 300_000;
+
 for (const one of casesOf(scenarios)) {
-  test(one.name, async (context) => {
+  test(one.name, { timeout: TIMEOUT_MS }, async (context) => {
     try {
       await runCase(one);
     } catch (error) {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findClang } from '../../scripts/lib/tools.mjs';
 
 const sources = fileURLToPath(new URL('.', import.meta.url));
 /** Where the programs are. */
@@ -15,6 +16,13 @@ const flagsOf = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
 /** Programs that some machines cannot build; tests say so. */
 const optional = new Set(['compat']);
 
+/** A BPF object beside the programs. @param {string} source @param {string} target */
+const buildObject = (source, target) => {
+  // where the compiler of the machine looks for its headers: BPF has no such place of its own
+  const place = spawnSync('gcc', ['-print-multiarch'], { encoding: 'utf8' }).stdout.trim();
+  return spawnSync(findClang(), ['-g', '-O2', '-target', 'bpf', '-mcpu=v3', `-I/usr/include/${place}`, '-Wall', '-Werror', '-c', source, '-o', target], { encoding: 'utf8' });
+};
+
 /** Compiles test/workloads/*.c into build/workloads when they are newer. */
 export const buildWorkloads = () => {
   mkdirSync(workloadFolder, { recursive: true });
@@ -23,11 +31,13 @@ export const buildWorkloads = () => {
   const newestHeader = Math.max(0, ...headers.map((name) => modified(join(sources, name))));
   for (const source of readdirSync(sources).filter((name) => name.endsWith('.c'))) {
     const name = source.slice(0, -2);
-    const target = join(workloadFolder, name);
+    const target = join(workloadFolder, name.endsWith('.bpf') ? `${name}.o` : name);
     if (existsSync(target) && modified(target) > Math.max(newestHeader, modified(join(sources, source)))) continue;
     const fresh = `${target}.${process.pid}`;
-    const { status, stderr, error } = spawnSync('gcc', [...(flagsOf[name] ?? usual), '-o', fresh, join(sources, source)], { encoding: 'utf8' });
+    const { status, stderr, error } = name.endsWith('.bpf')
+      ? buildObject(join(sources, source), fresh)
+      : spawnSync('gcc', [...(flagsOf[name] ?? usual), '-o', fresh, join(sources, source)], { encoding: 'utf8' });
     if (status === 0) renameSync(fresh, target);
-    else if (!optional.has(name)) throw new Error(`gcc ${source}: ${error?.message ?? stderr}`);
+    else if (!optional.has(name)) throw new Error(`cannot compile ${source}: ${error?.message ?? stderr}`);
   }
 };

@@ -20,7 +20,7 @@ static void *leave_all(void *unused)
 static void *linger(void *unused)
 {
 	usleep(3000);
-	syscall(SYS_exit, 0);
+	syscall(SYS_exit, 11);
 	return unused;
 }
 
@@ -29,7 +29,7 @@ static void *nothing(void *unused)
 	return unused;
 }
 
-/* Eight threads that leave at one moment, `count` times. The code of the process is its first thread's. */
+/* Eight threads that leave at one moment, `count` times. Whose code it is depends on the kernel. */
 static void race(int count)
 {
 	for (int i = 0; i < count; i++) {

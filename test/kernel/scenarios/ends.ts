@@ -41,7 +41,8 @@ const threadEnds: Scenario = {
       await pipeline.settle();
       const [child] = facts.all('child');
       expectExit(pipeline, child!);
-      assert.equal(child![1]! >> 8, how === 'from-thread' ? 33 : 9);
+      // kernels before 5.17 give the code of the first thread, later ones that of the last
+      assert((how === 'from-thread' ? [33] : [9, 11]).includes(child![1]! >> 8));
     }
   },
 };

@@ -1,8 +1,22 @@
 import type { Scenario } from '../harness/scenario.ts';
 import { argumentScenarios } from './arguments.ts';
 import { endScenarios } from './ends.ts';
+import { lifetimeScenarios } from './lifetime.ts';
+import { lossScenarios } from './loss.ts';
 import { placeScenarios } from './places.ts';
 import { programScenarios } from './programs.ts';
 import { refusedScenarios } from './refused.ts';
+import { runningScenarios } from './running.ts';
+import { rungScenarios } from './rungs.ts';
 
-export const scenarios: readonly Scenario[] = [...programScenarios, ...argumentScenarios, ...refusedScenarios, ...endScenarios, ...placeScenarios];
+export const scenarios: readonly Scenario[] = [
+  ...programScenarios,
+  ...argumentScenarios,
+  ...refusedScenarios,
+  ...endScenarios,
+  ...placeScenarios,
+  ...runningScenarios,
+  ...lossScenarios,
+  ...rungScenarios,
+  ...lifetimeScenarios,
+];

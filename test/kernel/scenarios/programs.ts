@@ -78,7 +78,7 @@ const chain: Scenario = {
     const facts = await run('execs', ['chain', ...programs.slice(1)], { path: programs[0]! });
     await pipeline.settle();
     assert.equal(facts.code, 7);
-    const execs = pipeline.find(EXEC, { 'process.pid': facts.pid }).toSorted((a, b) => Number(a.unixNs - b.unixNs));
+    const execs = pipeline.find(EXEC, { 'process.pid': facts.pid });
     assert.deepEqual(execs.map(pathOf), programs);
     assert.deepEqual(
       execs.slice(1).map(({ attributes }) => attributes['ringtail.process.caller.executable.path']),
@@ -212,7 +212,8 @@ const reuse = (count: number): Scenario => ({
     const facts = await run('execs', ['same-number', String(count), ...paths]);
     await pipeline.settle();
     const [number] = facts.all('number')[0]!;
-    const inOrder = (name: string) => pipeline.find(name, { 'process.pid': number! }).toSorted((a, b) => Number(a.unixNs - b.unixNs));
+    // as they came out of the ring
+    const inOrder = (name: string) => pipeline.find(name, { 'process.pid': number! });
     const execs = inOrder(EXEC);
     const exits = inOrder(EXIT);
     assert.equal(exits.length, count);

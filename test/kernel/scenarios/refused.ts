@@ -73,7 +73,7 @@ const compat: Scenario = {
     await pipeline.settle();
     assert.equal(facts.code, 5);
     const execs = pipeline.find(EXEC, { 'process.pid': facts.pid });
-    const [first, ...others] = execs.filter(({ attributes }) => attributes['error.type'] === undefined).toSorted((a, b) => Number(a.unixNs - b.unixNs));
+    const [first, ...others] = execs.filter(({ attributes }) => attributes['error.type'] === undefined);
     expectAttributes(first!, { 'process.executable.path': path, 'ringtail.syscall.name': 'execve' });
     assert.equal(others.length, 1);
     expectAttributes(others[0]!, {
