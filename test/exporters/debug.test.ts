@@ -21,6 +21,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const endOfTurn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
 /** A stream that takes chunks only while it is open. */
 const sink = ({ open = true, ...shape }: { open?: boolean; isTTY?: boolean; columns?: number } = {}) => {
   const chunks: string[] = [];
@@ -41,8 +43,9 @@ const sink = ({ open = true, ...shape }: { open?: boolean; isTTY?: boolean; colu
   ) as DebugStream;
   return {
     stream,
-    lines: () => chunks.join('').split('\n').slice(0, -1),
-    text: () => chunks.join(''),
+    /** What is there at the end of this turn of the event loop. */
+    lines: async () => (await endOfTurn(), chunks.join('').split('\n').slice(0, -1)),
+    text: async () => (await endOfTurn(), chunks.join('')),
     resume() {
       isOpen = true;
       take?.();
@@ -95,7 +98,7 @@ describe('a line', () => {
     const target = sink();
     const { exporter } = await setUp({}, target);
     exporter.logs!(exec(['ls', '-la', '/tmp']));
-    expect(target.lines()).toEqual(['02:45:02.123  root         4711  /usr/bin/ls               ls -la /tmp']);
+    expect(await target.lines()).toEqual(['02:45:02.123  root         4711  /usr/bin/ls               ls -la /tmp']);
   });
 
   it.each<[string, string, Event['attributes'], string]>([
@@ -227,14 +230,14 @@ describe('a line', () => {
     const schema: EventSchema = { eventName: 'ringtail.loss', fields: [{ name: 'ringtail.receiver', type: 'string', column: 'receiver' }] };
     const batch = batchOf(schema, [{ columns: { receiver: 'process' } }]);
     exporter.logs!({ ...batch, actor: Uint32Array.of(NO_ACTOR) });
-    expect(target.lines()[0]).toBe('02:45:02.123  LOST events of process:');
+    expect((await target.lines())[0]).toBe('02:45:02.123  LOST events of process:');
   });
 
   it('on a terminal has colours and the width of the terminal', async () => {
     const target = sink({ isTTY: true, columns: 64 });
     const { exporter } = await setUp({}, target);
     exporter.logs!(exec(['ls', 'x'.repeat(200)]));
-    const [line] = target.lines();
+    const [line] = await target.lines();
     expect(line).toContain('\u001b[35m');
     expect(stripVTControlCharacters(line!)).toBe('02:45:02.123  root         4711  /usr/bin/ls               ls x…');
     expect(textWidth(stripVTControlCharacters(line!))).toBe(64);
@@ -244,24 +247,39 @@ describe('a line', () => {
     const target = sink({ isTTY: true, columns: 200 });
     const { exporter } = await setUp({}, target, env as unknown as Record<string, string>);
     exporter.logs!(exec(['ls']));
-    expect(target.text()).not.toContain('\u001b');
+    expect(await target.text()).not.toContain('\u001b');
   });
 
   it('is not cut and not coloured elsewhere', async () => {
     const target = sink();
     const { exporter } = await setUp({}, target);
     exporter.logs!(exec(['x'.repeat(10_000)]));
-    expect(target.lines()[0]).toContain('x'.repeat(10_000));
-    expect(target.text()).not.toContain('\u001b');
+    expect((await target.lines())[0]).toContain('x'.repeat(10_000));
+    expect(await target.text()).not.toContain('\u001b');
   });
 
   it('shows hostile arguments without obeying them', async () => {
     const target = sink();
     const { exporter } = await setUp({}, target);
     exporter.logs!(exec([Uint8Array.of(0x61, 0xff, 0x0a), '\u001b[2J', '\u202egnp', "it's", '', 'ü 漢', '\\', '\u009b']));
-    expect(target.lines()).toHaveLength(1);
-    expect(target.lines()[0]!.slice(59)).toBe("a\\xff\\n '\\x1b[2J' \\u202egnp 'it\\'s' '' 'ü 漢' \\\\ \\u009b");
+    expect(await target.lines()).toHaveLength(1);
+    expect((await target.lines())[0]!.slice(59)).toBe("a\\xff\\n '\\x1b[2J' \\u202egnp 'it\\'s' '' 'ü 漢' \\\\ \\u009b");
   });
+});
+
+it('lines of one turn stand in the order in which things happened', async () => {
+  const target = sink();
+  const { exporter } = await setUp({}, target);
+  const at = (eventName: string, times: readonly bigint[]): Batch =>
+    batchOf(
+      { eventName, fields: [] },
+      times.map((bootNs) => ({ bootNs })),
+    );
+  exporter.logs!(at('first.kind', [10_000_000n, 30_000_000n]));
+  exporter.logs!(at('second.kind', [20_000_000n, 40_000_000n]));
+  const clocks = (await target.lines()).map((line) => line.slice(0, 12));
+  expect(clocks).toHaveLength(4);
+  expect(clocks).toEqual(clocks.toSorted());
 });
 
 describe('detailed', () => {
@@ -269,13 +287,8 @@ describe('detailed', () => {
     const target = sink();
     const { exporter } = await setUp({ verbosity: 'detailed' }, target);
     exporter.logs!(exec(['ls', 'a b']));
-    expect(
-      target
-        .lines()
-        .slice(1)
-        .map((line) => line.trim().split(/ {2,}/)),
-    ).toContainEqual(['process.command_args', "ls 'a b'"]);
-    expect(target.lines().length).toBeGreaterThan(9);
+    expect((await target.lines()).slice(1).map((line) => line.trim().split(/ {2,}/))).toContainEqual(['process.command_args', "ls 'a b'"]);
+    expect((await target.lines()).length).toBeGreaterThan(9);
     expect(
       new Set(
         target
@@ -294,7 +307,7 @@ describe('json', () => {
     const target = sink({ isTTY: true, columns: 20 });
     const { exporter } = await setUp({ format: 'json', verbosity: 'basic' }, target);
     exporter.logs!(exec([Uint8Array.of(0x61, 0xff), '\u001b\u009b\u202e\n']));
-    const [line] = target.lines();
+    const [line] = await target.lines();
     expect(JSON.parse(line!)).toMatchObject({
       time: '2026-11-21T02:45:02.123456789Z',
       event: 'ringtail.process.exec',
@@ -311,7 +324,7 @@ describe('json', () => {
     exporter.logs!(
       batchOf({ eventName: 'x', fields: [{ name: 'wide', type: 'u64', column: 'wide' }] }, [{ columns: { wide: 2n ** 60n } }]),
     );
-    expect(JSON.parse(target.lines()[0]!)).toMatchObject({ attributes: { wide: String(2n ** 60n) } });
+    expect(JSON.parse((await target.lines())[0]!)).toMatchObject({ attributes: { wide: String(2n ** 60n) } });
   });
 });
 
@@ -327,7 +340,7 @@ describe('basic', () => {
     vi.advanceTimersByTime(5000);
     exporter.logs!(textBatch(1));
     await exporter.stop(1000);
-    expect(target.lines()).toEqual(['02:45:01.000  test.event 3  process.exec 2', '02:45:06.000  test.event 1']);
+    expect(await target.lines()).toEqual(['02:45:01.000  test.event 3  process.exec 2', '02:45:06.000  test.event 1']);
     expect(items()).toEqual({ accepted: 6, sent: 6 });
   });
 });
@@ -348,7 +361,7 @@ describe('a slow reader', () => {
     expect(warnings).toHaveLength(1);
     target.resume();
     await until(() => items()['sent'] === held);
-    expect(target.lines()).toHaveLength(held!);
+    expect(await target.lines()).toHaveLength(held!);
     exporter.logs!(textBatch(5));
     await exporter.stop(1000);
     expect(items()).toEqual({ accepted: 10_005, sent: held! + 5, 'dropped/queue_full': dropped });

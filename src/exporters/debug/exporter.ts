@@ -60,8 +60,8 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
     const total = Array.from(counts, ([name, count]) => `  ${escapeText(name.replace(/^ringtail\./, ''))} ${count}`).join('');
     const records = [...counts.values()].reduce((sum, count) => sum + count, 0);
     counts.clear();
-    if (!output.add(`${clockText(BigInt(Date.now()) * 1_000_000n)}${total}\n`, 0))
-      warn({ records }, 'standard output is too slow, counts are not shown');
+    const unixNs = BigInt(Date.now()) * 1_000_000n;
+    if (!output.add(`${clockText(unixNs)}${total}\n`, 0, unixNs)) warn({ records }, 'standard output is too slow, counts are not shown');
     output.flush();
   };
 
@@ -83,12 +83,12 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
       const width = stream.isTTY === true && stream.columns !== 0 ? stream.columns : undefined;
       const options = { colour, width };
       for (let i = 0; i < rows; i++) {
-        if (!output.add(linesOf(batch, batch.selection?.[i] ?? i, options), 1)) {
+        const row = batch.selection?.[i] ?? i;
+        if (!output.add(linesOf(batch, row, options), 1, unixNsOf(batch, row))) {
           drop(rows - i);
           break;
         }
       }
-      output.flush();
     },
     async stop(deadlineMs) {
       clearInterval(countTimer);

@@ -1,10 +1,15 @@
-/** Lines to a stream that may be slow: a bounded buffer, then what does not fit is dropped. */
+/**
+ * Lines to a stream that may be slow: a bounded buffer, then what does not fit is dropped. The batches of a frame come one kind after the
+ * other, within one turn of the event loop; a reader wants the order in which things happened, so the lines of a turn are sorted.
+ */
 import type { Writable } from 'node:stream';
 
 /** Enough for a reader that stalls for a moment; a reader that has stopped costs no more than this. */
 export const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
-/** Lines are gathered up to about this size before they go to the stream. */
+/** What is written to the stream at once, about. */
 const CHUNK_LENGTH = 64 * 1024;
+/** Lines are gathered up to about this size within a turn; a full frame has less. */
+const MAX_GATHERED_LENGTH = 2 * 1024 * 1024;
 
 export type OutputEvents = {
   written(records: number): void;
@@ -13,9 +18,9 @@ export type OutputEvents = {
 };
 
 export type LineOutput = {
-  /** Adds lines, each ended by a line feed, that stand for `records`. False: there is no room. */
-  add(text: string, records: number): boolean;
-  /** Hands what was gathered to the stream. */
+  /** Adds lines, each ended by a line feed, that stand for `records` and tell what was at `unixNs`. False: there is no room. */
+  add(text: string, records: number, unixNs: bigint): boolean;
+  /** Hands what was gathered to the stream in order, now instead of at the end of the turn. */
   flush(): void;
   heldRecords(): number;
   /** Waits until the stream has taken everything, at most until the deadline. Returns the records that it has not; nothing is told of them later. */
@@ -23,17 +28,13 @@ export type LineOutput = {
 };
 
 export const createLineOutput = (stream: Writable, events: OutputEvents): LineOutput => {
-  let text = '';
-  let gathered = 0;
+  let gathered: { readonly text: string; readonly records: number; readonly unixNs: bigint }[] = [];
+  let gatheredLength = 0;
+  let turn: NodeJS.Immediate | undefined;
   let held = 0;
   let closed = false;
   let onIdle: (() => void) | undefined;
-  const flush = (): void => {
-    if (text === '') return;
-    const records = gathered;
-    const chunk = text;
-    text = '';
-    gathered = 0;
+  const write = (chunk: string, records: number): void => {
     stream.write(chunk, (error) => {
       if (closed) return;
       held -= records;
@@ -42,13 +43,32 @@ export const createLineOutput = (stream: Writable, events: OutputEvents): LineOu
       if (held === 0) onIdle?.();
     });
   };
+  const flush = (): void => {
+    clearImmediate(turn);
+    turn = undefined;
+    const lines = gathered.sort((a, b) => (a.unixNs < b.unixNs ? -1 : a.unixNs > b.unixNs ? 1 : 0));
+    gathered = [];
+    gatheredLength = 0;
+    let chunk = '';
+    let records = 0;
+    for (const line of lines) {
+      chunk += line.text;
+      records += line.records;
+      if (chunk.length < CHUNK_LENGTH) continue;
+      write(chunk, records);
+      chunk = '';
+      records = 0;
+    }
+    if (chunk !== '') write(chunk, records);
+  };
   return {
-    add(lines, records) {
-      if (closed || stream.writableLength + text.length + lines.length > MAX_BUFFERED_BYTES) return false;
-      text += lines;
-      gathered += records;
+    add(text, records, unixNs) {
+      if (closed || stream.writableLength + gatheredLength + text.length > MAX_BUFFERED_BYTES) return false;
+      gathered.push({ text, records, unixNs });
+      gatheredLength += text.length;
       held += records;
-      if (text.length >= CHUNK_LENGTH) flush();
+      if (gatheredLength >= MAX_GATHERED_LENGTH) flush();
+      else turn ??= setImmediate(flush);
       return true;
     },
     flush,
