@@ -131,7 +131,7 @@ describe('a line', () => {
         ['ringtail.child.pid', 4712],
         ['ringtail.clone.flags', ['CLONE_VM', 'CLONE_VFORK']],
       ],
-      '→ 4712 CLONE_VM CLONE_VFORK',
+      'forked 4712 CLONE_VM CLONE_VFORK',
     ],
     [
       'a thread',
@@ -140,7 +140,7 @@ describe('a line', () => {
         ['ringtail.child.pid', 4712],
         ['ringtail.child.thread', true],
       ],
-      '→ 4712 new thread',
+      'forked 4712 new thread',
     ],
     [
       'an exit',
@@ -289,14 +289,7 @@ describe('detailed', () => {
     exporter.logs!(exec(['ls', 'a b']));
     expect((await target.lines()).slice(1).map((line) => line.trim().split(/ {2,}/))).toContainEqual(['process.command_args', "ls 'a b'"]);
     expect((await target.lines()).length).toBeGreaterThan(9);
-    expect(
-      new Set(
-        target
-          .lines()
-          .slice(1)
-          .map((line) => line.slice(0, 4)),
-      ),
-    ).toEqual(new Set(['    ']));
+    expect(new Set((await target.lines()).slice(1).map((line) => line.slice(0, 4)))).toEqual(new Set(['    ']));
   });
 
   it('escapes names too', () => expect(attributeLines(event('x', [['a\nb', 'c\nd']]), plain)).toEqual(['    a\\nb  c\\nd']));

@@ -65,7 +65,7 @@ const execParts = (values: Values): Part[] => {
 };
 
 const forkParts = (values: Values): Part[] => [
-  { text: `→ ${show(values, name.childPid)}`, style: 'cyan' },
+  { text: `forked ${show(values, name.childPid)}`, style: 'cyan' },
   { text: values.get(name.childThread) === true ? ' new thread' : '', style: 'dim' },
   { text: values.has(name.cloneFlags) ? ` ${show(values, name.cloneFlags)}` : '', style: 'dim' },
 ];
