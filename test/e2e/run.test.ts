@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { kernelObjectsOf, leftOf, untilGone } from './support/kernel-objects.ts';
 import { freePorts, projectRoot, temporaryFolder } from './support/places.ts';
-import { run, start, until } from './support/processes.ts';
+import { childrenOf, commandLine, run, start, until } from './support/processes.ts';
 import { launchRingtail, parseLog, ringtailCommand, startRingtail, writeConfig } from './support/ringtail.ts';
 import { startOnTerminal, withoutColours } from './support/terminal.ts';
 
@@ -42,6 +42,15 @@ const untilSeen = (running: { stdout(): string; stderr(): string }, word: string
     { otherwise: () => `${running.stdout().slice(-2000)}\n${running.stderr()}` },
   );
 
+/** The pid of the product among the descendants of a terminal. */
+const ringtailBelow = (ancestor: number): number => {
+  const descendants = [ancestor];
+  for (const pid of descendants) descendants.push(...childrenOf(pid));
+  const found = descendants.find((pid) => commandLine(pid).some((word) => word.endsWith('dist/main.js')));
+  if (found === undefined) throw new Error(`no Ringtail below ${ancestor}`);
+  return found;
+};
+
 describe('npm start', () => {
   test('shows live events, and the second start is quick; control-C ends it with 0 and leaves nothing in the kernel', async () => {
     const word = marker('start');
@@ -53,7 +62,7 @@ describe('npm start', () => {
     expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} +root +\d+ .*\/true/);
     const startup = /startup_ms=(\d+)/.exec(withoutColours(running.stdout()))?.[1];
     console.log(`start-up of the product: ${startup} ms; a line of it: ${line.trim()}`);
-    const pid = await pidBelow(running.pid);
+    const pid = ringtailBelow(running.pid);
     const objects = kernelObjectsOf(pid);
     expect(objects.prog.length).toBeGreaterThan(0);
     expect(objects.map.length).toBeGreaterThan(0);
@@ -64,27 +73,6 @@ describe('npm start', () => {
     await untilGone(objects);
   });
 });
-
-/** The pid of the product among the children of a terminal. */
-const pidBelow = async (ancestor: number): Promise<number> => {
-  const { stdout } = await run('ps', ['-eo', 'pid=,ppid=,args=']);
-  const processes = stdout
-    .split('\n')
-    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
-    .flatMap((match) => (match === null ? [] : [{ pid: Number(match[1]), ppid: Number(match[2]), args: match[3]! }]));
-  const below = new Set([ancestor]);
-  for (let grown = true; grown;) {
-    grown = false;
-    for (const { pid, ppid } of processes) {
-      if (below.has(pid) || !below.has(ppid)) continue;
-      below.add(pid);
-      grown = true;
-    }
-  }
-  const found = processes.find(({ pid, args }) => below.has(pid) && args.includes('dist/main.js'));
-  if (found === undefined) throw new Error(`no Ringtail below ${ancestor}`);
-  return found.pid;
-};
 
 describe('signals', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)(

@@ -1,10 +1,12 @@
 /** What a process has in the kernel: BPF programs, maps and links, by id. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { findBpftool } from '../../../scripts/lib/tools.mjs';
 import { until } from './processes.ts';
 
 export type KernelObjects = Readonly<Record<'prog' | 'map' | 'link', readonly number[]>>;
 
+const bpftool = findBpftool();
 const kinds = ['prog', 'map', 'link'] as const;
 
 /** Of a running process, by its descriptors. Ids are not used again before 2^31 of them were, so they tell later whether something stayed. */
@@ -35,7 +37,7 @@ export const untilGone = async (before: KernelObjects): Promise<void> => {
 /** Those of `before` that bpftool still shows. */
 export const leftOf = (before: KernelObjects): readonly string[] =>
   kinds.flatMap((kind) => {
-    const shown = JSON.parse(execFileSync('bpftool', ['-j', kind, 'show'], { encoding: 'utf8', maxBuffer: 64 << 20 })) as readonly {
+    const shown = JSON.parse(execFileSync(bpftool, ['-j', kind, 'show'], { encoding: 'utf8', maxBuffer: 64 << 20 })) as readonly {
       readonly id: number;
     }[];
     return shown.filter(({ id }) => before[kind].includes(id)).map(({ id }) => `${kind} ${id}`);

@@ -1,12 +1,11 @@
 /** Folders, ports and programs that the tests use. */
-import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { buildWorkloads, workloadFolder } from '../../workloads/build.mjs';
 
 export const projectRoot = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -34,16 +33,8 @@ export const freePorts = async (count: number): Promise<readonly number[]> => {
   return ports;
 };
 
-/** The static program made from test/workloads/<name>.c, built when its source changed. */
+/** The program made from test/workloads/<name>.c. */
 export const workload = (name: string): string => {
-  const source = join(projectRoot, 'test/workloads', `${name}.c`);
-  const hash = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 12);
-  const folder = join(projectRoot, 'build/workloads');
-  const binary = join(folder, `${name}-${hash}`);
-  if (existsSync(binary)) return binary;
-  mkdirSync(folder, { recursive: true });
-  const unfinished = `${binary}.${process.pid}`;
-  execFileSync('gcc', ['-O2', '-static', '-Wall', '-Wextra', '-o', unfinished, source]);
-  renameSync(unfinished, binary);
-  return binary;
+  buildWorkloads();
+  return join(workloadFolder, name);
 };

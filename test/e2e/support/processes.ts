@@ -1,6 +1,6 @@
 /** Child processes of the tests: started, waited for, and stopped by pid whatever happens. */
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 
@@ -68,6 +68,15 @@ export const run = async (
   const ended = await running.ended;
   return { ...ended, stdout: running.stdout(), stderr: running.stderr() };
 };
+
+/** Children of all threads of a process that runs. */
+export const childrenOf = (pid: number): readonly number[] =>
+  readdirSync(`/proc/${pid}/task`).flatMap((tid) =>
+    readFileSync(`/proc/${pid}/task/${tid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
+  );
+
+/** Arguments of a process that runs. */
+export const commandLine = (pid: number): readonly string[] => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
 
 /** Anonymous memory of a process in KiB; undefined when it is gone. It leaves out the ring, which is mapped. */
 export const rssAnonKib = (pid: number): number | undefined => {
