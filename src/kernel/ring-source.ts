@@ -129,8 +129,18 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
     counters.gauge('ringtail_ring_bytes', {}, () => stats().ringBytes),
     counters.gauge('ringtail_ring_used_bytes', {}, () => stats().ringUsedBytes),
   ];
-  counters.observed('ringtail_ring_records', { outcome: 'read' }, () => stats().read - stats().malformed);
-  counters.observed('ringtail_ring_records', { outcome: 'malformed' }, () => stats().malformed);
+  const abandonedRecords = counters.counter('ringtail_ring_records', { ring: 'events', outcome: 'abandoned' });
+  const ringRecords = (outcome: string, read: () => number) =>
+    counters.observed('ringtail_ring_records', { ring: 'events', outcome }, read);
+  ringRecords('written', () => counts.total('written'));
+  ringRecords('read', () => stats().read - stats().malformed - abandonedRecords.value);
+  ringRecords('malformed', () => stats().malformed);
+  unregister.push(
+    // known only as bytes; an empty ring holds none, so that the book is checked whenever it is quiet
+    counters.gauge('ringtail_ring_records', { ring: 'events', outcome: 'waiting' }, () =>
+      stats().ringUsedBytes === 0 ? 0 : counts.total('written') - stats().read,
+    ),
+  );
   counters.observed('ringtail_frames', { outcome: 'delivered' }, () => hub.delivered);
   counters.observed('ringtail_frames', { outcome: 'stalled' }, () => stats().stalls);
 
@@ -178,7 +188,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
         open = false;
         const abandoned = hub.abandon();
         if (abandoned > 0) logger.warn({ rows: abandoned }, 'records were still waiting for facts at the deadline and are lost');
-        counters.counter('ringtail_ring_abandoned_records').value += abandoned;
+        abandonedRecords.value += abandoned;
         session.close();
         for (const remove of unregister) remove();
       },

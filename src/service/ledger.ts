@@ -4,7 +4,7 @@ import type { CounterSample } from '../core/counters.ts';
 export type Sample = Pick<CounterSample, 'name' | 'labels' | 'value'>;
 
 export type BooksRow = {
-  readonly book: 'kernel' | 'pipeline' | 'exporter';
+  readonly book: 'kernel' | 'ring' | 'pipeline' | 'exporter';
   /** For instance `process exec`, `logs`, `otlp_grpc/a`. */
   readonly name: string;
   /** What went in ... */
@@ -34,6 +34,7 @@ export const books: readonly Book[] = [
     total: 'seen',
     parts: ['filtered', 'limited', 'aggregated', 'lost', 'written'],
   },
+  { book: 'ring', metric: 'ringtail_ring_records', by: ['ring'], total: 'written', parts: ['read', 'malformed', 'abandoned', 'waiting'] },
   { book: 'pipeline', metric: 'ringtail_pipeline_items', by: ['pipeline'], total: 'read', parts: ['filtered', 'refused', 'accepted'] },
   {
     book: 'exporter',

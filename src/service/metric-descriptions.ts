@@ -3,6 +3,8 @@ export const descriptions: Readonly<Record<string, string>> = {
   ringtail_kernel_events: 'Events in the kernel by outcome: seen = filtered + limited + aggregated + lost + written.',
   ringtail_pipeline_items: 'Records in a pipeline by outcome: read = filtered + refused + accepted.',
   ringtail_exporter_items: 'Records in an exporter by outcome: accepted = sent + rejected + failed + dropped + held.',
+  ringtail_ring_records: 'Records of the ring by outcome: written = read + malformed + abandoned + waiting.',
+  ringtail_frames: 'Frames of the native thread that went through, and times that it stopped reading because none was free.',
   ringtail_ring_bytes: 'Size of the ring between kernel and user space.',
   ringtail_ring_used_bytes: 'Bytes of the ring that wait to be read.',
   ringtail_receiver_rung: 'The rung of its ladder on which a receiver stands.',
