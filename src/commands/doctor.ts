@@ -4,7 +4,7 @@ import { exitCode, type ExitCode } from '../core/errors.ts';
 import { silentLogger } from '../core/logger.ts';
 import { printable } from '../core/printable.ts';
 import { version } from '../service/version.ts';
-import type { CommandContext, ProbeReport } from './context.ts';
+import type { CommandContext, ProbeCheck, ProbeReport } from './context.ts';
 import { formatTable } from './table.ts';
 
 const missing = ({ checks }: ProbeReport) => checks.some(({ ok, required }) => required && !ok);
@@ -22,10 +22,10 @@ const verdictOf = (report: ProbeReport): string => {
 };
 
 const humanReport = (report: ProbeReport): string => {
-  const state = (ok: boolean, required: boolean) => (ok ? 'works' : required ? 'missing' : 'limited');
+  const state = ({ ok, required, optional }: ProbeCheck) => (ok ? 'works' : required ? 'missing' : optional === true ? 'absent' : 'limited');
   const table = formatTable(
     ['CHECK', 'STATE', 'WHAT WAS FOUND'].map((title) => ({ title })),
-    report.checks.map(({ name, ok, required, detail }) => [name, state(ok, required), detail]),
+    report.checks.map((check) => [check.name, state(check), check.detail]),
   );
   const advice = report.checks.flatMap(({ name, ok, advice: what }) => (ok || what === undefined ? [] : [`  ${name}: ${what}`]));
   return [

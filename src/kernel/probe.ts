@@ -13,6 +13,8 @@ export type ProbeCheck = {
   readonly advice?: string;
   /** Without it nothing but procfs works. */
   readonly required: boolean;
+  /** Nothing is the worse for its absence. */
+  readonly optional?: boolean;
 };
 
 export type ProbeReport = { readonly kernel: string; readonly arch: string; readonly checks: readonly ProbeCheck[] };
@@ -107,7 +109,7 @@ const hookCheck = (session: InstanceType<Addon['Session']>, hook: Hook): ProbeCh
     return { name, ok: true, detail: purpose, required };
   } catch (error) {
     const { code } = error as NativeError;
-    if (hook.optional === true) return { name, ok: true, detail: `${purpose}; not available here (${code})`, required };
+    if (hook.optional === true) return { name, ok: false, detail: `${purpose}; not available here (${code})`, required, optional: true };
     return { name, ok: false, detail: `${purpose}; refused: ${code}`, advice: adviceFor(code), required };
   }
 };
