@@ -20,6 +20,8 @@ export type ProbeCheck = {
   readonly advice?: string;
   /** Nothing but procfs works without it. */
   readonly required: boolean;
+  /** Nothing is the worse for its absence. */
+  readonly optional?: boolean;
 };
 
 /** The kernel side as commands use it; components see more of it. */

@@ -17,12 +17,13 @@ const verdictOf = (report: ProbeReport): string => {
       ? 'Only procfs can be read here: what lives shortly is missed.'
       : 'Nothing works here until what is missing is there.';
   }
-  const limited = report.checks.filter(({ ok }) => !ok).length;
+  const limited = report.checks.filter(({ ok, optional }) => !ok && optional !== true).length;
   return limited === 0 ? 'Everything works here.' : `Ringtail works here, with less where it says limited (${limited}).`;
 };
 
 const humanReport = (report: ProbeReport): string => {
-  const state = ({ ok, required, optional }: ProbeCheck) => (ok ? 'works' : required ? 'missing' : optional === true ? 'absent' : 'limited');
+  const state = ({ ok, required, optional }: ProbeCheck) =>
+    ok ? 'works' : required ? 'missing' : optional === true ? 'absent' : 'limited';
   const table = formatTable(
     ['CHECK', 'STATE', 'WHAT WAS FOUND'].map((title) => ({ title })),
     report.checks.map((check) => [check.name, state(check), check.detail]),
