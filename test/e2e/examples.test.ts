@@ -2,11 +2,13 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { collectorBinary, startCollector } from './support/collector.ts';
+import { needCollector, startCollector } from './support/collector.ts';
 import { readOtlpFile } from './support/otlp-file.ts';
 import { freePorts, projectRoot, temporaryFolder } from './support/places.ts';
 import { run } from './support/processes.ts';
 import { ringtailCommand, startRingtail } from './support/ringtail.ts';
+
+const collectorBinary = needCollector();
 
 const examples = readdirSync(join(projectRoot, 'config')).filter((name) => name.endsWith('.yaml'));
 
@@ -21,7 +23,7 @@ describe('config/', () => {
     ['collector.yaml', 'grpc'],
     ['to-collector-http.yaml', 'http'],
   ] as const)('%s sends to the Collector that RINGTAIL_ENDPOINT names', async ([name, protocol], context) => {
-    const binary = await collectorBinary(context);
+    const binary = collectorBinary(context);
     const folder = temporaryFolder();
     const [grpcPort, httpPort] = (await freePorts(2)) as [number, number];
     const place = { folder, grpcPort, httpPort, file: join(folder, 'logs.bin') };

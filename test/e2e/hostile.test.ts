@@ -1,12 +1,14 @@
 /** Arguments are what somebody else chose: a terminal gets them escaped, a Collector as valid UTF-8. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { collectorBinary, startCollector } from './support/collector.ts';
+import { needCollector, startCollector } from './support/collector.ts';
 import { type Value, readOtlpFile } from './support/otlp-file.ts';
 import { freePorts, temporaryFolder } from './support/places.ts';
 import { run, until } from './support/processes.ts';
 import { readBooks, startRingtail, sumOf, toCollector, writeConfig } from './support/ringtail.ts';
 import { startOnTerminal, withoutColours } from './support/terminal.ts';
+
+const collectorBinary = needCollector();
 
 /** As printf(1) makes them: a title, a cleared screen, C1 and C0 controls, a line of its own, bytes that are not UTF-8, a reversed text, nothing. */
 const HOSTILE = [
@@ -61,7 +63,7 @@ test.for(['grpc', 'http'] as const)('reach a Collector as valid UTF-8, by otlp_%
   const folder = temporaryFolder();
   const [grpcPort, httpPort, metricsPort] = (await freePorts(3)) as [number, number, number];
   const place = { folder, grpcPort, httpPort, file: join(folder, 'logs.bin') };
-  const collector = await startCollector(await collectorBinary(context), place);
+  const collector = await startCollector(collectorBinary(context), place);
   const ringtail = await startRingtail(
     writeConfig(folder, toCollector({ protocol, port: protocol === 'grpc' ? grpcPort : httpPort, metricsPort })),
   );

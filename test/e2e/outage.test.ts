@@ -6,12 +6,14 @@
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { collectorBinary, startCollector } from './support/collector.ts';
+import { needCollector, startCollector } from './support/collector.ts';
 import { readOtlpFile } from './support/otlp-file.ts';
 import { freePorts, temporaryFolder, workload } from './support/places.ts';
 import { until } from './support/processes.ts';
 import { readBooks, readSamples, startRingtail, sumOf, toCollector, writeConfig } from './support/ringtail.ts';
 import { createStormCheck, runStorm } from './support/storm.ts';
+
+const collectorBinary = needCollector();
 
 const PER_SECOND = 600;
 const RUN_S = 30;
@@ -62,7 +64,7 @@ describe.each(['grpc', 'http'] as const)('a Collector that stops and starts, by 
   };
 
   test('nothing accepted is lost while the queue has room', async (context) => {
-    const { ringtail, code, sentBefore, during, records, check } = await scenario(await collectorBinary(context), [quickRetry]);
+    const { ringtail, code, sentBefore, during, records, check } = await scenario(collectorBinary(context), [quickRetry]);
     // it was sending before, and holding while nobody took anything
     expect(sentBefore).toBeGreaterThan(0);
     expect(sumOf(during, 'exporter', 'held')).toBeGreaterThan(0);
@@ -79,7 +81,7 @@ describe.each(['grpc', 'http'] as const)('a Collector that stops and starts, by 
   });
 
   test('a queue without room drops, counts by reason, and balances', async (context) => {
-    const { ringtail, code, during, reasons, records, check } = await scenario(await collectorBinary(context), [
+    const { ringtail, code, during, reasons, records, check } = await scenario(collectorBinary(context), [
       quickRetry,
       'sending_queue: {queue_size: 4MiB}',
     ]);

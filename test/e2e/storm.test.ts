@@ -4,12 +4,14 @@
  */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { collectorBinary, startCollector } from './support/collector.ts';
+import { needCollector, startCollector } from './support/collector.ts';
 import { readOtlpFile } from './support/otlp-file.ts';
 import { freePorts, temporaryFolder, workload } from './support/places.ts';
 import { sampleRssAnon, until } from './support/processes.ts';
 import { askForLedger, readBooks, startRingtail, sumOf, toCollector, totalOf, writeConfig } from './support/ringtail.ts';
 import { createStormCheck, runStorm } from './support/storm.ts';
+
+const collectorBinary = needCollector();
 
 const CHILDREN = Number(process.env['RINGTAIL_E2E_CHILDREN'] ?? 100_000);
 const MEMORY_LIMIT_MIB = 110;
@@ -30,7 +32,7 @@ const judgeMemory = (samplesKib: readonly number[]) => {
 
 describe.each(['grpc', 'http'] as const)('by otlp_%s', (protocol) => {
   test(`${CHILDREN} processes of a millisecond arrive, each once and wholly named`, async (context) => {
-    const binary = await collectorBinary(context);
+    const binary = collectorBinary(context);
     const folder = temporaryFolder();
     const [grpcPort, httpPort, metricsPort] = (await freePorts(3)) as [number, number, number];
     const place = { folder, grpcPort, httpPort, file: join(folder, 'logs.bin') };

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { TestContext } from 'vitest';
+import { beforeAll, type TestContext } from 'vitest';
 import { projectRoot } from './places.ts';
 import { start, until } from './processes.ts';
 
@@ -23,16 +23,35 @@ export type CollectorPlace = {
 /** Most characters that a failed build says. */
 const REASON_CHARACTERS = 300;
 
-/** The binary; skips the test with the reason when this machine cannot have one. A build that fails fails the test. */
-export const collectorBinary = async (context: TestContext): Promise<string> => {
+/** Fetching and compiling everything takes several minutes on a small machine. */
+const BUILD_TIMEOUT_MS = 900_000;
+
+type Answer = { readonly binary: string } | { readonly reason: string };
+
+const askForBinary = async (): Promise<Answer> => {
   try {
     const { stdout } = await promisify(execFile)(process.execPath, [join(projectRoot, 'scripts/backends.mjs')]);
-    return stdout.trim();
+    return { binary: stdout.trim() };
   } catch (error) {
     const { code, stderr } = error as { code?: number; stderr?: string };
-    if (code === 3) context.skip(`no Collector here: ${(stderr ?? '').trim().slice(-REASON_CHARACTERS)}`);
+    if (code === 3) return { reason: `no Collector here: ${(stderr ?? '').trim().slice(-REASON_CHARACTERS)}` };
     throw error;
   }
+};
+
+/**
+ * Called where a file begins: builds the Collector, if it is not there, before the first test of the file. The function that it returns
+ * gives a test the path; it skips the test, with the reason, when this machine cannot have a Collector. A build that fails fails the file.
+ */
+export const needCollector = (): ((context: TestContext) => string) => {
+  let answer: Answer | undefined;
+  beforeAll(async () => {
+    answer = await askForBinary();
+  }, BUILD_TIMEOUT_MS);
+  return (context) => {
+    if (answer === undefined) throw new Error('the Collector was asked for before the tests began');
+    return 'binary' in answer ? answer.binary : context.skip(answer.reason);
+  };
 };
 
 const configOf = ({ grpcPort, httpPort, file }: CollectorPlace, append: boolean): string => `
