@@ -311,7 +311,6 @@ const measure = async (workload: Workload): Promise<void> => {
     const drained = door.session.stats().cpuNs - drainedBefore;
     const first = await encode();
     const second = await encode();
-    collectGarbage();
     const serialized = await cpuNs(() => void ProtobufLogsSerializer.serializeRequest(sample));
     if (round < 0) continue;
     through.push(whole / RECORDS);
