@@ -61,11 +61,15 @@ export type AttributeSource = {
   /** The same attributes for people and tests. */
   entries(id: number): readonly Attribute[];
   /**
-   * Common attributes, by name, that every id of this source but 0 supplies; the writer then leaves its own out. For what is better told
-   * once a process: `process.creation.time` reckoned anew would move with the clock. The ids of process, parent, thread and user stay
-   * the writer's.
+   * Unix time in µs at which the process of `id` began; told as `process.creation.time` in place of the one reckoned from the record,
+   * which moves with the clock. The first added column that has it and whose id is not 0 counts. Not a part of `write`.
    */
-  readonly provides?: ReadonlySet<string>;
+  createdUs?(id: number): number;
+  /**
+   * What several ids have in common: of ids with equal numbers (u32) `write` appends equal bytes. For a source with an id for every
+   * process; elsewhere the id itself is this number.
+   */
+  sharedBy?(id: number): number;
 };
 
 export type AttributeValue = string | number | bigint | boolean | readonly string[];

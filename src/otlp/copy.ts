@@ -6,6 +6,8 @@
 
 /** From this length on the builtin is the cheaper one. */
 const BUILTIN_FROM = 256;
+/** `copyWithin` makes no object: 12 ns and hardly more with the length. */
+const WITHIN_BUILTIN_FROM = 128;
 
 export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
@@ -27,6 +29,20 @@ export const copyBytes = (
     view.setBigUint64(at + last, fromView.getBigUint64(start + last, true), true);
   } else {
     for (let i = 0; i < length; i++) out[at + i] = from[start + i]!;
+  }
+  return at + length;
+};
+
+/** Copies `length` bytes that stand at `from` to `at`, somewhere behind them in the same memory; returns the position behind the copy. */
+export const copyWithin = (bytes: Uint8Array, view: DataView, at: number, from: number, length: number): number => {
+  if (length >= WITHIN_BUILTIN_FROM) {
+    bytes.copyWithin(at, from, from + length);
+  } else if (length >= 8) {
+    const last = length - 8;
+    for (let i = 0; i < last; i += 8) view.setBigUint64(at + i, view.getBigUint64(from + i, true), true);
+    view.setBigUint64(at + last, view.getBigUint64(from + last, true), true);
+  } else {
+    for (let i = 0; i < length; i++) bytes[at + i] = bytes[from + i]!;
   }
   return at + length;
 };

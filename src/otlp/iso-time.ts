@@ -18,6 +18,18 @@ const put2Digits = (out: Uint8Array, at: number, value: number): number => {
   return at + 2;
 };
 
+/** Where the microseconds begin in the text. */
+export const MICROS_AT = 20;
+
+/** Six digits; `micros` is below a million. Returns the position behind them. */
+export const putMicros = (out: Uint8Array, at: number, micros: number): number => {
+  const upper = (micros / 100) | 0;
+  const top = (upper / 100) | 0;
+  at = put2Digits(out, at, top);
+  at = put2Digits(out, at, upper - top * 100);
+  return put2Digits(out, at, micros - upper * 100);
+};
+
 const DAY_SECONDS = 86_400;
 /** `2026-11-21T` of the day that was written last: the calendar is reckoned once a day and not once a time. */
 const dayText = new Uint8Array(11);
@@ -41,12 +53,7 @@ export const putIsoTime = (out: Uint8Array, at: number, unixUs: number): number 
   out[at] = 0x3a;
   at = put2Digits(out, at + 1, secondOfDay - minute * 60);
   out[at] = 0x2e;
-  const micros = (unixUs - seconds * 1e6) | 0;
-  const upper = (micros / 100) | 0;
-  const top = (upper / 100) | 0;
-  at = put2Digits(out, at + 1, top);
-  at = put2Digits(out, at, upper - top * 100);
-  at = put2Digits(out, at, micros - upper * 100);
+  at = putMicros(out, at + 1, (unixUs - seconds * 1e6) | 0);
   out[at] = 0x5a;
   return at + 1;
 };

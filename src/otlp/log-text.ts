@@ -27,21 +27,20 @@ const replacing: Decode = (bytes) => decoder.decode(bytes);
 export const unixNsOf = ({ frame, bootNsLo, bootNsHi }: Batch, row: number): bigint =>
   wide(bootNsLo[row]!, bootNsHi[row]!) + frame.wallOffsetNs;
 
-/** No source replaces these. */
-const alwaysOurs: ReadonlySet<string> = new Set([
-  attributeName.processPid,
-  attributeName.processParentPid,
-  attributeName.processUserId,
-  attributeName.threadId,
-]);
+/** When the process of an actor began, Unix time in µs. */
+const createdUsOf = ({ frame: { actors, wallOffsetNs }, actorAttributes }: Batch, actor: number): number => {
+  for (const { source, ids } of actorAttributes)
+    if (ids[actor] !== 0 && source.createdUs !== undefined) return source.createdUs(ids[actor]!);
+  return Number((wide(actors.startNsLo[actor]!, actors.startNsHi[actor]!) + wallOffsetNs) / 1000n);
+};
 
-/** The attributes that the kernel gave of an actor, as `putActorHead` writes them. */
-const headOf = (frame: Frame, actor: number, decode: Decode): Attribute[] => {
-  const { actors, strings, wallOffsetNs } = frame;
+/** The attributes that the kernel gave of an actor, as `ActorBlocks` writes them. */
+const headOf = (batch: Batch, actor: number, decode: Decode): Attribute[] => {
+  const { frame } = batch;
+  const { actors, strings } = frame;
   const at = (column: Uint32Array): number => column[actor]!;
   const euid = at(actors.euid);
   const loginUid = at(actors.loginUid);
-  const startUs = (wide(at(actors.startNsLo), at(actors.startNsHi)) + wallOffsetNs) / 1000n;
   const has = (flag: number) => (at(actors.flags) & flag) !== 0;
   const comm = at(actors.comm);
   const list: readonly (Attribute | false)[] = [
@@ -49,7 +48,7 @@ const headOf = (frame: Frame, actor: number, decode: Decode): Attribute[] => {
     [attributeName.processParentPid, at(actors.ppid)],
     [attributeName.processUserId, euid],
     [attributeName.threadId, at(actors.tid)],
-    [attributeName.processCreationTime, isoTimeOfUs(Number(startUs))],
+    [attributeName.processCreationTime, isoTimeOfUs(createdUsOf(batch, actor))],
     (strings.lengths[comm]! & LENGTH_MASK) !== 0 && [attributeName.threadComm, decode(bytesOfString(frame, comm))],
     [attributeName.cgroupId, integer(wide(at(actors.cgroupIdLo), at(actors.cgroupIdHi)))],
     has(HEAD_NESTED_PID_NS) && [attributeName.processVpid, at(actors.vpid)],
@@ -107,17 +106,14 @@ const valueOf = ({ frame, columns }: Batch, field: AttributeField, row: number, 
  * the kind. `decode` applies to what comes out of the frame. Allocates; not for volume.
  */
 export const attributesOf = (batch: Batch, row: number, decode: Decode = replacing): Attribute[] => {
-  const { frame, kind } = batch;
+  const { kind } = batch;
   const actor = batch.actor[row]!;
   const attributes: Attribute[] = [];
   if (actor !== NO_ACTOR) {
-    const columns = batch.actorAttributes.map(({ source, ids }) => ({ source, id: ids[actor]! }));
-    const supplied = (name: string) =>
-      !alwaysOurs.has(name) && columns.some(({ source, id }) => id !== 0 && source.provides?.has(name) === true);
-    attributes.push(...headOf(frame, actor, decode).filter(([name]) => !supplied(name)));
-    for (const { source, id } of columns) attributes.push(...source.entries(id));
+    attributes.push(...headOf(batch, actor, decode));
+    for (const { source, ids } of batch.actorAttributes) if (ids[actor] !== 0) attributes.push(...source.entries(ids[actor]!));
   }
-  for (const { source, ids } of batch.rowAttributes) attributes.push(...source.entries(ids[row]!));
+  for (const { source, ids } of batch.rowAttributes) if (ids[row] !== 0) attributes.push(...source.entries(ids[row]!));
   for (const field of kind.fields) {
     const value = valueOf(batch, field, row, decode);
     if (value !== undefined) attributes.push([field.name, value]);

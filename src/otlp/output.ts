@@ -7,9 +7,14 @@ export type Output = {
   at: number;
   /** Makes room for `count` bytes behind `at`. */
   reserve(count: number): void;
-  /** A copy of what was written, with memory of its own; the output is empty again. */
+  /** What was written, in memory that is its own from now on; the output is empty again. */
   take(): Buffer;
+  /** Takes back the memory of what `take` gave, for later requests; nobody may look at it any more. */
+  recycle(taken: Buffer): void;
 };
+
+/** Memory of requests that is kept for the next ones: fresh memory costs a fault a page, and the collector a round now and then. */
+const MOST_SPARES = 2;
 
 const FIRST_BYTES = 64 * 1024;
 /** Beyond the usual size, room for the last record of a request. A buffer that one huge record made larger than that is let go of. */
@@ -18,8 +23,9 @@ const RECORD_ROOM_BYTES = 256 * 1024;
 /** Doubles as needed up to about `usualBytes`. */
 export const createOutput = (usualBytes: number): Output => {
   const most = usualBytes + RECORD_ROOM_BYTES;
+  const spares: ArrayBuffer[] = [];
   const allocate = (size: number): void => {
-    output.bytes = new Uint8Array(size);
+    output.bytes = new Uint8Array((size === most ? spares.pop() : undefined) ?? new ArrayBuffer(size));
     output.view = new DataView(output.bytes.buffer);
   };
   const output: Output = {
@@ -46,6 +52,9 @@ export const createOutput = (usualBytes: number): Output => {
       output.at = 0;
       if (output.bytes.length > most) allocate(FIRST_BYTES);
       return taken;
+    },
+    recycle({ buffer }) {
+      if (buffer.byteLength === most && spares.length < MOST_SPARES) spares.push(buffer as ArrayBuffer);
     },
   };
   return output;

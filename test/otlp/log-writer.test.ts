@@ -85,6 +85,28 @@ describe('log writer', () => {
     for (const { bytes } of requests) expect(bytes.buffer.byteLength).toBe(bytes.length);
   });
 
+  it('writes later requests into memory that was given back, and only there', () => {
+    const input = Array.from({ length: 12 }, (_, part) => simpleBatch(2_000, (row) => `${part} ${row} ${'x'.repeat(row % 500)}`));
+    const decoded: PlainRecord[] = [];
+    const memories: ArrayBufferLike[] = [];
+    const writer = createLogWriter({
+      resource,
+      version: '1.2.3',
+      nowMs: () => nowMs,
+      maxRequestBytes: 1_000_000,
+      onRequest({ bytes }) {
+        decoded.push(...decodeRequest(bytes).records);
+        memories.push(bytes.buffer);
+        writer.recycle(bytes);
+      },
+    });
+    for (const batch of input) writer.append(batch);
+    writer.flush();
+    expect(decoded).toEqual(input.flatMap(expected));
+    expect(memories.length).toBeGreaterThan(6);
+    expect(new Set(memories).size).toBeLessThan(memories.length - 2);
+  });
+
   it('fills requests to the default bound and not beyond 4 MiB', () => {
     const big = simpleBatch(30, () => 'x'.repeat(200_000));
     const requests = write([big]);

@@ -34,13 +34,11 @@ const attributeSource = fc
       }),
       { minLength: 1, maxLength: 4 },
     ),
-    providesTime: fc.boolean(),
+    knowsTime: fc.boolean(),
+    shares: fc.boolean(),
   })
-  .map(({ sets, providesTime }): AttributeSource & { readonly count: number } => {
-    const entries: (readonly Attribute[])[] = [
-      [],
-      ...sets.map((set) => (providesTime ? [...set, ['process.creation.time', 'once'] as const] : set)),
-    ];
+  .map(({ sets, knowsTime, shares }): AttributeSource & { readonly count: number } => {
+    const entries: (readonly Attribute[])[] = [[], ...sets, ...(shares ? sets : [])];
     const bytes = entries.map((set) => encodeAttributes(set.map(([name, value]) => [name.toWellFormed(), value] as const)));
     return {
       count: entries.length,
@@ -50,7 +48,8 @@ const attributeSource = fc
         return at + bytes[id]!.length;
       },
       entries: (id) => entries[id]!,
-      ...(providesTime ? { provides: new Set(['process.creation.time']) } : {}),
+      ...(knowsTime ? { createdUs: (id) => 1_790_000_000_123_456 + id * 777_777 } : {}),
+      ...(shares ? { sharedBy: (id) => ((id - 1) % sets.length) + 1 } : {}),
     };
   });
 

@@ -50,6 +50,16 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
   counters.gauge('otelcol_exporter_queue_size', { exporter }, queue.heldBytes);
   counters.gauge('otelcol_exporter_queue_capacity', { exporter }, () => config.sending_queue.queue_size);
 
+  /** What was sent is read by nobody any more. After a failure the connection may still hold the bytes: then the collector frees them. */
+  const recycling = (transport: Transport): Transport => ({
+    async send(bytes, timeoutMs) {
+      const outcome = await transport.send(bytes, timeoutMs);
+      if (outcome.kind === 'success') writer.recycle(bytes);
+      return outcome;
+    },
+    close: () => transport.close(),
+  });
+
   let cancelFlush: (() => void) | undefined;
   let stopped = false;
   const flush = (): void => {
@@ -60,7 +70,7 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
 
   return {
     async start() {
-      queue.open(await connect());
+      queue.open(recycling(await connect()));
     },
     logs(batch) {
       const before = sealedRecords + writer.openRecords();

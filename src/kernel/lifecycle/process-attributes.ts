@@ -2,12 +2,8 @@
 import type { Attribute, AttributeSource } from '../../core/batch.ts';
 import { attributeName, attributionSource } from '../../otlp/names.ts';
 import { encodeAttributes, putBytes } from '../../otlp/wire.ts';
-import { CREATION_TIME_SIZE, creationTimeText, putCreationTime } from './creation-time.ts';
 import type { Executables } from './executables.ts';
 import { SLOT_SHIFT, STATE, WORD, type SlotStore } from './slots.ts';
-
-/** A source that may replace attributes of the record's head: those are not written when the source has an id. */
-export type ProvidingSource = AttributeSource & { readonly provides: ReadonlySet<string> };
 
 const attributionAttributes: readonly (readonly Attribute[])[] = attributionSource.map((name) => [[attributeName.attribution, name]]);
 const attributionBytes = attributionAttributes.map((attributes) => encodeAttributes(attributes));
@@ -19,29 +15,21 @@ export const unattributedSource: AttributeSource = {
   entries: (id) => (id === 0 ? [] : attributionAttributes[0]!),
 };
 
-/** Creation time, executable and attribution of a slot. */
-export const createProcessSource = (slots: SlotStore, executables: Executables): ProvidingSource => {
+/** Executable and attribution of a slot, and the creation time of its process. */
+export const createProcessSource = (slots: SlotStore, executables: Executables): AttributeSource => {
   const { words } = slots;
   const executableOf = (slot: number): number => words[(slot << SLOT_SHIFT) + WORD.executable]!;
   const attributionOf = (slot: number): number => words[(slot << SLOT_SHIFT) + WORD.state]! & STATE.attributionMask;
   return {
-    provides: new Set([attributeName.processCreationTime]),
-    size: (slot) =>
-      slot === 0 ? 0 : CREATION_TIME_SIZE + executables.encoded(executableOf(slot)).length + attributionBytes[attributionOf(slot)]!.length,
+    createdUs: slots.createdUs,
+    sharedBy: (slot) => (executableOf(slot) << 2) | attributionOf(slot),
+    size: (slot) => (slot === 0 ? 0 : executables.encoded(executableOf(slot)).length + attributionBytes[attributionOf(slot)]!.length),
     write(slot, out, at) {
       if (slot === 0) return at;
-      at = putCreationTime(out, at, slots.createdUs(slot));
       at = putBytes(out, at, executables.encoded(executableOf(slot)));
       return putBytes(out, at, attributionBytes[attributionOf(slot)]!);
     },
-    entries: (slot) =>
-      slot === 0
-        ? []
-        : [
-            [attributeName.processCreationTime, creationTimeText(slots.createdUs(slot))],
-            ...executables.attributes(executableOf(slot)),
-            ...attributionAttributes[attributionOf(slot)]!,
-          ],
+    entries: (slot) => (slot === 0 ? [] : [...executables.attributes(executableOf(slot)), ...attributionAttributes[attributionOf(slot)]!]),
   };
 };
 

@@ -9,7 +9,7 @@ import { createFrameMemo } from '../frame-memo.ts';
 import type { KernelFrame } from '../frames.ts';
 import { ATTRIBUTION, createAbsorber } from './absorb.ts';
 import { createExecutables } from './executables.ts';
-import { createDerivedSource, createProcessSource, type ProvidingSource } from './process-attributes.ts';
+import { createDerivedSource, createProcessSource } from './process-attributes.ts';
 import { createSlotStore, isLater, SLOT_SHIFT, STATE, WORD } from './slots.ts';
 
 /** 64 bytes each: as many programs as a large host runs, with room for the dead. */
@@ -63,8 +63,8 @@ export type ProcessTable = {
   insert(frame: Frame, actor: number, facts: ExecutableFacts): number;
   /** Whether the process of an actor is known to have gone on to a later program: what runs there now is then not the actor's. */
   isPast(frame: Frame, actor: number): boolean;
-  /** Creation time, executable and attribution by slot. */
-  readonly source: ProvidingSource;
+  /** Executable, attribution and creation time by slot. */
+  readonly source: AttributeSource;
   /** `ringtail.process.caller.executable.path` by the slot of the program that was started. */
   readonly callerSource: AttributeSource;
   /** `ringtail.ancestors` by the slot of the parent, `depth` executables at most. */

@@ -46,7 +46,6 @@ describe('resolve_process', () => {
     await kernel.gate.admit(frame);
     const [tasks, execs] = runThrough(processor, batchesOf(frame).toReversed());
     expect(attributesOf(execs!, 2)).toEqual([
-      ['process.creation.time', '2025-10-09T08:53:20.000011Z'],
       ['process.executable.name', 'ls'],
       ['process.executable.path', '/bin/ls'],
       ['ringtail.attribution', 'ebpf'],
@@ -54,7 +53,6 @@ describe('resolve_process', () => {
       ['ringtail.ancestors', ['/bin/sh', '/sbin/init']],
     ]);
     expect(attributesOf(tasks!, 0)).toEqual([
-      ['process.creation.time', '2025-10-09T08:53:20.000001Z'],
       ['process.executable.name', 'init'],
       ['process.executable.path', '/sbin/init'],
       ['ringtail.attribution', 'iterator'],
@@ -68,7 +66,7 @@ describe('resolve_process', () => {
     const frame = family();
     await kernel.gate.admit(frame);
     const [batch] = runThrough(processor, batchesOf(frame));
-    const providing = batch!.actorAttributes.filter(({ source }) => source.provides?.has('process.creation.time'));
+    const providing = batch!.actorAttributes.filter(({ source }) => source.createdUs !== undefined);
     expect(providing.map(({ ids }) => Array.from(ids, (id) => id !== 0))).toEqual([[true, true, true, false]]);
   });
 
