@@ -2,19 +2,26 @@
  * Boots Debian's kernels under QEMU and runs the scenarios of test/kernel there.
  *
  * usage: kernel-matrix.mjs [--kernel SERIES]... [--only TEXT] [--keep] [--check]
- * Writes the result to RINGTAIL_RESULTS, or build/test-results/kernels.json.
+ *
+ * --only runs the scenarios whose name has this text. Without it the table of what each kernel gives (docs/kernels.gen.md) is written anew for
+ * the kernels that ran and for the one of this machine; with --check it is compared instead. Writes the result to RINGTAIL_RESULTS, or
+ * build/test-results/kernels.json. --keep keeps what the guests said.
  * exit codes: 0 all passed, 1 something failed
  *
  * @typedef {import('./lib/results.mjs').Note} Note
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, release as hostRelease } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { boot } from '../test/kernels/boot.mjs';
 import { fetchKernels, kernels, scratchFolder } from '../test/kernels/fetch.mjs';
 import { buildInitrd } from '../test/kernels/initrd.mjs';
+import { pageWith, staleIn } from '../test/kernels/table.mjs';
 import { buildWorkloads } from '../test/workloads/build.mjs';
-import { inRoot } from './lib/paths.mjs';
+import { inRoot, pinnedNode } from './lib/paths.mjs';
+import { inParallel } from './lib/run.mjs';
 
 /** Several times what a kernel needs on a slow machine. */
 const GUEST_TIMEOUT_MS = 600_000;
@@ -23,6 +30,9 @@ const { values } = parseArgs({
   options: { kernel: { type: 'string', multiple: true }, only: { type: 'string' }, keep: { type: 'boolean' }, check: { type: 'boolean' } },
 });
 const say = (/** @type {string} */ line) => console.log(line);
+
+/** @type {{ passed: number, failed: number, skipped: number, skips: Note[], failures: Note[] }} */
+const total = { passed: 0, failed: 0, skipped: 0, skips: [], failures: [] };
 
 /** @param {string} path */
 const resultsIn = (path) => {
@@ -36,38 +46,73 @@ const resultsIn = (path) => {
   });
 };
 
-buildWorkloads();
-const wanted = values.kernel ?? kernels.map(({ series }) => series);
-const images = fetchKernels(wanted, say);
-const work = scratchFolder();
-/** @type {{ passed: number, failed: number, skipped: number, skips: Note[], failures: Note[] }} */
-const total = { passed: 0, failed: 0, skipped: 0, skips: [], failures: [] };
-try {
+/** @param {string} series @param {string} name @param {'passed' | 'failed' | 'skipped'} outcome @param {string} detail */
+const count = (series, name, outcome, detail) => {
+  total[outcome]++;
+  const note = { name: `${series}: ${name}`, reason: detail };
+  if (outcome === 'skipped') total.skips.push(note);
+  if (outcome === 'failed') total.failures.push(note);
+  const word = { passed: 'PASS', failed: 'FAIL', skipped: 'SKIP' }[outcome];
+  say(`${word} ${series} ${name}${detail === '' ? '' : `\n     ${detail.replaceAll('\n', '\n     ')}`}`);
+};
+
+/** What this machine's kernel gives. */
+const describeHost = () => {
+  const tracing = '/sys/kernel/tracing';
+  const mounted = !existsSync(`${tracing}/events`) && spawnSync('mount', ['-t', 'tracefs', 'tracefs', tracing]).status === 0;
+  const { status, stdout, stderr } = spawnSync(pinnedNode, [inRoot('test/kernels/describe.ts')], { encoding: 'utf8' });
+  if (mounted) spawnSync('umount', [tracing]);
+  if (status !== 0) throw new Error(`this machine's kernel cannot be described: ${stderr}`);
+  return { series: hostRelease().split('.').slice(0, 2).join('.'), rungs: JSON.parse(stdout) };
+};
+
+/** @param {import('../test/kernels/table.mjs').KernelDescription[]} descriptions */
+const judgeTable = (descriptions) => {
+  const page = inRoot('docs/kernels.gen.md');
+  const text = existsSync(page) ? readFileSync(page, 'utf8') : '';
+  if (!values.check) {
+    const fresh = pageWith(text, descriptions);
+    if (fresh === text) return;
+    writeFileSync(page, fresh);
+    say('docs/kernels.gen.md has changed');
+    return;
+  }
+  for (const series of staleIn(text, descriptions)) count(series, 'docs/kernels.gen.md', 'failed', 'stale: run npm run test:kernels and commit it');
+};
+
+/** @param {string} work */
+const runGuests = async (work) => {
+  buildWorkloads();
+  const images = fetchKernels(values.kernel ?? kernels.map(({ series }) => series), say);
+  /** @type {import('../test/kernels/table.mjs').KernelDescription[]} */
+  const descriptions = [];
   const initrd = buildInitrd({ work, guestArguments: values.only === undefined ? [] : [values.only] });
-  for (const { series, image, release } of images) {
+  /** @param {(typeof images)[number]} kernel */
+  const runIn = async ({ series, image, release }) => {
     const began = Date.now();
     const consolePath = join(work, `${series}.console`);
     const resultPath = join(work, `${series}.results`);
     const ended = await boot({ image, initrd, consolePath, resultPath, timeoutMs: GUEST_TIMEOUT_MS });
     const results = resultsIn(resultPath);
-    for (const { type, name, outcome, detail } of results) {
-      if (type !== 'case') continue;
-      total[/** @type {'passed' | 'failed' | 'skipped'} */ (outcome)]++;
-      const note = { name: `${series}: ${name}`, reason: detail };
-      if (outcome === 'skipped') total.skips.push(note);
-      if (outcome === 'failed') total.failures.push(note);
-      say(
-        `${outcome === 'passed' ? 'PASS' : outcome === 'skipped' ? 'SKIP' : 'FAIL'} ${series} ${name}${detail === '' ? '' : `\n     ${detail.replaceAll('\n', '\n     ')}`}`,
-      );
+    for (const { type, name, outcome, detail, description } of results) {
+      if (type === 'kernel') descriptions.push({ series, rungs: description });
+      if (type === 'case') count(series, name, outcome, detail);
     }
     if (!results.some(({ type }) => type === 'end')) {
       const reason = ended ? 'the guest ended early' : `the guest did not end within ${GUEST_TIMEOUT_MS / 1000} s`;
-      total.failed++;
-      total.failures.push({ name: series, reason });
-      say(`FAIL ${series}: ${reason}; its last words:\n${readFileSync(consolePath, 'utf8').slice(-3000)}`);
+      count(series, 'all scenarios', 'failed', `${reason}; its last words:\n${readFileSync(consolePath, 'utf8').slice(-3000)}`);
     }
     say(`---- ${series} (${release}): ${Math.round((Date.now() - began) / 1000)} s`);
-  }
+  };
+  // one thread a guest
+  await inParallel(images.map((kernel) => () => runIn(kernel)), availableParallelism());
+  if (values.only === undefined) judgeTable([...descriptions, ...(values.kernel === undefined ? [describeHost()] : [])]);
+};
+
+const work = scratchFolder();
+try {
+  if (process.arch === 'x64') await runGuests(work);
+  else count('all kernels', 'all scenarios', 'skipped', `the kernels are for x86-64, this is ${process.arch}`);
 } finally {
   if (values.keep) say(`kept: ${work}`);
   else rmSync(work, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { afterAll, beforeAll, test } from 'vitest';
+import { existsSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { buildPath, loadAddon } from '../../src/kernel/addon.ts';
 import { buildWorkloads } from '../workloads/build.mjs';
 import { casesOf, runCase } from './harness/runner.ts';
 import { Skip } from './harness/scenario.ts';
@@ -20,6 +21,13 @@ afterAll(() => {
 
 /** Nothing but a bound for what hangs: hundreds of starts take a minute. */
 const TIMEOUT_MS = 300_000;
+
+// A run under sanitizers that loads another addon would pass for nothing.
+test('the addon is the one that was asked for', () => {
+  const wanted = process.env['RINGTAIL_ADDON'] ?? buildPath('native/ringtail.node');
+  loadAddon();
+  expect(readFileSync('/proc/self/maps', 'utf8')).toContain(wanted);
+});
 
 for (const one of casesOf(scenarios)) {
   test(one.name, { timeout: TIMEOUT_MS }, async (context) => {

@@ -1,24 +1,22 @@
 /** Runs the scenarios inside a guest. What happened goes to the second serial line, one JSON text a line. */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import { casesOf, runCase } from '../kernel/harness/runner.ts';
 import { Skip } from '../kernel/harness/scenario.ts';
 import { scenarios } from '../kernel/scenarios/index.ts';
-import { describeKernel } from './describe.ts';
+import { describeKernel, type RungDescription } from './describe.ts';
 
 export type Result =
   | { readonly type: 'case'; readonly name: string; readonly outcome: 'passed' | 'failed' | 'skipped'; readonly detail: string }
-  | { readonly type: 'kernel'; readonly release: string; readonly description: unknown }
+  | { readonly type: 'kernel'; readonly release: string; readonly description: readonly RungDescription[] }
   | { readonly type: 'end' };
 
 const RESULT_LINE = '/dev/ttyS1';
 const tell = (result: Result): void => appendFileSync(RESULT_LINE, `${JSON.stringify(result)}\n`);
 
-setFlagsFromString('--stack-trace-limit=20');
 const [filter] = JSON.parse(readFileSync('/ringtail/arguments', 'utf8')) as readonly string[];
 let failed = 0;
-for (const one of casesOf(scenarios).filter(({ name }) => filter === undefined || name.includes(filter))) {
+for (const one of casesOf(scenarios, true).filter(({ name }) => filter === undefined || name.includes(filter))) {
   console.log(`RUN ${one.name}`);
   try {
     await runCase(one);
@@ -31,6 +29,6 @@ for (const one of casesOf(scenarios).filter(({ name }) => filter === undefined |
     console.log(`${skipped ? 'SKIP' : 'FAIL'} ${detail}`);
   }
 }
-tell({ type: 'kernel', release: release(), description: await describeKernel() });
+if (filter === undefined) tell({ type: 'kernel', release: release(), description: await describeKernel() });
 tell({ type: 'end' });
 process.exitCode = failed > 0 ? 1 : 0;

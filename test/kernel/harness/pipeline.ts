@@ -32,8 +32,6 @@ export type PipelineOptions = {
   readonly receiver?: Readonly<Record<string, unknown>>;
   readonly ancestors?: number;
   readonly injectedFacts?: Partial<KernelFacts>;
-  /** Whether what comes is looked at at the end too: false when the scenario stops it in the middle of something. */
-  readonly judged?: boolean;
 };
 
 export type LogLine = { readonly level: keyof Logger; readonly message: string; readonly fields: Readonly<Record<string, unknown>> };
@@ -52,7 +50,6 @@ export type Pipeline = {
   until(what: string, condition: () => boolean): Promise<void>;
   /** Stops it and checks its books. The same promise when called again. */
   stop(): Promise<void>;
-  readonly judged: boolean;
 };
 
 /** Under emulation everything takes longer. Not a measure of anything: a test that gets this far has failed. */
@@ -172,6 +169,5 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     settle: () => waitFor('the ring to be read', isSettled, () => JSON.stringify(kernel.ring()?.stats())),
     until: waitFor,
     stop: () => (stopping ??= stop()),
-    judged: options.judged ?? true,
   };
 };

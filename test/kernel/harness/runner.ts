@@ -12,12 +12,12 @@ import { Skip, type Context, type Facts, type RunOptions, type Scenario } from '
 export type Case = { readonly name: string; readonly scenario: Scenario; readonly rung: 'auto' | Rung };
 
 /** One for each rung of a scenario. */
-export const casesOf = (scenarios: readonly Scenario[]): readonly Case[] =>
-  scenarios.flatMap((scenario): readonly Case[] =>
-    scenario.rungs === undefined
-      ? [{ name: scenario.name, scenario, rung: 'auto' }]
-      : scenario.rungs.map((rung) => ({ name: `${scenario.name} (${rung})`, scenario, rung })),
-  );
+export const casesOf = (scenarios: readonly Scenario[], emulated = false): readonly Case[] =>
+  scenarios.flatMap((scenario): readonly Case[] => {
+    const { name, rungs, everywhere = false } = scenario;
+    if (rungs === undefined) return [{ name, scenario, rung: 'auto' }];
+    return (emulated && !everywhere ? rungs.slice(0, 1) : rungs).map((rung) => ({ name: `${name} (${rung})`, scenario, rung }));
+  });
 
 const programs = fileURLToPath(new URL('../../../build/workloads/', import.meta.url));
 
@@ -58,7 +58,8 @@ export const startProgram = (path: string, args: readonly string[], { cwd, uid }
 export const runCase = async ({ scenario, rung }: Case): Promise<void> => {
   const folder = mkdtempSync(join(tmpdir(), 'ringtail-kernel-'));
   chmodSync(folder, 0o755);
-  const pipelines: Pipeline[] = [];
+  /** Those that the scenario did not stop itself. */
+  const running = new Set<Pipeline>();
   const ids = { prog: [] as number[], map: [] as number[], link: [] as number[] };
   const remember = (more: BpfIds) => {
     for (const what of ['prog', 'map', 'link'] as const) ids[what].push(...more[what]);
@@ -68,9 +69,17 @@ export const runCase = async ({ scenario, rung }: Case): Promise<void> => {
     folder,
     async start(options = {}) {
       const pipeline = await startPipeline({ rung, ...options });
-      pipelines.push(pipeline);
       remember(heldIds());
-      return pipeline;
+      const stop = pipeline.stop;
+      const own: Pipeline = {
+        ...pipeline,
+        stop: () => {
+          running.delete(own);
+          return stop();
+        },
+      };
+      running.add(own);
+      return own;
     },
     async run(program, args = [], options = {}) {
       const facts = await startProgram(options.path ?? context.program(program), args, options).ended;
@@ -95,8 +104,7 @@ export const runCase = async ({ scenario, rung }: Case): Promise<void> => {
   };
   const results = await Promise.allSettled([scenario.run(context)]);
   rmSync(folder, { recursive: true, force: true });
-  const stops = await Promise.allSettled(pipelines.map((pipeline) => pipeline.stop()));
-  results.push(...stops.filter((_, index) => pipelines[index]!.judged) as PromiseSettledResult<void>[]);
+  results.push(...(await Promise.allSettled(Array.from(running, (pipeline) => pipeline.stop()))));
   // what the scenario itself says comes first
   for (const result of results) if (result.status === 'rejected') throw result.reason;
   await requireNothingLeft(ids);

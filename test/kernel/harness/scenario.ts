@@ -35,6 +35,8 @@ export type Scenario = {
   readonly name: string;
   /** It runs once for each; once with `auto` when there is none. */
   readonly rungs?: readonly Rung[];
+  /** Under emulation a start takes seconds: there each rung is tried with these only, the first one with all. */
+  readonly everywhere?: true;
   run(context: Context): Promise<void>;
 };
 

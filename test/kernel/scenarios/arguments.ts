@@ -9,6 +9,7 @@ const BIG = 102_400;
 const hostile: Scenario = {
   name: 'arguments that are not text, many, long, or none: one record each',
   rungs: kernelRungs,
+  everywhere: true,
   async run({ rung, start, run, program }) {
     const pipeline = await start();
     const facts = await run('execs', ['hostile', program('quick')]);

@@ -9,6 +9,7 @@ const RACES = 200;
 const signals: Scenario = {
   name: 'ends by signals, with and without a core dump',
   rungs: kernelRungs,
+  everywhere: true,
   async run({ folder, start, run }) {
     const pipeline = await start();
     const dumped = new Map<number, number>();
@@ -64,6 +65,7 @@ const race: Scenario = {
 const calls: Scenario = {
   name: 'fork, vfork, clone and clone3 with their flags',
   rungs: kernelRungs,
+  everywhere: true,
   async run({ start, run }) {
     const pipeline = await start();
     const facts = await run('ends', ['calls']);

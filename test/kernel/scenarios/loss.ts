@@ -9,6 +9,7 @@ const lossKinds = [eventKind.fork, eventKind.exec, eventKind.exit];
 const heldUp: Scenario = {
   name: 'a ring of 64 KiB that nobody reads: what was seen is written or lost, and the loss is told',
   rungs: kernelRungs,
+  everywhere: true,
   async run({ start, run, program }) {
     const pipeline = await start({ ringBytes: 64 << 10 });
     const ring = pipeline.kernel.ring()!;

@@ -25,6 +25,7 @@ const isNosuid = (path: string): boolean => {
 const nested: Scenario = {
   name: 'nested pid and user namespaces: numbers as the first namespace has them',
   rungs: kernelRungs,
+  everywhere: true,
   async run({ start, run, program }) {
     const pipeline = await start();
     const facts = await run('execs', ['nested', program('quick')]);
@@ -117,6 +118,7 @@ const chroot: Scenario = {
 const deep: Scenario = {
   name: 'deep folders: whole paths, and when they are too long it is said',
   rungs: kernelRungs,
+  everywhere: true,
   async run({ folder, start, run, program }) {
     const pipeline = await start();
     const whole = await run('execs', ['deep', '15', '200', program('quick')], { cwd: folder });

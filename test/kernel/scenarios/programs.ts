@@ -9,6 +9,7 @@ const CHILDREN = 1000;
 const plain: Scenario = {
   name: 'a program with its arguments, folder, session, parent and end',
   rungs: kernelRungs,
+  everywhere: true,
   async run({ rung, folder, start, run, program }) {
     const pipeline = await start();
     await nameUsers(pipeline, run, [0]);
@@ -72,6 +73,7 @@ const plain: Scenario = {
 const chain: Scenario = {
   name: 'a process that goes through five programs and opens nothing in between',
   rungs: kernelRungs,
+  everywhere: true,
   async run({ rung, start, run, copy }) {
     const pipeline = await start();
     const programs = ['one', 'two', 'three', 'four', 'five'].map((name) => copy('execs', name));
@@ -171,6 +173,7 @@ const script: Scenario = {
 const memfd: Scenario = {
   name: 'a program in memory only is told as such',
   rungs: kernelRungs,
+  everywhere: true,
   async run({ rung, start, run, program }) {
     const pipeline = await start();
     const facts = await run('execs', ['memfd', program('quick')]);

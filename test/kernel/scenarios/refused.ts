@@ -7,6 +7,7 @@ import { EXEC, expectAttributes, expectExit } from './expect.ts';
 const refused: Scenario = {
   name: 'execs that the kernel refuses, by reason',
   rungs: kernelRungs,
+  everywhere: true,
   async run({ rung, folder, start, run, program }) {
     const noAccess = `${folder}/no-access`;
     const noFormat = `${folder}/no-format`;
