@@ -36,7 +36,9 @@ export const createOutput = (usualBytes: number): Output => {
       const need = output.at + count;
       if (need <= output.bytes.length) return;
       const old = output.bytes;
-      allocate(need > most ? need : Math.min(most, Math.max(FIRST_BYTES, old.length * 2, need)));
+      const doubled = Math.max(FIRST_BYTES, old.length * 2, need);
+      // the last step goes to the full size, the only one that is kept as a spare
+      allocate(need > most ? need : doubled * 2 > most ? most : doubled);
       output.bytes.set(old.subarray(0, output.at));
     },
     take() {
