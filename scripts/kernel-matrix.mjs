@@ -77,7 +77,8 @@ const judgeTable = (descriptions) => {
     say('docs/kernels.gen.md has changed');
     return;
   }
-  for (const series of staleIn(text, descriptions)) count(series, 'docs/kernels.gen.md', 'failed', 'stale: run npm run test:kernels and commit it');
+  for (const series of staleIn(text, descriptions))
+    count(series, 'docs/kernels.gen.md', 'failed', 'stale: run npm run test:kernels and commit it');
 };
 
 /** @param {string} work */
@@ -105,7 +106,10 @@ const runGuests = async (work) => {
     say(`---- ${series} (${release}): ${Math.round((Date.now() - began) / 1000)} s`);
   };
   // one thread a guest
-  await inParallel(images.map((kernel) => () => runIn(kernel)), availableParallelism());
+  await inParallel(
+    images.map((kernel) => () => runIn(kernel)),
+    availableParallelism(),
+  );
   if (values.only === undefined) judgeTable([...descriptions, ...(values.kernel === undefined ? [describeHost()] : [])]);
 };
 

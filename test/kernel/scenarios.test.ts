@@ -29,13 +29,14 @@ test('the addon is the one that was asked for', () => {
   expect(readFileSync('/proc/self/maps', 'utf8')).toContain(wanted);
 });
 
-for (const one of casesOf(scenarios)) {
-  test(one.name, { timeout: TIMEOUT_MS }, async (context) => {
-    try {
-      await runCase(one);
-    } catch (error) {
-      if (error instanceof Skip) return context.skip(error.message);
+test.for(casesOf(scenarios))('$name', { timeout: TIMEOUT_MS }, async (one, context) => {
+  const outcome = await runCase(one).then(
+    () => 'passed',
+    (error: unknown) => {
+      if (error instanceof Skip) return error;
       throw error;
-    }
-  });
-}
+    },
+  );
+  if (outcome instanceof Skip) return context.skip(outcome.message);
+  expect(outcome).toBe('passed');
+});

@@ -12,17 +12,12 @@ const MEMORY_MIB = 2048;
 export const boot = ({ image, initrd, consolePath, resultPath, timeoutMs }) =>
   new Promise((resolve, reject) => {
     const out = openSync(consolePath, 'w');
-    const child = spawn(
-      'qemu-system-x86_64',
-      [
-        // one thread for both processors: races happen, and the other core of the machine stays free
-        ...['-accel', 'tcg,thread=single', '-cpu', 'max', '-smp', '2', '-m', String(MEMORY_MIB)],
-        ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-nic', 'none'],
-        ...['-serial', 'stdio', '-serial', `file:${resultPath}`, '-kernel', image, '-initrd', initrd],
-        ...['-append', 'console=ttyS0 quiet panic=-1'],
-      ],
-      { stdio: ['ignore', out, out] },
-    );
+    // one thread for both processors: races happen, and the other cores of the machine stay free
+    const machine = ['-accel', 'tcg,thread=single', '-cpu', 'max', '-smp', '2', '-m', String(MEMORY_MIB)];
+    const nothingElse = ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-nic', 'none'];
+    const lines = ['-serial', 'stdio', '-serial', `file:${resultPath}`];
+    const system = ['-kernel', image, '-initrd', initrd, '-append', 'console=ttyS0 quiet panic=-1'];
+    const child = spawn('qemu-system-x86_64', [...machine, ...nothingElse, ...lines, ...system], { stdio: ['ignore', out, out] });
     closeSync(out);
     let late = false;
     const timer = setTimeout(() => {

@@ -56,7 +56,10 @@ const aptIn = (work) => {
 /** @param {readonly string[]} apt @param {(typeof kernels)[number]} kernel @param {string} work */
 const download = (apt, { series, meta, suite }, work) => {
   const versions = run('apt-cache', [...apt, 'madison', meta]).split('\n');
-  const version = versions.find((line) => line.includes(suite))?.split('|')[1]?.trim();
+  const version = versions
+    .find((line) => line.includes(suite))
+    ?.split('|')[1]
+    ?.trim();
   if (version === undefined) throw new Error(`${suite} has no ${meta}`);
   const depends = run('apt-cache', [...apt, 'show', `${meta}=${version}`]).match(/^Depends: (.*)$/m)?.[1] ?? '';
   const image = depends.match(/linux-image-[^ ,]+/)?.[0];
@@ -64,7 +67,14 @@ const download = (apt, { series, meta, suite }, work) => {
   const folder = join(work, series);
   mkdirSync(folder);
   run('apt-get', [...apt, '-qq', 'download', image], { cwd: folder });
-  run('dpkg-deb', ['-x', join(folder, /** @type {string} */ (readdirSync(folder).find((name) => name.endsWith('.deb')))), join(folder, 'root')]);
+  run('dpkg-deb', [
+    '-x',
+    join(
+      folder,
+      /** @type {string} */ (readdirSync(folder).find((name) => name.endsWith('.deb'))),
+    ),
+    join(folder, 'root'),
+  ]);
   const boot = join(folder, 'root', 'boot');
   const file = /** @type {string} */ (readdirSync(boot).find((name) => name.startsWith('vmlinuz-')));
   const kept = join(work, `${series}.kept`);

@@ -66,7 +66,8 @@ export const buildInitrd = ({ work, guestArguments }) => {
   const root = join(work, 'root');
   const home = join(root, 'ringtail');
   rmSync(root, { recursive: true, force: true });
-  for (const folder of ['bin', 'sbin', 'usr/bin', 'proc', 'sys', 'dev', 'tmp', 'run', 'etc', 'lib64', 'ringtail/build']) mkdirSync(join(root, folder), { recursive: true });
+  for (const folder of ['bin', 'sbin', 'usr/bin', 'proc', 'sys', 'dev', 'tmp', 'run', 'etc', 'lib64', 'ringtail/build'])
+    mkdirSync(join(root, folder), { recursive: true });
   run(process.execPath, [inRoot('node_modules/typescript/bin/tsc'), '-p', inRoot('test/kernels/tsconfig.json'), '--outDir', home]);
   writeFileSync(join(home, 'package.json'), readFileSync(inRoot('package.json')));
   writeFileSync(join(home, 'arguments'), JSON.stringify(guestArguments));
@@ -95,7 +96,11 @@ export const buildInitrd = ({ work, guestArguments }) => {
   const image = join(work, 'initrd');
   const out = openSync(image, 'w');
   try {
-    const { status, stderr } = spawnSync('sh', ['-c', 'find . | cpio -o -H newc'], { cwd: root, stdio: ['ignore', out, 'pipe'], encoding: 'utf8' });
+    const { status, stderr } = spawnSync('sh', ['-c', 'find . | cpio -o -H newc'], {
+      cwd: root,
+      stdio: ['ignore', out, 'pipe'],
+      encoding: 'utf8',
+    });
     if (status !== 0) throw new Error(`cpio: ${stderr}`);
   } finally {
     closeSync(out);

@@ -55,5 +55,7 @@ export const pageWith = (page, descriptions) => {
 /** Series whose section in the page says something else; a series that the page does not have is not judged. @param {string} page @param {readonly KernelDescription[]} descriptions */
 export const staleIn = (page, descriptions) => {
   const sections = sectionsOf(page);
-  return descriptions.filter((one) => sections.has(one.series) && sections.get(one.series) !== sectionOf(one).trimEnd()).map(({ series }) => series);
+  return descriptions
+    .filter((one) => sections.has(one.series) && sections.get(one.series) !== sectionOf(one).trimEnd())
+    .map(({ series }) => series);
 };

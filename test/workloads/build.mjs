@@ -20,7 +20,11 @@ const optional = new Set(['compat']);
 const buildObject = (source, target) => {
   // where the compiler of the machine looks for its headers: BPF has no such place of its own
   const place = spawnSync('gcc', ['-print-multiarch'], { encoding: 'utf8' }).stdout.trim();
-  return spawnSync(findClang(), ['-g', '-O2', '-target', 'bpf', '-mcpu=v3', `-I/usr/include/${place}`, '-Wall', '-Werror', '-c', source, '-o', target], { encoding: 'utf8' });
+  return spawnSync(
+    findClang(),
+    ['-g', '-O2', '-target', 'bpf', '-mcpu=v3', `-I/usr/include/${place}`, '-Wall', '-Werror', '-c', source, '-o', target],
+    { encoding: 'utf8' },
+  );
 };
 
 /** Compiles test/workloads/*.c into build/workloads when they are newer. */

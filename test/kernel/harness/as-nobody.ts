@@ -10,9 +10,8 @@ const answer = await (async () => {
   try {
     const pipeline = await startPipeline(JSON.parse(process.argv[2]!));
     const { rung, notes } = pipeline.kernel.status();
-    const answer = { rung, notes, warnings: pipeline.log.filter(({ level }) => level === 'warn') };
     await pipeline.stop();
-    return answer;
+    return { rung, notes, warnings: pipeline.log.filter(({ level }) => level === 'warn') };
   } catch (error) {
     const { message, advice, exitCode } = error as Error & { advice?: string; exitCode?: number };
     return { message, advice, exitCode };

@@ -14,10 +14,14 @@ const linkOf = (fd: string): string => {
 };
 
 /** Targets of the descriptors of this process. */
-export const descriptors = (): readonly string[] => readdirSync('/proc/self/fd').map(linkOf).filter((link) => link !== '');
+export const descriptors = (): readonly string[] =>
+  readdirSync('/proc/self/fd')
+    .map(linkOf)
+    .filter((link) => link !== '');
 
 /** Names of the threads of this process. */
-export const threads = (): readonly string[] => readdirSync('/proc/self/task').map((tid) => readFileSync(`/proc/self/task/${tid}/comm`, 'utf8').trim());
+export const threads = (): readonly string[] =>
+  readdirSync('/proc/self/task').map((tid) => readFileSync(`/proc/self/task/${tid}/comm`, 'utf8').trim());
 
 /** Ids of the BPF objects that descriptors of this process hold. */
 export const heldIds = (): BpfIds => {
@@ -48,15 +52,26 @@ export const requireNothingLeft = async (before: BpfIds): Promise<void> => {
   const held = () => [
     ...descriptors().filter((link) => link.includes('bpf')),
     ...threads().filter((name) => name.startsWith('ringtail')),
-    ...readFileSync('/proc/self/maps', 'utf8').split('\n').filter((line) => /bpf-map|ringtail-ring/.test(line)),
+    ...readFileSync('/proc/self/maps', 'utf8')
+      .split('\n')
+      .filter((line) => /bpf-map|ringtail-ring/.test(line)),
   ];
-  await waitFor('descriptors, mappings and threads to go', () => held().length === 0, () => held().join(', '));
+  await waitFor(
+    'descriptors, mappings and threads to go',
+    () => held().length === 0,
+    () => held().join(', '),
+  );
   for (const what of ['prog', 'map', 'link'] as const) {
     // the kernel frees them a little later
     const left = () => {
       const now = idsInKernel(what);
       return before[what].filter((id) => now.has(id));
     };
-    if (before[what].length > 0) await waitFor(`each ${what} to be freed`, () => left().length === 0, () => left().join(', '));
+    if (before[what].length > 0)
+      await waitFor(
+        `each ${what} to be freed`,
+        () => left().length === 0,
+        () => left().join(', '),
+      );
   }
 };

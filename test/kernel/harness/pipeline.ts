@@ -79,7 +79,11 @@ const captureFactory = (events: Event[]): ExporterFactory => ({
       logs(batch) {
         const rows = batch.selection ?? Uint32Array.from({ length: batch.rows }, (_, row) => row);
         for (const row of rows) {
-          events.push({ name: batch.kind.eventName, unixNs: unixNsOf(batch, row), attributes: Object.fromEntries(attributesOf(batch, row)) });
+          events.push({
+            name: batch.kind.eventName,
+            unixNs: unixNsOf(batch, row),
+            attributes: Object.fromEntries(attributesOf(batch, row)),
+          });
         }
         accepted.value += rows.length;
         sent.value += rows.length;
@@ -104,7 +108,8 @@ const matches = (event: Event, wanted: Readonly<Record<string, AttributeValue>>)
 export const startPipeline = async (options: PipelineOptions): Promise<Pipeline> => {
   const events: Event[] = [];
   const log: LogLine[] = [];
-  const keep = (level: keyof Logger) => (fields: object, message: string) => void log.push({ level, message, fields: fields as LogLine['fields'] });
+  const keep = (level: keyof Logger) => (fields: object, message: string) =>
+    void log.push({ level, message, fields: fields as LogLine['fields'] });
   const logger: Logger = { debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
   const counters = createCounters();
   const registry = createRegistry([processReceiver, resolveProcessProcessor, resolveUserProcessor, captureFactory(events)]);
@@ -162,7 +167,8 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     one(name, wanted) {
       const found = find(name, wanted);
       const like = found.length > 0 ? found : find(name).slice(-8);
-      const show = (event: Event) => JSON.stringify(event.attributes, (_, value) => (typeof value === 'bigint' ? String(value) : value)).slice(0, 600);
+      const show = (event: Event) =>
+        JSON.stringify(event.attributes, (_, value) => (typeof value === 'bigint' ? String(value) : value)).slice(0, 600);
       assert.equal(found.length, 1, `${found.length} of ${name} ${JSON.stringify(wanted)}:\n${like.map(show).join('\n')}`);
       return found[0]!;
     },

@@ -69,7 +69,10 @@ const cycles: Scenario = {
     assert.equal(end.descriptors, warm!.descriptors);
     assert.equal(end.threads, warm!.threads);
     for (const what of ['objects', 'outside'] as const) {
-      assert(end[what] - warm![what] < GROWTH_LIMIT_KIB, `${what} grew by ${end[what] - warm![what]} KiB: ${JSON.stringify({ warm, end })}`);
+      assert(
+        end[what] - warm![what] < GROWTH_LIMIT_KIB,
+        `${what} grew by ${end[what] - warm![what]} KiB: ${JSON.stringify({ warm, end })}`,
+      );
     }
   },
 };
@@ -121,7 +124,11 @@ const misuse: Scenario = {
   name: 'misuse of the addon gives errors',
   async run({ program }) {
     const addon = loadAddon();
-    const loose = addon as unknown as { Session: new (...args: unknown[]) => NativeSession; facts(...args: unknown[]): unknown; lookupUsers(...args: unknown[]): unknown };
+    const loose = addon as unknown as {
+      Session: new (...args: unknown[]) => NativeSession;
+      facts(...args: unknown[]): unknown;
+      lookupUsers(...args: unknown[]): unknown;
+    };
     const throwing = {
       get ringBytes(): number {
         throw new Error('getter');
@@ -165,11 +172,18 @@ const misuse: Scenario = {
     const ids = heldIds();
     const loosely = session as unknown as Readonly<Record<string, (...args: unknown[]) => unknown>>;
     for (const method of ['load', 'attach', 'runIterator', 'detach', 'unload', 'recursionMisses', 'inject']) {
-      for (const argument of [undefined, null, -1, 7, 'x', Symbol('x'), {}, []]) assert.throws(() => loosely[method]!(argument, 'x'), Error, `${method} ${String(argument)}`);
+      for (const argument of [undefined, null, -1, 7, 'x', Symbol('x'), {}, []])
+        assert.throws(() => loosely[method]!(argument, 'x'), Error, `${method} ${String(argument)}`);
     }
     for (const frame of [undefined, 'x', -1, 0, 99, 1e20, Symbol('x')]) assert.equal(loosely['release']!(frame), false);
     const spec = { path: program('refused.bpf.o'), programs: ['on_good'], options: {}, mapEntries: {} };
-    for (const wrong of [{ path: Symbol('x') }, { programs: [Symbol('x')] }, { options: { option: 'one' } }, { mapEntries: { leftovers: -1 } }, { programs: 'on_good' }]) {
+    for (const wrong of [
+      { path: Symbol('x') },
+      { programs: [Symbol('x')] },
+      { options: { option: 'one' } },
+      { mapEntries: { leftovers: -1 } },
+      { programs: 'on_good' },
+    ]) {
       const object = (() => {
         try {
           return session.load({ ...spec, ...wrong } as never);
@@ -204,7 +218,12 @@ const twice: Scenario = {
     const came: number[] = [];
     const session = openSession((frame) => came.push(frame));
     session.start();
-    const object = session.load({ path: program('../bpf/process_legacy.bpf.o'), programs: ['on_task_iter'], options: {}, mapEntries: { exec_records: 1 } });
+    const object = session.load({
+      path: program('../bpf/process_legacy.bpf.o'),
+      programs: ['on_task_iter'],
+      options: {},
+      mapEntries: { exec_records: 1 },
+    });
     const ids = heldIds();
     session.runIterator(object, 'on_task_iter');
     await run('quick');
@@ -228,7 +247,9 @@ const tornDown: Scenario = {
     assert.deepEqual(before, []);
     for (let round = 0; round < 3; round++) {
       const worker = new Worker(fileURLToPath(workerMain), { execArgv: [] });
-      const [ids] = (await Promise.race([once(worker, 'message'), once(worker, 'error').then(([error]) => Promise.reject(error))])) as [BpfIds];
+      const [ids] = (await Promise.race([once(worker, 'message'), once(worker, 'error').then(([error]) => Promise.reject(error))])) as [
+        BpfIds,
+      ];
       assert(ids.prog.length > 0 && ids.link.length > 0);
       assert(threads().some((name) => name.startsWith('ringtail')));
       // records are on their way when it ends

@@ -17,8 +17,12 @@ const ownLogin = (): number => {
 
 /** Whether the file system that holds a path ignores setuid. */
 const isNosuid = (path: string): boolean => {
-  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n').map((line) => line.split(' '));
-  const within = mounts.filter(([, place]) => place === '/' || path.startsWith(`${place}/`)).toSorted((a, b) => b[1]!.length - a[1]!.length);
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '));
+  const within = mounts
+    .filter(([, place]) => place === '/' || path.startsWith(`${place}/`))
+    .toSorted((a, b) => b[1]!.length - a[1]!.length);
   return within[0]?.[3]?.split(',').includes('nosuid') ?? false;
 };
 
@@ -40,7 +44,11 @@ const nested: Scenario = {
       'process.real_user.id': undefined,
       'process.executable.path': program('quick'),
     });
-    expectAttributes(expectExit(pipeline, inner!), { 'process.vpid': 1, 'process.user.id': 1234, 'process.executable.path': program('quick') });
+    expectAttributes(expectExit(pipeline, inner!), {
+      'process.vpid': 1,
+      'process.user.id': 1234,
+      'process.executable.path': program('quick'),
+    });
     expectAttributes(expectExit(pipeline, outer!), { 'process.vpid': undefined, 'process.user.id': 1234 });
     const fork = pipeline.one(FORK, { 'process.pid': outer![0]! });
     expectAttributes(fork, { 'ringtail.child.pid': inner![0], 'process.vpid': undefined });
@@ -81,7 +89,12 @@ const setuid: Scenario = {
     const facts = await run('quick', ['0'], { path, uid: NOBODY });
     await pipeline.settle();
     const exec = pipeline.one(EXEC, { 'process.pid': facts.pid });
-    expectAttributes(exec, { 'process.user.id': 0, 'process.real_user.id': NOBODY, 'process.owner': 'root', 'process.executable.path': path });
+    expectAttributes(exec, {
+      'process.user.id': 0,
+      'process.real_user.id': NOBODY,
+      'process.owner': 'root',
+      'process.executable.path': path,
+    });
   },
 };
 
@@ -135,7 +148,10 @@ const deep: Scenario = {
       'process.working_directory': place,
       'ringtail.path.truncated': undefined,
     });
-    expectAttributes(execOf(many), { 'process.executable.path': `${folder}${'/d'.repeat(300)}/bottom`, 'ringtail.path.truncated': undefined });
+    expectAttributes(execOf(many), {
+      'process.executable.path': `${folder}${'/d'.repeat(300)}/bottom`,
+      'ringtail.path.truncated': undefined,
+    });
     const cut = execOf(long);
     // a folder without its front is no folder
     expectAttributes(cut, { 'ringtail.path.truncated': true, 'process.executable.name': 'bottom', 'process.working_directory': undefined });

@@ -86,7 +86,10 @@ const chain: Scenario = {
       execs.slice(1).map(({ attributes }) => attributes['ringtail.process.caller.executable.path']),
       programs.slice(0, -1),
     );
-    assert.deepEqual(execs.map(({ attributes }) => attributes['ringtail.thread.comm']), ['one', 'two', 'three', 'four', 'five']);
+    assert.deepEqual(
+      execs.map(({ attributes }) => attributes['ringtail.thread.comm']),
+      ['one', 'two', 'three', 'four', 'five'],
+    );
     for (const exec of execs) expectAttributes(exec, { 'ringtail.attribution': 'ebpf' });
     const exit = pipeline.one(EXIT, { 'process.pid': facts.pid });
     expectAttributes(exit, { 'process.executable.path': programs[4], 'ringtail.attribution': 'ebpf', 'process.exit.code': 7 });
@@ -123,7 +126,11 @@ const children: Scenario = {
       });
     }
     for (const child of made) {
-      expectAttributes(expectExit(pipeline, child), { 'process.executable.path': quick, 'ringtail.attribution': 'ebpf', 'process.parent_pid': facts.pid });
+      expectAttributes(expectExit(pipeline, child), {
+        'process.executable.path': quick,
+        'ringtail.attribution': 'ebpf',
+        'process.parent_pid': facts.pid,
+      });
     }
   },
 };
@@ -139,7 +146,11 @@ const threadExec: Scenario = {
     const [thread] = facts.all('thread')[0]!;
     assert.notEqual(thread, child);
     const exec = pipeline.one(EXEC, { 'process.pid': child! });
-    expectAttributes(exec, { 'process.executable.path': program('quick'), 'process.command_args': ['by-thread', '3'], 'ringtail.thread.id': child });
+    expectAttributes(exec, {
+      'process.executable.path': program('quick'),
+      'process.command_args': ['by-thread', '3'],
+      'ringtail.thread.id': child,
+    });
     const exit = expectExit(pipeline, facts.all('child')[0]!);
     expectAttributes(exit, { 'process.executable.path': program('quick') });
     // no thread of it counts as a process
@@ -181,7 +192,11 @@ const memfd: Scenario = {
     const [child, status] = facts.all('child')[0]!;
     assert.equal(status! >> 8, 4);
     for (const event of [pipeline.one(EXEC, { 'process.pid': child! }), expectExit(pipeline, [child!, status!])]) {
-      expectAttributes(event, { 'ringtail.executable.kind': 'memfd', 'process.executable.name': 'memfd:hidden', 'ringtail.attribution': 'ebpf' });
+      expectAttributes(event, {
+        'ringtail.executable.kind': 'memfd',
+        'process.executable.name': 'memfd:hidden',
+        'ringtail.attribution': 'ebpf',
+      });
     }
     expectAttributes(pipeline.one(EXEC, { 'process.pid': child! }), {
       'process.command_args': ['from-memory', '4'],
@@ -201,7 +216,11 @@ const unlinked: Scenario = {
     const [child, status] = facts.all('child')[0]!;
     assert.equal(status! >> 8, 2);
     for (const event of [pipeline.one(EXEC, { 'process.pid': child! }), expectExit(pipeline, [child!, status!])]) {
-      expectAttributes(event, { 'ringtail.executable.kind': 'deleted', 'process.executable.path': path, 'process.executable.name': 'doomed' });
+      expectAttributes(event, {
+        'ringtail.executable.kind': 'deleted',
+        'process.executable.path': path,
+        'process.executable.name': 'doomed',
+      });
     }
   },
 };
@@ -225,7 +244,10 @@ const reuse = (count: number): Scenario => ({
       const index = Number(argsOf(exec)[1]);
       expectAttributes(exec, { 'process.executable.path': paths[index % 3] });
     }
-    assert.deepEqual(execs.map((exec) => Number(argsOf(exec)[1])), Array.from({ length: count }, (_, i) => i).filter((i) => i % 3 < 2));
+    assert.deepEqual(
+      execs.map((exec) => Number(argsOf(exec)[1])),
+      Array.from({ length: count }, (_, i) => i).filter((i) => i % 3 < 2),
+    );
     exits.forEach((exit, index) => {
       // One that starts no program runs its maker's; the last rung does not show it before it ends, so that procfs may be too late.
       const wanted = paths[index % 3] ?? program('execs');

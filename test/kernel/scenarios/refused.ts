@@ -18,10 +18,20 @@ const refused: Scenario = {
     const facts = await run('execs', ['refused', noAccess, noFormat]);
     await pipeline.settle();
     const wanted = [
-      { 'error.type': 'ENOENT', 'ringtail.file.requested': '/nonexistent/program', 'ringtail.syscall.name': 'execve', 'ringtail.syscall.return': -2 },
+      {
+        'error.type': 'ENOENT',
+        'ringtail.file.requested': '/nonexistent/program',
+        'ringtail.syscall.name': 'execve',
+        'ringtail.syscall.return': -2,
+      },
       { 'error.type': 'EACCES', 'ringtail.file.requested': noAccess, 'ringtail.syscall.name': 'execve', 'ringtail.syscall.return': -13 },
       { 'error.type': 'ENOEXEC', 'ringtail.file.requested': noFormat, 'ringtail.syscall.name': 'execve', 'ringtail.syscall.return': -8 },
-      { 'error.type': 'ENOENT', 'ringtail.file.requested': 'relative/missing', 'ringtail.syscall.name': 'execveat', 'ringtail.syscall.return': -2 },
+      {
+        'error.type': 'ENOENT',
+        'ringtail.file.requested': 'relative/missing',
+        'ringtail.syscall.name': 'execveat',
+        'ringtail.syscall.return': -2,
+      },
       { 'error.type': 'EFAULT', 'ringtail.file.requested': undefined, 'ringtail.syscall.name': 'execve', 'ringtail.syscall.return': -14 },
       { 'error.type': 'EBADF', 'ringtail.file.requested': 'at/bad', 'ringtail.syscall.name': 'execveat', 'ringtail.syscall.return': -9 },
     ];
@@ -43,7 +53,10 @@ const refused: Scenario = {
         'process.working_directory': undefined,
       });
     });
-    assert.equal(pipeline.kernel.status().notes.some((note) => note.includes('cannot tell of refused execs')), rung === 'tp');
+    assert.equal(
+      pipeline.kernel.status().notes.some((note) => note.includes('cannot tell of refused execs')),
+      rung === 'tp',
+    );
   },
 };
 
@@ -86,7 +99,12 @@ const compat: Scenario = {
     const failed = execs.filter(({ attributes }) => attributes['error.type'] !== undefined);
     assert.equal(failed.length, rung === 'tp' ? 0 : 1);
     for (const event of failed) {
-      expectAttributes(event, { 'error.type': 'ENOENT', 'ringtail.file.requested': '/nonexistent/compat', 'ringtail.syscall.name': 'execve', 'process.executable.path': path });
+      expectAttributes(event, {
+        'error.type': 'ENOENT',
+        'ringtail.file.requested': '/nonexistent/compat',
+        'ringtail.syscall.name': 'execve',
+        'process.executable.path': path,
+      });
     }
     const fork = pipeline.one('ringtail.process.fork', { 'process.pid': facts.pid });
     expectAttributes(fork, { 'ringtail.syscall.name': 'fork', 'process.executable.path': path });

@@ -63,7 +63,10 @@ const best: Scenario = {
     assert.equal(pipeline.log.filter(({ message }) => message === 'receiver started').length, 1);
     assert.deepEqual(pipeline.log.find(({ message }) => message === 'receiver started')?.fields['rung'], 'tp_btf');
     const samples = pipeline.counters.samples().filter(({ name }) => name === 'ringtail_receiver_rung');
-    assert.deepEqual(samples.map(({ labels, value }) => [labels['rung'], value]), [['tp_btf', 1]]);
+    assert.deepEqual(
+      samples.map(({ labels, value }) => [labels['rung'], value]),
+      [['tp_btf', 1]],
+    );
   },
 };
 
@@ -154,7 +157,10 @@ const impossible: Scenario = {
       return true;
     };
     await assert.rejects(start({ rung: 'tp_btf', injectedFacts: { btf: false } }), isKernelError(/kernel\.rung is tp_btf.*BTF/));
-    await assert.rejects(start({ rung: 'tp_btf', injectedFacts: { traceArguments: {} } }), isKernelError(/does not describe the tracepoints/));
+    await assert.rejects(
+      start({ rung: 'tp_btf', injectedFacts: { traceArguments: {} } }),
+      isKernelError(/does not describe the tracepoints/),
+    );
     await assert.rejects(start({ rung: 'procfs', rootPath: folder }), isKernelError(/proc cannot be read/));
     await assert.rejects(start({ injectedFacts: { btf: false }, rootPath: folder }), isKernelError(/no BTF.*proc cannot be read/));
   },

@@ -23,7 +23,11 @@ const before: Scenario = {
         const facts = await ended;
         await pipeline.settle();
         assert.deepEqual(pipeline.find(EXEC, { 'process.pid': facts.pid }), [], 'it was not started now');
-        const named = { 'process.executable.path': path, 'ringtail.executable.kind': deleted ? 'deleted' : undefined, 'ringtail.attribution': 'iterator' };
+        const named = {
+          'process.executable.path': path,
+          'ringtail.executable.kind': deleted ? 'deleted' : undefined,
+          'ringtail.attribution': 'iterator',
+        };
         expectAttributes(pipeline.one(FORK, { 'process.pid': facts.pid }), named);
         expectAttributes(expectExit(pipeline, [facts.pid, 0]), named);
         const [made] = facts.all('child');
@@ -43,7 +47,10 @@ const self: Scenario = {
     const pipeline = await start();
     await run('quick');
     await pipeline.settle();
-    assert.deepEqual(pipeline.events.filter(({ attributes }) => attributes['process.pid'] === process.pid), []);
+    assert.deepEqual(
+      pipeline.events.filter(({ attributes }) => attributes['process.pid'] === process.pid),
+      [],
+    );
     assert(pipeline.find(EXIT, { 'process.parent_pid': process.pid }).length > 0);
   },
 };
