@@ -165,6 +165,10 @@ Failure LoadedObject::Attach(const std::string &name)
 	if (!link)
 		return Fail(errno, "cannot attach " + name, &log);
 	links_.push_back(link);
+	bpf_link_info info = {};
+	uint32_t bytes = sizeof(info);
+	if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &bytes) == 0)
+		linkIds_.push_back(info.id);
 	return {};
 }
 
@@ -202,6 +206,47 @@ void LoadedObject::Detach()
 		bpf_link__destroy(links_.back());
 		links_.pop_back();
 	}
+}
+
+void LoadedObject::AddIds(KernelIds &ids) const
+{
+	bpf_program *program = nullptr;
+	bpf_object__for_each_program(program, object_) {
+		bpf_prog_info info = {};
+		uint32_t bytes = sizeof(info);
+		const int fd = bpf_program__fd(program);
+		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &bytes) == 0)
+			ids.programs.push_back(info.id);
+	}
+	bpf_map *map = nullptr;
+	bpf_object__for_each_map(map, object_) {
+		const uint32_t id = bpf_map__fd(map) >= 0 ? MapId(bpf_map__fd(map)) : 0;
+		if (id)
+			ids.maps.push_back(id);
+	}
+	ids.links.insert(ids.links.end(), linkIds_.begin(), linkIds_.end());
+}
+
+uint32_t MapId(int fd)
+{
+	bpf_map_info info = {};
+	uint32_t bytes = sizeof(info);
+	return bpf_obj_get_info_by_fd(fd, &info, &bytes) == 0 ? info.id : 0;
+}
+
+uint32_t KernelIds::Alive() const
+{
+	const auto count = [](const std::vector<uint32_t> &ids, int (*open)(__u32)) {
+		uint32_t alive = 0;
+		for (const uint32_t id : ids) {
+			const int fd = open(id);
+			alive += fd >= 0;
+			if (fd >= 0)
+				close(fd);
+		}
+		return alive;
+	};
+	return count(programs, bpf_prog_get_fd_by_id) + count(maps, bpf_map_get_fd_by_id) + count(links, bpf_link_get_fd_by_id);
 }
 
 std::map<std::string, uint64_t> LoadedObject::RecursionMisses() const

@@ -27,6 +27,16 @@ struct ObjectSpec {
 	std::map<std::string, int> reuse;            // map name → descriptor
 };
 
+// What the kernel knows of us, by number; it frees programs and maps some time after the last descriptor was closed.
+struct KernelIds {
+	std::vector<uint32_t> programs, maps, links;
+	// How many of these are still there.
+	uint32_t Alive() const;
+};
+
+// Number of the map behind a descriptor, 0 when it cannot be told.
+uint32_t MapId(int fd);
+
 // One loaded BPF object with its links. Closing it detaches and frees everything.
 class LoadedObject {
 public:
@@ -39,6 +49,7 @@ public:
 	// Runs an iterator program to its end; what it writes to its file is thrown away.
 	Failure RunIterator(const std::string &program);
 	void Detach();
+	void AddIds(KernelIds &ids) const;
 	// Runs that the kernel skipped because a program was already running on that CPU.
 	std::map<std::string, uint64_t> RecursionMisses() const;
 
@@ -46,6 +57,7 @@ private:
 	LoadedObject() = default;
 	bpf_object *object_ = nullptr;
 	std::vector<bpf_link *> links_;
+	std::vector<uint32_t> linkIds_; // also of links that are gone
 };
 
 // Keeps the newest part of what libbpf prints on this thread.

@@ -31,6 +31,7 @@ Napi::Function Session::Define(Napi::Env env)
 			InstanceMethod<&Session::Detach>("detach"),
 			InstanceMethod<&Session::Unload>("unload"),
 			InstanceMethod<&Session::RecursionMisses>("recursionMisses"),
+			InstanceMethod<&Session::KernelObjects>("kernelObjects"),
 			InstanceMethod<&Session::Release>("release"),
 			InstanceMethod<&Session::ReadCounters>("counters"),
 			InstanceMethod<&Session::Stats>("stats"),
@@ -119,6 +120,12 @@ void Session::CloseAll()
 	if (!open_)
 		return;
 	open_ = false;
+	for (const auto &[number, object] : objects_)
+		object->AddIds(ids_);
+	for (const int fd : {ringFd_, countersFd_}) {
+		if (fd >= 0)
+			ids_.maps.push_back(MapId(fd));
+	}
 	objects_.clear(); // detaches first: nothing writes any more
 	drain_.reset();
 	ring_.Unmap();
@@ -257,6 +264,12 @@ Napi::Value Session::RecursionMisses(const Napi::CallbackInfo &info)
 			out.Set(name, Napi::Number::New(info.Env(), static_cast<double>(misses)));
 	}
 	return out;
+}
+
+// How many programs, maps and links of a closed session the kernel has not freed yet.
+Napi::Value Session::KernelObjects(const Napi::CallbackInfo &info)
+{
+	return Napi::Number::New(info.Env(), ids_.Alive());
 }
 
 Napi::Value Session::Release(const Napi::CallbackInfo &info)

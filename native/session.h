@@ -29,6 +29,7 @@ private:
 	void Detach(const Napi::CallbackInfo &info);
 	void Unload(const Napi::CallbackInfo &info);
 	Napi::Value RecursionMisses(const Napi::CallbackInfo &info);
+	Napi::Value KernelObjects(const Napi::CallbackInfo &info);
 	Napi::Value Release(const Napi::CallbackInfo &info);
 	Napi::Value ReadCounters(const Napi::CallbackInfo &info);
 	Napi::Value Stats(const Napi::CallbackInfo &info);
@@ -51,6 +52,7 @@ private:
 	std::unique_ptr<Drain> drain_;
 	std::map<uint32_t, std::unique_ptr<LoadedObject>> objects_;
 	std::vector<Napi::Reference<Napi::ArrayBuffer>> buffers_;
+	KernelIds ids_; // of what was closed
 	uint32_t nextObject_ = 1;
 	int ringFd_ = -1;
 	int countersFd_ = -1;

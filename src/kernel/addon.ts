@@ -97,6 +97,8 @@ export type NativeSession = {
   /** Memory ring only: appends records; returns how many fitted. */
   inject(records: Uint8Array): number;
   close(): void;
+  /** After `close`: programs, maps and links that the kernel has not freed yet. */
+  kernelObjects(): number;
 };
 
 const root = new URL('../../', import.meta.url);

@@ -14,6 +14,8 @@ const FRAME_BYTES = 4 << 20;
 const FRAMES = 4;
 /** A window of loss is told within this time. */
 const LOSS_CHECK_MS = 1000;
+/** Grace periods took 30 to 330 ms on busy machines. */
+const FREED_WITHIN_MS = 1000;
 /** How often a drain looks whether it is done. */
 const DRAIN_POLL_MS = 5;
 
@@ -48,7 +50,8 @@ export type RingSource = {
   pause(paused: boolean): void;
   /** Detaches, reads the ring to its end and waits for the frames; true when all that was written came through by the deadline. */
   quiesce(deadlineMs: number): Promise<boolean>;
-  close(): void;
+  /** Gives everything back and waits until the kernel has freed it, for a second at the most. */
+  close(): Promise<void>;
 };
 
 /** `refusals` says why there is no source, a sentence a rung. */
@@ -180,7 +183,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
       stats,
       pause: (paused) => session.pause(paused),
       quiesce: (deadlineMs) => (quiet ??= drain(deadlineMs)),
-      close() {
+      async close() {
         if (!open) return;
         clearInterval(timer);
         stats();
@@ -191,6 +194,9 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
         abandonedRecords.value += abandoned;
         session.close();
         for (const remove of unregister) remove();
+        // the kernel frees behind a grace period; whoever looks when we are gone shall find nothing
+        const end = performance.now() + FREED_WITHIN_MS;
+        while (session.kernelObjects() > 0 && performance.now() < end) await sleep(DRAIN_POLL_MS);
       },
     },
   };

@@ -161,7 +161,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     quiesce,
     async stop(deadlineMs) {
       await quiesce(deadlineMs);
-      ring?.close();
+      await ring?.close();
     },
     async probe() {
       const addon = loadAddon();
