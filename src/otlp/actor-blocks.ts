@@ -3,8 +3,8 @@
  * that many actors share (comm, cgroup, executable, user). Each block is encoded once a frame and request and each run once, too; after
  * that they are copied from where they stand in the request.
  */
-import type { Actors, AttributeColumn, AttributeSource, Batch, Frame } from '../core/batch.ts';
-import { IDENTITY_BOUND, putIdentity, putTraits, traitKey, traitsBound, TRAIT_WORDS } from './actor-head.ts';
+import type { AttributeColumn, AttributeSource, Batch, Frame } from '../core/batch.ts';
+import { headColumnsOf, IDENTITY_BOUND, putIdentity, putTraits, traitKey, traitsBound, TRAIT_WORDS, type HeadColumns } from './actor-head.ts';
 import { stringsOf, type Strings } from './attribute-templates.ts';
 import { copyWithin } from './copy.ts';
 import { usOfNs } from './iso-time.ts';
@@ -28,11 +28,11 @@ export type ActorBlocks = {
   put(actor: number, at: number): number;
 };
 
-const NO_ACTORS = {} as Actors;
+const NO_ACTORS = {} as HeadColumns;
 const NO_STRINGS = {} as Strings;
 
 export const createActorBlocks = (output: Output): ActorBlocks => {
-  let actors: Actors = NO_ACTORS;
+  let actors: HeadColumns = NO_ACTORS;
   let strings: Strings = NO_STRINGS;
   let columns: readonly AttributeColumn[] = [];
   let offsetLo = 0;
@@ -110,7 +110,8 @@ export const createActorBlocks = (output: Output): ActorBlocks => {
   return {
     bind(batch, lo, hi) {
       const { frame, actorAttributes } = batch;
-      ({ actors } = frame);
+      actors = headColumnsOf(frame.actors);
+      const { count } = frame.actors;
       strings = stringsOf(frame.strings);
       columns = actorAttributes;
       offsetLo = lo;
@@ -125,8 +126,8 @@ export const createActorBlocks = (output: Output): ActorBlocks => {
       lastFrame = new WeakRef(frame);
       lastSequence = frame.sequence;
       sources = columns.map(({ source }) => source);
-      if (actors.count > blockEpoch.length) {
-        const size = 2 ** Math.ceil(Math.log2(actors.count));
+      if (count > blockEpoch.length) {
+        const size = 2 ** Math.ceil(Math.log2(count));
         blockEpoch = new Uint32Array(size);
         blockAt = new Uint32Array(size);
         blockLength = new Uint32Array(size);
