@@ -3,26 +3,8 @@ import type { Registry } from '../config/registry.ts';
 import type { Lifecycle } from '../core/component.ts';
 import type { Counters } from '../core/counters.ts';
 import type { Logger } from '../core/logger.ts';
+import type { ProbeReport } from '../kernel/probe.ts';
 import type { LineStream } from '../service/logging.ts';
-
-/** What the kernel can do here, a row a check. */
-export type ProbeReport = {
-  readonly kernel: string;
-  readonly arch: string;
-  readonly checks: readonly ProbeCheck[];
-};
-
-export type ProbeCheck = {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-  /** What to do about it. */
-  readonly advice?: string;
-  /** Nothing but procfs works without it. */
-  readonly required: boolean;
-  /** Nothing is the worse for its absence. */
-  readonly optional?: boolean;
-};
 
 /** The kernel side as commands use it; components see more of it. */
 export type CommandKernel = Lifecycle & { probe(): Promise<ProbeReport> };

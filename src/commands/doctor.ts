@@ -4,7 +4,8 @@ import { exitCode, type ExitCode } from '../core/errors.ts';
 import { silentLogger } from '../core/logger.ts';
 import { printable } from '../core/printable.ts';
 import { version } from '../service/version.ts';
-import type { CommandContext, ProbeCheck, ProbeReport } from './context.ts';
+import type { ProbeCheck, ProbeReport } from '../kernel/probe.ts';
+import type { CommandContext } from './context.ts';
 import { formatTable } from './table.ts';
 
 const missing = ({ checks }: ProbeReport) => checks.some(({ ok, required }) => required && !ok);

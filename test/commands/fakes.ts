@@ -1,4 +1,5 @@
-import type { CommandContext, CommandKernel, KernelOptions, ProbeReport } from '../../src/commands/context.ts';
+import type { ProbeReport } from '../../src/kernel/probe.ts';
+import type { CommandContext, CommandKernel, KernelOptions } from '../../src/commands/context.ts';
 import { runCli } from '../../src/commands/program.ts';
 import { createWorld, lifecycleOf, type World, worldRegistry } from '../service/fakes.ts';
 

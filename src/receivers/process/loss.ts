@@ -1,10 +1,8 @@
 /** A `ringtail.loss` event: nobody did it, so its frame is made here. */
 import { NO_ACTOR, type Batch } from '../../core/batch.ts';
 import { createFrameBuilder } from '../../core/frame-builder.ts';
+import type { Loss } from '../../kernel/hub.ts';
 import { lossSchema } from './schemas.ts';
-
-/** A window of Unix time in ms in which `lost` records were lost for `reason`. */
-export type Loss = { readonly reason: string; readonly lost: number; readonly startMs: number; readonly endMs: number };
 
 const KIND = 0;
 
