@@ -13,7 +13,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { Subject, type Observable } from 'rxjs';
-import type { Batch, EventSchema } from '../src/core/batch.ts';
+import { actorsOf, type Batch, type EventSchema } from '../src/core/batch.ts';
 import type { Processor } from '../src/core/component.ts';
 import { createCounters } from '../src/core/counters.ts';
 import { silentLogger } from '../src/core/logger.ts';
@@ -248,14 +248,13 @@ const keepBatch = (batch: Batch): Batch => {
   const own = <T extends Readonly<Record<string, Uint32Array>>>(columns: T): T =>
     Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column.slice()])) as unknown as T;
   const { strings, actors, ...frame } = batch.frame;
-  const { count, ...actorColumns } = actors;
   const attributes = (columns: Batch['actorAttributes']) => columns.map(({ source, ids }) => ({ source, ids: ids.slice() }));
   return {
     ...batch,
     frame: {
       ...frame,
       strings: { count: strings.count, bytes: strings.bytes.slice(), offsets: strings.offsets.slice(), lengths: strings.lengths.slice() },
-      actors: { count, ...own(actorColumns) },
+      actors: actorsOf(actors.count, (name) => actors[name].slice()),
     },
     bootNsLo: batch.bootNsLo.slice(),
     bootNsHi: batch.bootNsHi.slice(),

@@ -3,7 +3,7 @@
  * the native thread's frames; what a kind means is the caller's business, here it is a number.
  */
 import { isUtf8 } from 'node:buffer';
-import { NO_ACTOR, NOT_UTF8, type Actors, type Column, type Frame, type StringTable } from './batch.ts';
+import { actorsOf, NO_ACTOR, NOT_UTF8, type Actors, type Column, type Frame, type StringTable } from './batch.ts';
 
 /** Text, or raw bytes as the kernel has them. */
 export type TextInput = string | Uint8Array;
@@ -175,13 +175,10 @@ export const createFrameBuilder = ({ wallOffsetNs, sequence = 0, columnsOf = () 
       sequence,
       wallOffsetNs,
       strings: strings.table(),
-      actors: {
-        count: actors.length,
-        ...(Object.fromEntries(actorColumns.map((name, column) => [name, Uint32Array.from(actors, (values) => values[column]!)])) as Record<
-          (typeof actorColumns)[number],
-          Uint32Array
-        >),
-      },
+      actors: actorsOf(actors.length, (name) => {
+        const column = actorColumns.indexOf(name);
+        return Uint32Array.from(actors, (values) => values[column]!);
+      }),
       batches: [...kinds].toSorted(([a], [b]) => a - b).map(([kind, rows]) => batchOf(kind, rows, columnsOf(kind))),
     }),
   };

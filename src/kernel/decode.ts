@@ -1,4 +1,4 @@
-import type { Actors, Column } from '../core/batch.ts';
+import { actorsOf, type Column } from '../core/batch.ts';
 import type { KernelBatch, KernelFrame } from './frames.ts';
 import { actorLayout, eventLayouts, type FieldLayout } from './layouts.gen.ts';
 
@@ -25,11 +25,6 @@ export const decodeFrame = (arena: ArrayBuffer): KernelFrame => {
   const actorCount = word(5);
   const view = (place: number, index: number, stride: number, length: number): Column =>
     new Uint32Array(arena, place + 4 * stride * index, length);
-
-  const actors: Record<string, Column | number> = { count: actorCount };
-  actorColumnNames.forEach((name, index) => {
-    actors[name] = view(word(6), index, rowsInAll, actorCount);
-  });
 
   const entries = new Uint32Array(arena, 13 * 4, 3 * word(12));
   const batches: KernelBatch[] = [];
@@ -59,7 +54,7 @@ export const decodeFrame = (arena: ArrayBuffer): KernelFrame => {
       lengths: view(word(9), 0, 0, word(7)),
       bytes: new Uint8Array(arena, word(10), word(11)),
     },
-    actors: actors as unknown as Actors,
+    actors: actorsOf(actorCount, (name) => view(word(6), actorColumnNames.indexOf(name), rowsInAll, actorCount)),
     batches,
   };
 };

@@ -3,8 +3,8 @@
  * that many actors share (comm, cgroup, executable, user). Each block is encoded once a frame and request and each run once, too; after
  * that they are copied from where they stand in the request.
  */
-import type { AttributeColumn, AttributeSource, Batch, Frame } from '../core/batch.ts';
-import { headColumnsOf, IDENTITY_BOUND, putIdentity, putTraits, traitKey, traitsBound, TRAIT_WORDS, type HeadColumns } from './actor-head.ts';
+import { actorsOf, type Actors, type AttributeColumn, type AttributeSource, type Batch, type Frame } from '../core/batch.ts';
+import { IDENTITY_BOUND, putIdentity, putTraits, traitKey, traitsBound, TRAIT_WORDS } from './actor-head.ts';
 import { stringsOf, type Strings } from './attribute-templates.ts';
 import { copyWithin } from './copy.ts';
 import { usOfNs } from './iso-time.ts';
@@ -28,11 +28,11 @@ export type ActorBlocks = {
   put(actor: number, at: number): number;
 };
 
-const NO_ACTORS = {} as HeadColumns;
+const NO_ACTORS = actorsOf(0, () => new Uint32Array(0));
 const NO_STRINGS = {} as Strings;
 
 export const createActorBlocks = (output: Output): ActorBlocks => {
-  let actors: HeadColumns = NO_ACTORS;
+  let actors: Actors = NO_ACTORS;
   let strings: Strings = NO_STRINGS;
   let columns: readonly AttributeColumn[] = [];
   let offsetLo = 0;
@@ -110,8 +110,8 @@ export const createActorBlocks = (output: Output): ActorBlocks => {
   return {
     bind(batch, lo, hi) {
       const { frame, actorAttributes } = batch;
-      actors = headColumnsOf(frame.actors);
-      const { count } = frame.actors;
+      actors = frame.actors;
+      const { count } = actors;
       strings = stringsOf(frame.strings);
       columns = actorAttributes;
       offsetLo = lo;

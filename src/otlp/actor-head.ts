@@ -12,24 +12,6 @@ export const HEAD_NESTED_PID_NS = 2;
 /** An audit login uid that was never set. */
 export const LOGIN_UID_UNSET = 0xffff_ffff;
 
-/** The columns of a frame's actors in an object of one shape, whoever made the frame: the writer looks at them for every record. */
-export type HeadColumns = Omit<Actors, 'count' | 'execId' | 'parentStartNsLo' | 'parentStartNsHi' | 'parentExecId'>;
-export const headColumnsOf = (actors: Actors): HeadColumns => ({
-  pid: actors.pid,
-  tid: actors.tid,
-  ppid: actors.ppid,
-  startNsLo: actors.startNsLo,
-  startNsHi: actors.startNsHi,
-  cgroupIdLo: actors.cgroupIdLo,
-  cgroupIdHi: actors.cgroupIdHi,
-  uid: actors.uid,
-  euid: actors.euid,
-  loginUid: actors.loginUid,
-  vpid: actors.vpid,
-  flags: actors.flags,
-  comm: actors.comm,
-});
-
 /** A varint that leaves its value to be filled in: five bytes of zero. */
 const PADDED_ZERO = Uint8Array.of(0x80, 0x80, 0x80, 0x80, 0);
 const putPaddedVarint5 = (out: Uint8Array, at: number, value: number): void => {
@@ -59,7 +41,7 @@ let secondInTemplate = -1;
 export const IDENTITY_BOUND = identity.length + TEMPLATE_SLACK;
 
 /** Writes the ids of an actor and its creation time, Unix time in µs; returns the position behind them. */
-export const putIdentity = (out: Uint8Array, view: DataView, at: number, actors: HeadColumns, actor: number, createdUs: number): number => {
+export const putIdentity = (out: Uint8Array, view: DataView, at: number, actors: Actors, actor: number, createdUs: number): number => {
   const second = Math.floor(createdUs / 1e6);
   if (second !== secondInTemplate) {
     putIsoTime(identityBytes, TIME_AT, createdUs);
@@ -84,14 +66,14 @@ const cgroupId = intTemplate(attributeName.cgroupId);
 const TRAIT_SCALARS = 5;
 
 /** Most bytes that `putTraits` writes. */
-export const traitsBound = (actors: HeadColumns, strings: Strings, actor: number): number =>
+export const traitsBound = (actors: Actors, strings: Strings, actor: number): number =>
   TRAIT_SCALARS * SCALAR_BOUND + TEXT_BOUND + textBound(strings, actors.comm[actor]!);
 
 /** Words that decide what `putTraits` writes; see `traitKey`. */
 export const TRAIT_WORDS = 8;
 
 /** Fills `key[0, TRAIT_WORDS)`: within a frame, equal keys give equal bytes. */
-export const traitKey = (key: Uint32Array, actors: HeadColumns, actor: number): void => {
+export const traitKey = (key: Uint32Array, actors: Actors, actor: number): void => {
   const flags = actors.flags[actor]! & (HEAD_KERNEL_THREAD | HEAD_NESTED_PID_NS);
   key[0] = actors.comm[actor]!;
   key[1] = actors.cgroupIdLo[actor]!;
@@ -104,7 +86,7 @@ export const traitKey = (key: Uint32Array, actors: HeadColumns, actor: number): 
 };
 
 /** Writes the rest of what the kernel gives, which many actors have in common; returns the position behind it. */
-export const putTraits = (out: Uint8Array, view: DataView, at: number, actors: HeadColumns, actor: number, strings: Strings): number => {
+export const putTraits = (out: Uint8Array, view: DataView, at: number, actors: Actors, actor: number, strings: Strings): number => {
   const flags = actors.flags[actor]!;
   const uid = actors.uid[actor]!;
   const euid = actors.euid[actor]!;

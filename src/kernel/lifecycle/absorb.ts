@@ -229,6 +229,15 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
     }
   };
 
+  /** A slot that was given up meanwhile may be another program's by now. */
+  const forgetLost = (actors: Actors): void => {
+    for (let who = 0; who < actors.count; who++) {
+      const slot = slotOfActor[who]!;
+      if (slot !== 0 && !slots.isOf(slot, actors.pid[who]!, actors.startNsLo[who]!, actors.startNsHi[who]!, actors.execId[who]!))
+        slotOfActor[who] = 0;
+    }
+  };
+
   const batchOf = (frame: KernelFrame, kind: number): KernelBatch | undefined => frame.batches.find((batch) => batch.kind === kind);
 
   return {
@@ -252,8 +261,7 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
       if (forks !== undefined) absorbForks(frame, forks);
       if (exits !== undefined) absorbExits(frame, exits);
       closeMemo();
-      // A slot that was given up meanwhile may be another program's by now.
-      if (slots.evictedAlive + slots.evictedDead !== evicted) slotOfActor.fill(0);
+      if (slots.evictedAlive + slots.evictedDead !== evicted) forgetLost(frame.actors);
       lastFrame = frame;
     },
     lookup,

@@ -26,6 +26,9 @@ export const SLOT_SHIFT = 4;
 const DOUBLE_SHIFT = SLOT_SHIFT - 1;
 const CREATED_DOUBLE = WORD.createdUs / 2;
 
+/** The pid of a slot that was given up; no process has it. */
+const NOBODY = 0xffff_ffff;
+
 /** Bits of `state`; the low two are an index into `attributionSource`. */
 export const STATE = { attributionMask: 3, dead: 4, seen: 8, kernelThread: 16 } as const;
 
@@ -53,6 +56,8 @@ export type SlotStore = {
    * seen for long. A newer program of the same process makes the older ones dead at `nowMs`.
    */
   insert(pid: number, startLo: number, startHi: number, execId: number, nowMs: number): number;
+  /** Whether a slot is still the one of this program: it may have been given up and taken again. */
+  isOf(slot: number, pid: number, startLo: number, startHi: number, execId: number): boolean;
   /** Marks a slot dead; it stays until it is the oldest dead one and room or time is up. */
   bury(slot: number, nowMs: number): void;
   /** Gives up the dead from before `bornBeforeMs` and those above the dead capacity. */
@@ -173,6 +178,7 @@ export const createSlotStore = ({ capacity, deadCapacity, onFree, seed }: SlotSt
     unlink(slot);
     if (words[base + WORD.state]! & STATE.dead) dead--;
     else alive--;
+    words[base + WORD.pid] = NOBODY;
     words[base + WORD.after] = freeList;
     freeList = slot;
   };
@@ -226,6 +232,15 @@ export const createSlotStore = ({ capacity, deadCapacity, onFree, seed }: SlotSt
     atMs,
     newest,
     find,
+    isOf(slot, pid, startLo, startHi, execId) {
+      const base = slot << SLOT_SHIFT;
+      return (
+        words[base + WORD.pid] === pid &&
+        words[base + WORD.execId] === execId &&
+        words[base + WORD.startLo] === startLo &&
+        words[base + WORD.startHi] === startHi
+      );
+    },
     insert(pid, startLo, startHi, execId, nowMs) {
       const slot = take();
       atMs[slot] = 0;
