@@ -29,7 +29,9 @@ test('the addon is the one that was asked for', () => {
   expect(readFileSync('/proc/self/maps', 'utf8')).toContain(wanted);
 });
 
-test.for(casesOf(scenarios))('$name', { timeout: TIMEOUT_MS }, async (one, context) => {
+const cases = casesOf(scenarios).map((one) => [one.name, one] as const);
+
+test.for(cases)('%s', { timeout: TIMEOUT_MS }, async ([, one], context) => {
   const outcome = await runCase(one).then(
     () => 'passed',
     (error: unknown) => {

@@ -234,6 +234,20 @@ static void as_user(int uid, char *program)
 	reap(child);
 }
 
+/* As root on behalf of another user. */
+static void on_behalf(int uid, char *program)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (setresuid(uid, 0, 0))
+			die("setresuid");
+		execl(program, "on-behalf", "1", NULL);
+		_exit(97);
+	}
+	reap(child);
+}
+
 static void login(char *uid, char *program)
 {
 	pid_t child = fork();
@@ -359,6 +373,8 @@ int main(int argc, char **argv)
 		nested(argv[2]);
 	else if (strcmp(which, "user") == 0)
 		as_user(atoi(argv[2]), argv[3]);
+	else if (strcmp(which, "on-behalf") == 0)
+		on_behalf(atoi(argv[2]), argv[3]);
 	else if (strcmp(which, "login") == 0)
 		login(argv[2], argv[3]);
 	else if (strcmp(which, "root") == 0)

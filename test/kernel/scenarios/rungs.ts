@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { exitCode, KernelError } from '../../../src/core/errors.ts';
+import { loadAddon } from '../../../src/kernel/addon.ts';
+import { probeFacts } from '../../../src/kernel/probe.ts';
 import { heldIds } from '../harness/leftovers.ts';
 import { startProgram } from '../harness/runner.ts';
 import { kernelRungs, type Context, type Scenario } from '../harness/scenario.ts';
@@ -146,6 +148,32 @@ const legacy: Scenario = {
   },
 };
 
+const refusedLoad: Scenario = {
+  name: 'programs or maps that the kernel refuses: procfs, and the reason of each rung',
+  async run({ start }) {
+    const { functions, helpers } = probeFacts(loadAddon());
+    const claimed = { helpers: { loop: true, task_pt_regs: true, get_current_task_btf: true }, functions: { bpf_rdonly_cast: true } };
+    const isWhole = helpers['loop'] === true && functions['bpf_rdonly_cast'] === true;
+    const cases = [
+      // maps larger than any memory
+      { injectedFacts: { possibleCpus: 2 ** 26 }, reason: /cannot load .*process/ },
+      // the last word of the verifier, where this kernel lacks what is claimed
+      ...(isWhole ? [] : [{ injectedFacts: claimed, reason: /cannot load .*process.*\(.+\)$/ }]),
+    ];
+    for (const { injectedFacts, reason } of cases) {
+      const pipeline = await start({ injectedFacts });
+      const { rung, notes } = pipeline.kernel.status();
+      assert.equal(rung, 'procfs');
+      for (const name of kernelRungs)
+        assert(
+          notes.some((note) => note.startsWith(`${name}: `) && reason.test(note)),
+          notes.join('\n'),
+        );
+      await pipeline.stop();
+    }
+  },
+};
+
 const impossible: Scenario = {
   name: 'a forced rung that cannot work, or nothing to read, is an error of the kernel',
   async run({ folder, start }) {
@@ -188,4 +216,15 @@ const ordinaryUser: Scenario = {
   },
 };
 
-export const rungScenarios: readonly Scenario[] = [procfs, best, forced, noTypes, noTracepoints, noRing, legacy, impossible, ordinaryUser];
+export const rungScenarios: readonly Scenario[] = [
+  procfs,
+  best,
+  forced,
+  noTypes,
+  noTracepoints,
+  noRing,
+  legacy,
+  refusedLoad,
+  impossible,
+  ordinaryUser,
+];
