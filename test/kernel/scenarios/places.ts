@@ -1,6 +1,8 @@
 /** Where and as whom: namespaces, users, roots, deep folders. */
 import assert from 'node:assert/strict';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { cgroup2Mount } from '../../../src/kernel/procfs/mounts.ts';
+import { startProgram } from '../harness/runner.ts';
 import { kernelRungs, type Scenario } from '../harness/scenario.ts';
 import { EXEC, expectAttributes, expectExit, FORK, nameUsers, pathOf } from './expect.ts';
 
@@ -160,4 +162,38 @@ const deep: Scenario = {
   },
 };
 
-export const placeScenarios: readonly Scenario[] = [nested, user, setuid, login, chroot, deep];
+const cgroup: Scenario = {
+  name: 'a program in a cgroup of its own',
+  rungs: kernelRungs,
+  async run({ start, program, skip }) {
+    const place = await cgroup2Mount('');
+    if (place === undefined) return skip('cgroup v2 is not mounted');
+    const name = `/ringtail-test-${process.pid}`;
+    mkdirSync(`${place}${name}`);
+    try {
+      const id = statSync(`${place}${name}`).ino;
+      const pipeline = await start();
+      const { child, ended, output } = startProgram(program('ends'), ['wait']);
+      await pipeline.until('the program to wait', () => output() !== '');
+      writeFileSync(`${place}${name}/cgroup.procs`, String(child.pid));
+      child.stdin.end();
+      const facts = await ended;
+      await pipeline.settle();
+      const made = facts.all('child')[0]!;
+      for (const event of [
+        pipeline.one(FORK, { 'process.pid': facts.pid }),
+        expectExit(pipeline, made),
+        expectExit(pipeline, [facts.pid, 0]),
+      ]) {
+        expectAttributes(event, { 'ringtail.cgroup.id': id });
+        // its name is looked for within 20 ms or left out
+        assert([undefined, name].includes(event.attributes['process.linux.cgroup'] as string | undefined));
+      }
+      assert.notEqual(pipeline.one(EXEC, { 'process.pid': facts.pid }).attributes['ringtail.cgroup.id'], id, 'it came there later');
+    } finally {
+      rmdirSync(`${place}${name}`);
+    }
+  },
+};
+
+export const placeScenarios: readonly Scenario[] = [nested, user, setuid, login, chroot, deep, cgroup];
