@@ -211,9 +211,9 @@ export const createUsers = (options: UsersOptions = {}): Users => {
     const passwd = await readPasswd(root);
     if (!passwd.ok) return;
     const uids = [...passwd.value.keys()].slice(0, MAX_KNOWN_BEFOREHAND);
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, START_WAIT_MS);
-    await Promise.race([late, fetch(uids.map((uid) => ({ uid })))]);
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, START_WAIT_MS);
+    await Promise.race([late.promise, fetch(uids.map((uid) => ({ uid })))]);
     clearTimeout(timer);
   };
 

@@ -49,7 +49,8 @@ const provokePatiently = async ({ folder, copy, program }: Context, pipeline: Pi
   const pids: number[] = [];
   const once = copy('patient', 'once');
   // by the name that each is given: a path that is too long is not told
-  const isOurs = ([name = '']: readonly string[]) => /^(program|nested|as-user|on-behalf|logged-in|from-memory|unlinked|bottom|x+)$/.test(name);
+  const isOurs = ([name = '']: readonly string[]) =>
+    /^(program|nested|as-user|on-behalf|logged-in|from-memory|unlinked|bottom|x+)$/.test(name);
   const fresh = () =>
     pipeline
       .find('ringtail.process.exec')
