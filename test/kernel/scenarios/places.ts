@@ -133,7 +133,6 @@ const chroot: Scenario = {
 const deep: Scenario = {
   name: 'deep folders: whole paths, and when they are too long it is said',
   rungs: kernelRungs,
-  everywhere: true,
   async run({ folder, start, run, program }) {
     const pipeline = await start();
     const whole = await run('execs', ['deep', '15', '200', program('quick')], { cwd: folder });

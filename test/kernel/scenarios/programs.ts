@@ -83,7 +83,6 @@ const plain: Scenario = {
 const chain: Scenario = {
   name: 'a process that goes through five programs and opens nothing in between',
   rungs: kernelRungs,
-  everywhere: true,
   async run({ rung, start, run, copy }) {
     const pipeline = await start();
     const programs = ['one', 'two', 'three', 'four', 'five'].map((name) => copy('execs', name));

@@ -8,7 +8,6 @@ import { EXEC, expectAttributes, expectExit, EXIT, FORK } from './expect.ts';
 const before: Scenario = {
   name: 'what ran already is known, also when its file is gone',
   rungs: kernelRungs,
-  everywhere: true,
   async run({ rung, start, copy }) {
     for (const deleted of [false, true]) {
       const path = copy('ends', deleted ? 'gone' : 'early');
