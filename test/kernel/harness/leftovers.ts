@@ -41,10 +41,11 @@ export const heldIds = (): BpfIds => {
   return ids;
 };
 
-const idsInKernel = (what: keyof BpfIds): ReadonlySet<number> => {
-  const { status, stdout, stderr, error } = spawnSync('bpftool', [what, 'show', '-j'], { encoding: 'utf8', maxBuffer: 64 << 20 });
-  if (status !== 0) throw new Error(`bpftool ${what}: ${error?.message ?? stderr}`);
-  return new Set((JSON.parse(stdout || '[]') as { id: number }[]).map(({ id }) => id));
+/** undefined when bpftool failed: it does when an object goes away while it walks them. */
+const idsInKernel = (what: keyof BpfIds): ReadonlySet<number> | undefined => {
+  const { status, stdout, error } = spawnSync('bpftool', [what, 'show', '-j'], { encoding: 'utf8', maxBuffer: 64 << 20 });
+  if (error !== undefined) throw new Error('bpftool cannot be run', { cause: error });
+  return status === 0 ? new Set((JSON.parse(stdout || '[]') as { id: number }[]).map(({ id }) => id)) : undefined;
 };
 
 /** Throws when this process still has a BPF object or a thread of ours, or when the kernel keeps one of `before`. */
@@ -63,15 +64,15 @@ export const requireNothingLeft = async (before: BpfIds): Promise<void> => {
   );
   for (const what of ['prog', 'map', 'link'] as const) {
     // the kernel frees them a little later
-    const left = () => {
+    const left = (): readonly number[] | undefined => {
       const now = idsInKernel(what);
-      return before[what].filter((id) => now.has(id));
+      return now && before[what].filter((id) => now.has(id));
     };
     if (before[what].length > 0)
       await waitFor(
         `each ${what} to be freed`,
-        () => left().length === 0,
-        () => left().join(', '),
+        () => left()?.length === 0,
+        () => left()?.join(', ') ?? 'bpftool fails',
       );
   }
 };
