@@ -1,0 +1,60 @@
+/** What the documentation shows of configurations works, and what it shows of mistakes is what is said of them. */
+import { expect, describe, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { components } from '../../src/components.ts';
+import { loadConfig, requireConfig } from '../../src/config/load.ts';
+import { formatProblem } from '../../src/config/problems.ts';
+import { createRegistry } from '../../src/config/registry.ts';
+import { ConfigError } from '../../src/core/errors.ts';
+import { type Block, blocksOf, pages } from './markdown.ts';
+
+const registry = createRegistry(components);
+const environment = { TOKEN: 'secret' };
+const load = (text: string, file: string) => loadConfig({ file, text }, registry, environment);
+
+const blocks = pages.flatMap(blocksOf);
+const shown = (info: string) =>
+  blocks.filter((block) => block.info === info).map((block) => [`${block.page}:${block.line}`, block] as const);
+
+type Sections = Readonly<Record<string, object | undefined>>;
+
+/** A part of a file with the rest that a whole one needs; a whole one as it is. */
+const complete = ({ text }: Block): string => {
+  const part = parse(text) as Sections;
+  if ('service' in part) return text;
+  const sections: Sections = { receivers: { process: null }, processors: {}, exporters: { debug: null }, ...part };
+  const ids = (name: string) => Object.keys(sections[name] ?? {});
+  const logs = { receivers: ids('receivers'), processors: ids('processors'), exporters: ids('exporters') };
+  return stringify({ ...sections, service: { pipelines: { logs } } });
+};
+
+describe('a configuration', () => {
+  it.each(shown('yaml'))('%s is right', (place, block) => {
+    const { config, problems } = load(complete(block), place);
+    expect(problems.map(formatProblem)).toEqual([]);
+    expect(config?.pipelines.length).toBeGreaterThan(0);
+  });
+
+  it('is looked at in the README and on the pages, whole and in parts', () => {
+    const yaml = shown('yaml').map(([, block]) => block);
+    expect(yaml.some(({ page, text }) => page === 'README.md' && text.includes('service:'))).toBe(true);
+    expect(yaml.filter(({ page, text }) => page.startsWith('docs/components/') && !text.includes('service:')).length).toBeGreaterThan(0);
+  });
+});
+
+/** All that `ringtail validate` writes of a wrong file. */
+const complaint = (text: string): string => {
+  const lines: string[] = [];
+  try {
+    requireConfig(load(text, 'bad.yaml'), 'bad.yaml', (line) => lines.push(line));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    lines.push(...error.problems, `ringtail: ${error.message}; ${error.advice}`);
+  }
+  return lines.map((line) => `${line}\n`).join('');
+};
+
+it.each(shown('yaml wrong'))('%s is followed by what is said of it', (_place, block) => {
+  const answer = blocks[blocks.indexOf(block) + 1];
+  expect(complaint(block.text)).toBe(answer?.text);
+});

@@ -1,0 +1,154 @@
+/** docs/signals.md and the code have the same names, and no page speaks of others. */
+import { globSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { AttributeField, EventSchema } from '../../src/core/batch.ts';
+import { exitCode } from '../../src/core/errors.ts';
+import { attributeName, attributionSource, eventName, resourceName } from '../../src/otlp/names.ts';
+import { execSchema, exitSchema, failedExecSchema, forkSchema, lossSchema } from '../../src/receivers/process/schemas.ts';
+import { books, totalName } from '../../src/service/ledger.ts';
+import { createCli } from '../commands/fakes.ts';
+import { codesOf, pages, read, root, sectionOf, tableOf } from './markdown.ts';
+
+const signals = 'docs/signals.md';
+const firstCodes = (text: string, title: string): readonly string[] => tableOf(text, title).rows.flatMap(([cell]) => codesOf(cell!));
+
+const source = globSync('src/**/*.ts', { cwd: root })
+  .filter((file) => !file.endsWith('metric-descriptions.ts'))
+  .map((file) => readFileSync(`${root}${file}`, 'utf8'))
+  .join('\n');
+const occurring = (pattern: RegExp): readonly string[] =>
+  [...new Set(Array.from(source.matchAll(pattern), ([, name]) => name!))].toSorted();
+
+const types: Readonly<Record<AttributeField['type'], string>> = {
+  u32: 'int',
+  i32: 'int',
+  u64: 'int',
+  string: 'string',
+  enum: 'string',
+  constant: 'string',
+  strings: 'string[]',
+  flags: 'string[]',
+  bool: 'bool',
+};
+const attributesOf = (...schemas: readonly EventSchema[]): readonly string[] => [
+  ...new Set(schemas.flatMap(({ fields }) => fields.map(({ name, type }) => `${name} ${types[type]}`))),
+];
+const attributesByEvent = {
+  [eventName.processExec]: [...attributesOf(execSchema(true), failedExecSchema), `${attributeName.callerExecutablePath} string`],
+  [eventName.processFork]: attributesOf(forkSchema(true)),
+  [eventName.processExit]: attributesOf(exitSchema),
+  [eventName.loss]: attributesOf(lossSchema),
+};
+
+describe('docs/signals.md', () => {
+  it('has the attributes of the resource', () => {
+    expect(firstCodes(sectionOf(signals, '## Resource'), 'attribute')).toEqual(Object.values(resourceName));
+  });
+
+  it('has the events', () => {
+    const headings = Array.from(sectionOf(signals, '## Events').matchAll(/^### `(.*)`$/gm), ([, name]) => name);
+    expect(headings.toSorted()).toEqual(Object.values(eventName).toSorted());
+  });
+
+  it.each(Object.entries(attributesByEvent))('has the attributes of %s with their types', (event, attributes) => {
+    const { rows } = tableOf(sectionOf(signals, `### \`${event}\``), 'attribute');
+    expect(rows.map(([name, type]) => `${codesOf(name!)[0]} ${type}`).toSorted()).toEqual(attributes.toSorted());
+  });
+
+  it('has all other attributes as common ones', () => {
+    const owned = new Set(
+      Object.values(attributesByEvent)
+        .flat()
+        .map((attribute) => attribute.split(' ')[0]),
+    );
+    const common = Object.values(attributeName).filter((name) => !owned.has(name));
+    expect(firstCodes(sectionOf(signals, '### Common attributes'), 'attribute').toSorted()).toEqual(common.toSorted());
+  });
+
+  it('has the values of ringtail.attribution', () => {
+    const told = firstCodes(sectionOf(signals, '### Common attributes'), '`ringtail.attribution`');
+    expect(told.toSorted()).toEqual(attributionSource.toSorted());
+  });
+
+  it('has the reasons of ringtail.loss', () => {
+    const told = firstCodes(sectionOf(signals, '### `ringtail.loss`'), '`ringtail.reason`');
+    expect(told.toSorted()).toEqual(occurring(/tellLoss\(\{ reason: '(\w+)'/g));
+  });
+
+  it('has the own metrics', () => {
+    const told = firstCodes(sectionOf(signals, '## Own metrics'), 'metric').filter((name) => /^(ringtail|otelcol)_/.test(name));
+    expect(told.toSorted()).toEqual(occurring(/'((?:ringtail|otelcol)_[a-z_]+)'/g));
+  });
+
+  it('has the books', () => {
+    const told = tableOf(sectionOf(signals, '### The books'), 'book').rows.map(([name, equation]) => `${codesOf(name!)[0]}: ${equation}`);
+    expect(told).toEqual(books.map(({ book, metric, parts }) => `${metric}: ${totalName(book)} = ${parts.join(' + ')}`));
+  });
+});
+
+it('the page of the process receiver has the events', () => {
+  const { rows } = tableOf(sectionOf('docs/components/process.md', '## Events'), 'EventName');
+  const told = rows.map(([event, , attributes]) => `${codesOf(event!).join(' ')}: ${codesOf(attributes!).toSorted().join(' ')}`);
+  const row = (event: string, ...attributes: readonly string[]) => `${event}: ${attributes.toSorted().join(' ')}`;
+  const namesOf = ({ fields }: EventSchema) => fields.map(({ name }) => name);
+  expect(told).toEqual([
+    row(eventName.processExec, ...namesOf(execSchema(true)), attributeName.callerExecutablePath),
+    row(`${eventName.processExec} ${attributeName.errorType}`, ...namesOf(failedExecSchema)),
+    row(eventName.processFork, ...namesOf(forkSchema(true)), 'threads'),
+    row(eventName.processExit, ...namesOf(exitSchema)),
+    row(eventName.loss, ...namesOf(lossSchema)),
+  ]);
+});
+
+describe('exit codes', () => {
+  const rows = tableOf(sectionOf(signals, '## Exit codes'), 'code').rows;
+  const sentence = `Exit codes: ${rows.map(([code, meaning]) => `${code} ${meaning}`).join(', ')}`;
+
+  it('are those of the code', () => {
+    expect(rows.map(([code]) => Number(code))).toEqual(Object.values(exitCode).toSorted());
+  });
+
+  it('are told the same in the README and by the help', async () => {
+    const cli = createCli();
+    expect(await cli.run('--help')).toBe(exitCode.done);
+    expect(cli.stdout()).toContain(sentence);
+    expect(read('README.md')).toContain(sentence);
+  });
+});
+
+it('the README has the commands of the help', async () => {
+  const cli = createCli();
+  await cli.run('--help');
+  const commands = Array.from(cli.stdout().matchAll(/^ {2}([a-z]+) \[options\]/gm), ([, name]) => name);
+  const told = firstCodes(read('README.md'), 'command').map((code) => code.split(' ')[1]);
+  expect(commands).not.toEqual([]);
+  expect(told.toSorted()).toEqual(commands.toSorted());
+});
+
+it('CONTRIBUTING has the scripts of package.json', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Readonly<Record<string, string>> };
+  const told = firstCodes(read('CONTRIBUTING.md'), 'command').map((code) => code.replace(/^npm (run )?/, ''));
+  expect(told.toSorted()).toEqual(Object.keys(scripts).toSorted());
+});
+
+const names: ReadonlySet<string> = new Set([
+  ...Object.values(resourceName),
+  ...Object.values(attributeName),
+  ...Object.values(eventName),
+  ...occurring(/'((?:ringtail|otelcol)_[a-z_]+)'/g),
+]);
+
+describe.each(pages)('%s', (page) => {
+  it('spells no name that the code does not have', () => {
+    // As `code` or anywhere else; a name with `*` stands for several.
+    const text = read(page);
+    const told = [
+      ...Array.from(
+        text.matchAll(/`((?:ringtail|process|host|os|error)\.(?!bpf\b)[a-z_.]+|(?:ringtail|otelcol)_[a-z_]+)(?=[`{])/g),
+        ([, name]) => name!,
+      ),
+      ...Array.from(text.matchAll(/(?<![\w./-])((?:ringtail|process)\.(?!bpf\b)[a-z_]+(?:\.[a-z_]+)*)(?![\w./*-])/g), ([, name]) => name!),
+    ];
+    expect(told.filter((name) => !names.has(name.replace(/_total$/, '')))).toEqual([]);
+  });
+});
