@@ -5,13 +5,17 @@ import { waitFor } from './pipeline.ts';
 
 export type BpfIds = { readonly prog: readonly number[]; readonly map: readonly number[]; readonly link: readonly number[] };
 
-const linkOf = (fd: string): string => {
+/** What a read of procfs gives; '' when the thread or descriptor went away since it was listed. */
+const ifThere = (read: () => string): string => {
   try {
-    return readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return ''; // the one that listed the folder
+    return read();
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
+    throw error;
   }
 };
+
+const linkOf = (fd: string): string => ifThere(() => readlinkSync(`/proc/self/fd/${fd}`));
 
 /** Targets of the descriptors of this process. */
 export const descriptors = (): readonly string[] =>
@@ -21,14 +25,16 @@ export const descriptors = (): readonly string[] =>
 
 /** Names of the threads of this process. */
 export const threads = (): readonly string[] =>
-  readdirSync('/proc/self/task').map((tid) => readFileSync(`/proc/self/task/${tid}/comm`, 'utf8').trim());
+  readdirSync('/proc/self/task')
+    .map((tid) => ifThere(() => readFileSync(`/proc/self/task/${tid}/comm`, 'utf8').trim()))
+    .filter((name) => name !== '');
 
 /** Ids of the BPF objects that descriptors of this process hold. */
 export const heldIds = (): BpfIds => {
   const ids = { prog: [] as number[], map: [] as number[], link: [] as number[] };
   for (const fd of readdirSync('/proc/self/fd')) {
     if (!linkOf(fd).includes('bpf')) continue;
-    const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8');
+    const info = ifThere(() => readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'));
     const link = info.match(/^link_id:\s*(\d+)/m)?.[1];
     if (link !== undefined) ids.link.push(Number(link));
     else {
