@@ -15,7 +15,7 @@ constexpr uint32_t kNotUtf8 = 0x80000000u;
 constexpr uint32_t kDirectoryBytes = (kDirectoryWords * 4 + 63) & ~63u;
 // No record of ours comes near; it bounds what a row can take in a frame: nine bytes for each of its own at the most.
 constexpr uint32_t kMaxRecordBytes = 128 << 10;
-static_assert(kDirectoryBytes + 9 * kMaxRecordBytes + 4096 < kMinFrameBytes);
+static_assert(kDirectoryBytes + 9 * kMaxRecordBytes + 16384 < kMinFrameBytes);
 
 uint32_t SlotsFor(uint32_t entries)
 {
@@ -62,8 +62,12 @@ Splitter::Splitter(const Layouts &layouts, uint32_t maxRows)
 	uint32_t texts = 0;
 	for (const EventLayout &layout : layouts.events) {
 		uint32_t own = 0;
-		for (const Field &field : layout.fields)
+		std::vector<Tail> &tails = tails_[&layout - layouts.events.data()];
+		for (const Field &field : layout.fields) {
 			own += field.role == FieldRole::kText || field.role == FieldRole::kChars;
+			if (field.role == FieldRole::kText || field.role == FieldRole::kList)
+				tails.push_back({field.offset, field.role == FieldRole::kList});
+		}
 		texts = own > texts ? own : texts;
 	}
 	stringSlots_.resize(SlotsFor(maxRows * (texts + 1)));
@@ -80,9 +84,8 @@ const EventLayout *Splitter::LayoutOf(const Ring::Record &record) const
 	if (!layout.known || head->len < layout.size)
 		return nullptr;
 	uint64_t need = layout.size;
-	for (const Field &field : layout.fields)
-		if (field.role == FieldRole::kText || field.role == FieldRole::kList)
-			need += Load<uint32_t>(record.data + field.offset);
+	for (const Tail &tail : tails_[head->kind])
+		need += Load<uint32_t>(record.data + tail.offset);
 	return need <= head->len ? &layout : nullptr;
 }
 
@@ -90,7 +93,7 @@ const EventLayout *Splitter::LayoutOf(const Ring::Record &record) const
 Splitter::Plan Splitter::MakePlan(const Ring &ring, size_t arenaBytes) const
 {
 	Plan plan;
-	size_t bytes = kDirectoryBytes + 64;
+	size_t bytes = kDirectoryBytes + 64 + 4 * kMostStrideSlack * layouts_.actorColumns;
 	plan.end = ring.Position();
 	while (true) {
 		const Ring::Record record = ring.Peek(plan.end);
@@ -104,20 +107,20 @@ Splitter::Plan Splitter::MakePlan(const Ring &ring, size_t arenaBytes) const
 		}
 		uint32_t strings = 1; // comm
 		size_t stringBytes = sizeof(event_actor::comm), at = layout->size;
-		for (const Field &field : layout->fields) {
-			if (field.role != FieldRole::kText && field.role != FieldRole::kList)
-				continue;
-			const uint32_t len = Load<uint32_t>(record.data + field.offset);
-			strings += field.role == FieldRole::kText ? 1 : static_cast<uint32_t>(CountZeros(record.data + at, len)) + 1;
+		const uint32_t kind = reinterpret_cast<const event_head *>(record.data)->kind;
+		for (const Tail &tail : tails_[kind]) {
+			const uint32_t len = Load<uint32_t>(record.data + tail.offset);
+			strings += tail.isList ? static_cast<uint32_t>(CountZeros(record.data + at, len)) + 1 : 1;
 			stringBytes += len;
 			at += len;
 		}
-		const size_t need = 4 * (layout->columns + layouts_.actorColumns) + 8 * strings + stringBytes;
+		size_t need = 4 * (layout->columns + layouts_.actorColumns) + 8 * strings + stringBytes;
+		need += plan.kindRows[kind] ? 0 : 4 * kMostStrideSlack * layout->columns;
 		if (plan.rows == maxRows_ || (plan.rows && bytes + need > arenaBytes)) {
 			plan.more = true;
 			return plan;
 		}
-		plan.kindRows[reinterpret_cast<const event_head *>(record.data)->kind]++;
+		plan.kindRows[kind]++;
 		plan.rows++;
 		plan.strings += strings;
 		plan.stringBytes += stringBytes;
@@ -157,14 +160,15 @@ uint32_t Splitter::StringOf(const uint8_t *data, uint32_t len)
 
 uint32_t Splitter::ActorOf(const event_actor *actor)
 {
-	const uint64_t hash = HashBytes(reinterpret_cast<const uint8_t *>(actor), sizeof(*actor));
+	static_assert(sizeof(*actor) % 16 == 0);
+	const uint64_t hash = HashPairs(reinterpret_cast<const uint8_t *>(actor), sizeof(*actor));
 	const uint32_t mask = static_cast<uint32_t>(actorSlots_.size()) - 1;
 	for (uint32_t i = static_cast<uint32_t>(hash) & mask;; i = (i + 1) & mask) {
 		Slot &slot = actorSlots_[i];
 		if (slot.generation != generation_) {
 			slot = {hash, generation_, actors_};
 			actorKeys_[actors_] = actor;
-			PutFields(layouts_.actor, reinterpret_cast<const uint8_t *>(actor), 0, actorColumns_, actorCapacity_, actors_);
+			PutFields(layouts_.actor, reinterpret_cast<const uint8_t *>(actor), 0, actorColumns_, actorStride_, actors_);
 			return actors_++;
 		}
 		if (slot.hash == hash && !std::memcmp(actorKeys_[slot.id], actor, sizeof(*actor)))
@@ -172,7 +176,7 @@ uint32_t Splitter::ActorOf(const event_actor *actor)
 	}
 }
 
-uint32_t Splitter::PutFields(const std::vector<Field> &fields, const uint8_t *record, uint32_t fixed, uint32_t *column, uint32_t rows, uint32_t row)
+void Splitter::PutFields(const std::vector<Field> &fields, const uint8_t *record, uint32_t fixed, uint32_t *column, uint32_t stride, uint32_t row)
 {
 	uint32_t at = fixed;
 	for (const Field &field : fields) {
@@ -181,7 +185,7 @@ uint32_t Splitter::PutFields(const std::vector<Field> &fields, const uint8_t *re
 		case FieldRole::kNumber:
 			column[row] = field.width == 8 ? Load<uint32_t>(from) : LoadWord(from, field.width);
 			if (field.width == 8) {
-				column += rows;
+				column += stride;
 				column[row] = Load<uint32_t>(from + 4);
 			}
 			break;
@@ -206,24 +210,23 @@ uint32_t Splitter::PutFields(const std::vector<Field> &fields, const uint8_t *re
 				AppendString(item, static_cast<uint32_t>(stop - item));
 				item = zero ? zero + 1 : end;
 			}
-			column += rows;
+			column += stride;
 			column[row] = strings_ - first;
 			at += len;
 			break;
 		}
 		}
-		column += rows;
+		column += stride;
 	}
-	return at;
 }
 
-void Splitter::PutRow(const Ring::Record &record, const EventLayout &layout, uint32_t *columns, uint32_t rows, uint32_t row)
+void Splitter::PutRow(const Ring::Record &record, const EventLayout &layout, uint32_t *columns, uint32_t stride, uint32_t row)
 {
 	const auto *head = reinterpret_cast<const event_head *>(record.data);
 	columns[row] = static_cast<uint32_t>(head->boot_ns);
-	columns[rows + row] = static_cast<uint32_t>(head->boot_ns >> 32);
-	columns[2 * rows + row] = ActorOf(&head->actor);
-	PutFields(layout.fields, record.data, layout.size, columns + 3 * static_cast<size_t>(rows), rows, row);
+	columns[stride + row] = static_cast<uint32_t>(head->boot_ns >> 32);
+	columns[2 * stride + row] = ActorOf(&head->actor);
+	PutFields(layout.fields, record.data, layout.size, columns + 3 * static_cast<size_t>(stride), stride, row);
 }
 
 Splitter::Result Splitter::Fill(const Ring &ring, const Arena &arena, uint64_t sequence, int64_t wallOffsetNs)
@@ -247,7 +250,7 @@ Splitter::Result Splitter::Fill(const Ring &ring, const Arena &arena, uint64_t s
 	auto *directory = reinterpret_cast<uint32_t *>(arena.memory);
 	uint32_t at = kDirectoryBytes, batches = 0;
 	uint32_t *columns[EVENT_KINDS] = {};
-	uint32_t next[EVENT_KINDS] = {};
+	uint32_t next[EVENT_KINDS] = {}, stride[EVENT_KINDS] = {};
 	for (uint32_t kind = 0; kind < EVENT_KINDS; kind++) {
 		if (!plan.kindRows[kind])
 			continue;
@@ -256,12 +259,13 @@ Splitter::Result Splitter::Fill(const Ring &ring, const Arena &arena, uint64_t s
 		entry[0] = kind;
 		entry[1] = plan.kindRows[kind];
 		entry[2] = at;
-		at += 4 * layouts_.events[kind].columns * plan.kindRows[kind];
+		stride[kind] = Stride(plan.kindRows[kind]);
+		at += 4 * layouts_.events[kind].columns * stride[kind];
 	}
 	actorColumns_ = reinterpret_cast<uint32_t *>(arena.memory + at);
-	actorCapacity_ = plan.rows;
+	actorStride_ = Stride(plan.rows);
 	const uint32_t actorPlace = at;
-	at += 4 * layouts_.actorColumns * plan.rows;
+	at += 4 * layouts_.actorColumns * actorStride_;
 	stringOffsets_ = reinterpret_cast<uint32_t *>(arena.memory + at);
 	const uint32_t offsetPlace = at;
 	at += 4 * plan.strings;
@@ -282,7 +286,7 @@ Splitter::Result Splitter::Fill(const Ring &ring, const Arena &arena, uint64_t s
 		if (!layout)
 			continue;
 		const uint32_t kind = reinterpret_cast<const event_head *>(record.data)->kind;
-		PutRow(record, *layout, columns[kind], plan.kindRows[kind], next[kind]++);
+		PutRow(record, *layout, columns[kind], stride[kind], next[kind]++);
 	}
 
 	directory[0] = plan.rows;

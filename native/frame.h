@@ -15,7 +15,14 @@ namespace ringtail {
 //   0 rows in all kinds   1, 2 sequence (lo, hi)   3, 4 wall clock minus boot clock in ns (lo, hi)
 //   5 actors   6 their columns   7 strings   8 their offsets   9 their lengths   10 their bytes   11 bytes of strings
 //   12 batches, then for each: kind, rows, columns
-// Places are byte offsets from the start; the columns of a table lie one behind the other, `rows` words each.
+// Places are byte offsets from the start; the columns of a table lie one behind the other, Stride(rows) words each.
+// Words from one column to the next: an odd number of cache lines. With 8,192 rows the columns would lie 32 KiB apart, and a row, one
+// word of each, would fall on a few sets of the caches and push itself out.
+constexpr uint32_t Stride(uint32_t rows)
+{
+	return (((rows + 15) / 16) | 1) * 16;
+}
+constexpr uint32_t kMostStrideSlack = 31;
 constexpr uint32_t kDirectoryWords = 13 + 3 * EVENT_KINDS;
 // One record must always fit.
 constexpr size_t kMinFrameBytes = 2 << 20;
@@ -57,16 +64,23 @@ private:
 		uint32_t id;
 	};
 
+	// A place in the record that says how long a string or list is.
+	struct Tail {
+		uint16_t offset;
+		bool isList;
+	};
+
 	Plan MakePlan(const Ring &ring, size_t arenaBytes) const;
 	const EventLayout *LayoutOf(const Ring::Record &record) const;
 	uint32_t ActorOf(const event_actor *actor);
 	uint32_t StringOf(const uint8_t *data, uint32_t len);
 	uint32_t AppendString(const uint8_t *data, uint32_t len);
-	void PutRow(const Ring::Record &record, const EventLayout &layout, uint32_t *columns, uint32_t rows, uint32_t row);
-	uint32_t PutFields(const std::vector<Field> &fields, const uint8_t *record, uint32_t fixed, uint32_t *column, uint32_t rows, uint32_t row);
+	void PutRow(const Ring::Record &record, const EventLayout &layout, uint32_t *columns, uint32_t stride, uint32_t row);
+	void PutFields(const std::vector<Field> &fields, const uint8_t *record, uint32_t fixed, uint32_t *column, uint32_t stride, uint32_t row);
 
 	const Layouts &layouts_;
 	uint32_t maxRows_;
+	std::vector<Tail> tails_[EVENT_KINDS];
 	std::vector<Slot> stringSlots_;
 	std::vector<Slot> actorSlots_;
 	std::vector<const event_actor *> actorKeys_;
@@ -78,7 +92,7 @@ private:
 	uint32_t strings_ = 0;
 	uint32_t stringEnd_ = 0;
 	uint32_t *actorColumns_ = nullptr;
-	uint32_t actorCapacity_ = 0;
+	uint32_t actorStride_ = 0;
 	uint32_t actors_ = 0;
 };
 

@@ -59,9 +59,26 @@ uint64_t HashBytes(const uint8_t *data, size_t len)
 	return hash ^ hash >> 32;
 }
 
+uint64_t HashPairs(const uint8_t *data, size_t len)
+{
+	uint64_t even = len, odd = kMix;
+	for (size_t i = 0; i < len; i += 16) {
+		even = (even ^ Word(data + i)) * kMix;
+		even ^= even >> 29;
+		odd = (odd ^ Word(data + i + 8)) * kMix;
+		odd ^= odd >> 31;
+	}
+	const uint64_t hash = (even ^ (odd << 32 | odd >> 32)) * kMix;
+	return hash ^ hash >> 32;
+}
+
 bool IsUtf8(const uint8_t *data, size_t len)
 {
 	size_t i = 0;
+	while (i + 8 <= len && !(Word(data + i) & kHighBits))
+		i += 8;
+	if (len >= 8 && i + 8 > len && !(Word(data + len - 8) & kHighBits))
+		return true; // all of it ASCII, the usual case
 	while (i < len) {
 		if (i + 8 <= len && !(Word(data + i) & kHighBits)) {
 			i += 8;

@@ -12,7 +12,7 @@ const commonFlags = [...languageFlags, ...napiFlags];
 
 const variants = {
   // _FORTIFY_SOURCE belongs to optimised builds; sanitizers look closer than it does.
-  plain: { folder: 'build/native', flags: ['-O2', '-D_FORTIFY_SOURCE=2', '-fstack-protector-strong'] },
+  plain: { folder: 'build/native', flags: ['-O3', '-D_FORTIFY_SOURCE=2', '-fstack-protector-strong'] },
   sanitized: {
     folder: 'build/native-asan',
     flags: ['-O1', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer'],

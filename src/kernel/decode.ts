@@ -14,6 +14,9 @@ const kindColumnNames = new Map(Object.values(eventLayouts).map(({ kind, fields 
 /** Columns before those of the fields: time in two halves, actor. See native/layout.h. */
 const LEADING_COLUMNS = 3;
 
+/** Words from one column of a table to the next: an odd number of cache lines. See `Stride` in native/frame.h. */
+const strideOf = (rows: number): number => (((rows + 15) >>> 4) | 1) << 4;
+
 /**
  * The frame that lies in an arena, as views of its memory: valid until the frame is given back. The directory at its start is described in
  * native/frame.h.
@@ -21,7 +24,7 @@ const LEADING_COLUMNS = 3;
 export const decodeFrame = (arena: ArrayBuffer): KernelFrame => {
   const directory = new Uint32Array(arena, 0, 13);
   const word = (index: number) => directory[index]!;
-  const rowsInAll = word(0);
+  const actorStride = strideOf(word(0));
   const actorCount = word(5);
   const view = (place: number, index: number, stride: number, length: number): Column =>
     new Uint32Array(arena, place + 4 * stride * index, length);
@@ -32,16 +35,17 @@ export const decodeFrame = (arena: ArrayBuffer): KernelFrame => {
     const kind = entries[i]!;
     const rows = entries[i + 1]!;
     const place = entries[i + 2]!;
+    const stride = strideOf(rows);
     const columns: Record<string, Column> = {};
     kindColumnNames.get(kind)!.forEach((name, index) => {
-      columns[name] = view(place, LEADING_COLUMNS + index, rows, rows);
+      columns[name] = view(place, LEADING_COLUMNS + index, stride, rows);
     });
     batches.push({
       kind,
       rows,
-      bootNsLo: view(place, 0, rows, rows),
-      bootNsHi: view(place, 1, rows, rows),
-      actor: view(place, 2, rows, rows),
+      bootNsLo: view(place, 0, stride, rows),
+      bootNsHi: view(place, 1, stride, rows),
+      actor: view(place, 2, stride, rows),
       columns,
     });
   }
@@ -54,7 +58,7 @@ export const decodeFrame = (arena: ArrayBuffer): KernelFrame => {
       lengths: view(word(9), 0, 0, word(7)),
       bytes: new Uint8Array(arena, word(10), word(11)),
     },
-    actors: actorsOf(actorCount, (name) => view(word(6), actorColumnNames.indexOf(name), rowsInAll, actorCount)),
+    actors: actorsOf(actorCount, (name) => view(word(6), actorColumnNames.indexOf(name), actorStride, actorCount)),
     batches,
   };
 };
