@@ -198,14 +198,18 @@ Failure LoadedObject::RunIterator(const std::string &name)
 	return error ? Fail(error, "cannot read " + name) : Failure{};
 }
 
+void DestroyLinks(std::vector<bpf_link *> links)
+{
+	while (!links.empty()) {
+		bpf_link__destroy(links.back());
+		links.pop_back();
+	}
+}
+
 void LoadedObject::Detach()
 {
-	// bpf_object__close does not detach what bpf_program__attach made. Last in, first out: while the links go one by one, nothing is told
-	// of a process whose beginning is no longer told.
-	while (!links_.empty()) {
-		bpf_link__destroy(links_.back());
-		links_.pop_back();
-	}
+	// bpf_object__close does not detach what bpf_program__attach made
+	DestroyLinks(TakeLinks());
 }
 
 void LoadedObject::AddIds(KernelIds &ids) const

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 struct bpf_object;
@@ -34,6 +35,9 @@ struct KernelIds {
 	uint32_t Alive() const;
 };
 
+// Last in, first out: while the links go one by one, nothing is told of a process whose beginning is no longer told.
+void DestroyLinks(std::vector<bpf_link *> links);
+
 // Number of the map behind a descriptor, 0 when it cannot be told.
 uint32_t MapId(int fd);
 
@@ -49,6 +53,8 @@ public:
 	// Runs an iterator program to its end; what it writes to its file is thrown away.
 	Failure RunIterator(const std::string &program);
 	void Detach();
+	// Hands the links to the caller, who destroys them with DestroyLinks; on any thread, for the kernel may take seconds.
+	std::vector<bpf_link *> TakeLinks() { return std::exchange(links_, {}); }
 	void AddIds(KernelIds &ids) const;
 	// Runs that the kernel skipped because a program was already running on that CPU.
 	std::map<std::string, uint64_t> RecursionMisses() const;

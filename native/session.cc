@@ -17,6 +17,23 @@ namespace {
 constexpr uint32_t kMaxFrames = 64;
 constexpr uint32_t kMaxFrameBytes = 64 << 20;
 
+class Detaching : public Napi::AsyncWorker {
+public:
+	Detaching(Napi::Env env, std::vector<bpf_link *> links)
+		: Napi::AsyncWorker(env), promise_(Napi::Promise::Deferred::New(env)), links_(std::move(links))
+	{
+	}
+	Napi::Promise Promise() const { return promise_.Promise(); }
+
+protected:
+	void Execute() override { DestroyLinks(std::move(links_)); }
+	void OnOK() override { promise_.Resolve(Env().Undefined()); }
+
+private:
+	Napi::Promise::Deferred promise_;
+	std::vector<bpf_link *> links_;
+};
+
 } // namespace
 
 Napi::Function Session::Define(Napi::Env env)
@@ -244,10 +261,15 @@ void Session::RunIterator(const Napi::CallbackInfo &info)
 		Throw(info.Env(), failure);
 }
 
-void Session::Detach(const Napi::CallbackInfo &info)
+// A promise: a busy kernel takes seconds to let go of a tracepoint, and the pipeline goes on meanwhile.
+Napi::Value Session::Detach(const Napi::CallbackInfo &info)
 {
-	if (LoadedObject *object = ObjectAt(info))
-		object->Detach();
+	LoadedObject *object = ObjectAt(info);
+	if (!object)
+		return info.Env().Undefined();
+	auto *detaching = new Detaching(info.Env(), object->TakeLinks()); // deletes itself
+	detaching->Queue();
+	return detaching->Promise();
 }
 
 void Session::Unload(const Napi::CallbackInfo &info)

@@ -83,7 +83,8 @@ export type NativeSession = {
   load(spec: ObjectSpec): number;
   attach(object: number, program: string): void;
   runIterator(object: number, program: string): void;
-  detach(object: number): void;
+  /** Off the main thread: the kernel may take seconds when it is busy. */
+  detach(object: number): Promise<void>;
   unload(object: number): void;
   recursionMisses(object: number): Readonly<Record<string, number>>;
   /** Gives a frame back; false when it was not out. */

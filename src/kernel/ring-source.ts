@@ -161,8 +161,10 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
   const drain = async (deadlineMs: number): Promise<boolean> => {
     const end = performance.now() + deadlineMs;
     clearInterval(timer);
-    session.detach(loaded.object);
     session.pause(false);
+    let detached = false;
+    const detaching = session.detach(loaded.object).then(() => (detached = true));
+    await Promise.race([detaching, sleep(deadlineMs)]);
     let settled = false;
     while (!settled && performance.now() < end) {
       session.kick();
@@ -170,7 +172,11 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
       counts.refresh();
       // a program that was running when it was detached may still write
       settled =
-        stats().read >= counts.total('written') && stats().ringUsedBytes === 0 && stats().frames === hub.delivered && hub.pending === 0;
+        detached &&
+        stats().read >= counts.total('written') &&
+        stats().ringUsedBytes === 0 &&
+        stats().frames === hub.delivered &&
+        hub.pending === 0;
     }
     watchLoss();
     return settled;
