@@ -7,7 +7,7 @@ import { ConfigError, exitCode, type ExitCode, messageOf } from '../core/errors.
 import { type Logger, withFields } from '../core/logger.ts';
 import { createLogger } from '../service/logging.ts';
 import { observeProcess } from '../service/process-metrics.ts';
-import { hostResource } from '../service/resource.ts';
+import { hostResource } from '../otlp/resource.ts';
 import { createService } from '../service/service.ts';
 import { type MetricsServer, serveMetrics } from '../service/telemetry.ts';
 import { version } from '../service/version.ts';
@@ -81,7 +81,7 @@ export const runCommand = async (options: { readonly config?: string }, context:
       version,
       kernel,
       now: context.now,
-      resource: hostResource(version, config.telemetry.resource),
+      resource: hostResource({ rootPath: config.kernel.root_path, env: context.environment, configured: config.telemetry.resource }),
     });
 
     const forced = force.promise.then(() => {

@@ -2,7 +2,6 @@
 
 export const resourceName = {
   serviceName: 'service.name',
-  serviceVersion: 'service.version',
   hostName: 'host.name',
   hostId: 'host.id',
   hostArch: 'host.arch',

@@ -11,6 +11,8 @@ export type HostResourceOptions = {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Node's name of the architecture. */
   readonly arch?: string;
+  /** Set in the configuration; goes before everything else. */
+  readonly configured?: Readonly<Record<string, string>>;
   /** For when no file tells the name of the host. */
   readonly hostName?: () => string;
 };
@@ -47,7 +49,7 @@ const decoded = (text: string): string => {
 };
 
 /** `key=value,key=value`, values percent-encoded. What is no pair is left out. */
-const configured = (text = ''): [string, string][] =>
+const pairs = (text = ''): [string, string][] =>
   text.split(',').flatMap((pair): [string, string][] => {
     const at = pair.indexOf('=');
     return at < 1 ? [] : [[pair.slice(0, at).trim(), decoded(pair.slice(at + 1).trim())]];
@@ -55,7 +57,7 @@ const configured = (text = ''): [string, string][] =>
 
 /** Pairs of name and value, each name once; what cannot be had is left out. Reads files, once at start. */
 export const hostResource = (options: HostResourceOptions = {}): readonly (readonly [string, string])[] => {
-  const { rootPath = '/', env = {}, arch = process.arch, hostName = hostname } = options;
+  const { rootPath = '/', env = {}, configured = {}, arch = process.arch, hostName = hostname } = options;
   const attributes = new Map<string, string>([[resourceName.serviceName, 'ringtail']]);
   const id = machineId(rootPath);
   const name = rootPath === '/' ? hostName() : (firstLine(join(rootPath, 'etc/hostname')) ?? hostName());
@@ -64,8 +66,9 @@ export const hostResource = (options: HostResourceOptions = {}): readonly (reado
   const archName = archNames[arch];
   if (archName !== undefined) attributes.set(resourceName.hostArch, archName);
   attributes.set(resourceName.osType, 'linux');
-  for (const [key, value] of configured(env['OTEL_RESOURCE_ATTRIBUTES'])) attributes.set(key, value);
+  for (const [key, value] of pairs(env['OTEL_RESOURCE_ATTRIBUTES'])) attributes.set(key, value);
   const serviceName = env['OTEL_SERVICE_NAME'];
   if (serviceName !== undefined && serviceName !== '') attributes.set(resourceName.serviceName, serviceName);
+  for (const [key, value] of Object.entries(configured)) attributes.set(key, value);
   return [...attributes];
 };

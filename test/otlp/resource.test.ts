@@ -61,4 +61,9 @@ describe('hostResource', () => {
     expect(resourceOf({}, { env })).toMatchObject({ 'service.name': 'edge', 'deployment.environment.name': 'a b', x: '1%' });
     expect(resourceOf({}, { env: { OTEL_RESOURCE_ATTRIBUTES: 'service.name=other' } })['service.name']).toBe('other');
   });
+
+  it('lets the configuration win', () => {
+    const options = { env: { OTEL_SERVICE_NAME: 'edge' }, configured: { 'service.name': 'mine', team: 'x' } };
+    expect(resourceOf({}, options)).toMatchObject({ 'service.name': 'mine', team: 'x', 'os.type': 'linux' });
+  });
 });

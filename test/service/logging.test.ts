@@ -1,11 +1,7 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { withFields } from '../../src/core/logger.ts';
 import { createRateLimit } from '../../src/core/rate-limit.ts';
 import { consoleLine, createLogger } from '../../src/service/logging.ts';
-import { hostResource } from '../../src/service/resource.ts';
 import { version } from '../../src/service/version.ts';
 import { recordingLogger } from './fakes.ts';
 
@@ -80,26 +76,7 @@ describe('repeated warnings', () => {
   });
 });
 
-describe('the resource', () => {
-  it('names this host and lets the configuration win', async () => {
-    const root = `${await mkdtemp(path.join(os.tmpdir(), 'ringtail-resource-'))}/`;
-    expect(Object.fromEntries(hostResource('1.2.3', {}, root))).not.toHaveProperty('host.id');
-    await mkdir(`${root}var/lib/dbus`, { recursive: true });
-    await writeFile(`${root}var/lib/dbus/machine-id`, 'abc\n');
-    await mkdir(`${root}etc`);
-    await writeFile(`${root}etc/machine-id`, '\n');
-    expect(Object.fromEntries(hostResource('1.2.3', { 'service.name': 'mine', team: 'x' }, root))).toEqual({
-      'service.name': 'mine',
-      'service.version': '1.2.3',
-      'host.name': os.hostname(),
-      'host.id': 'abc',
-      'host.arch': os.arch() === 'x64' ? 'amd64' : os.arch(),
-      'os.type': 'linux',
-      team: 'x',
-    });
-    await rm(root, { recursive: true });
-  });
-
+describe('the product', () => {
   it('has a version', () => {
     expect(version).toMatch(/^\d+\.\d+\.\d+/);
   });
