@@ -5,7 +5,6 @@
 
 #include "common.bpf.h"
 
-#define PF_KTHREAD 0x00200000
 #define PID_NS_LEVEL_MAX 32 /* MAX_PID_NS_LEVEL in kernel/pid_namespace.c */
 #define LOGIN_UID_UNSET 0xffffffff
 

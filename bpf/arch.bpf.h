@@ -43,4 +43,17 @@ static __always_inline bool is_compat(struct task_struct *task)
 #error "no numbers of system calls for this processor"
 #endif
 
+/* Number of the call that the current task is in: the user registers lie at the top of its kernel stack. -1 unknown. */
+static __always_inline __s32 current_call(struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return -1;
+#ifdef RINGTAIL_LEGACY
+	struct pt_regs *regs = BPF_CORE_READ(task, stack) + THREAD_BYTES - bpf_core_type_size(struct pt_regs);
+#else
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+#endif
+	return SYSCALL_NR(regs);
+}
+
 #endif

@@ -9,6 +9,8 @@
 #include <bpf/bpf_tracing.h>
 #include "events.h"
 
+#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+
 /*
  * RINGTAIL_LEGACY is the flavour for kernels without bpf_loop (before 5.17): bounded loops, no typed task pointers.
  */
@@ -51,6 +53,11 @@ static __always_inline void ring_write(struct event_counters *count, void *recor
 		count->lost++;
 	else
 		count->written++;
+}
+
+static __always_inline bool is_self(void)
+{
+	return self_tgid && bpf_get_current_pid_tgid() >> 32 == self_tgid;
 }
 
 #endif
