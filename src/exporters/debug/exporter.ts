@@ -2,9 +2,9 @@
 import type { Writable } from 'node:stream';
 import { rowsOf, type Batch } from '../../core/batch.ts';
 import type { Exporter, Settings } from '../../core/component.ts';
+import { createRateLimit } from '../../core/rate-limit.ts';
 import { attributesOf, unixNsOf } from '../../otlp/log-text.ts';
 import { createBooks } from '../shared/books.ts';
-import { createRateLimitedWarn } from '../shared/rate-limited.ts';
 import type { DebugConfig } from './config.ts';
 import { decodeKeepingBytes, escapeText } from './escape.ts';
 import { jsonLine } from './json.ts';
@@ -29,7 +29,8 @@ const wantsColour = ({ isTTY }: DebugStream, env: Readonly<Record<string, string
 
 export const createDebugExporter = ({ settings, config, stream, env }: DebugExporterOptions): Exporter => {
   const { id, counters, logger } = settings;
-  const warn = createRateLimitedWarn(logger, () => performance.now());
+  const limit = createRateLimit();
+  const warn = (fields: object, message: string): void => limit(message, (some, text) => logger.warn(some, text), fields, message);
   const output = createLineOutput(stream, {
     written: (records) => books.sent(records),
     failed: (records) => books.failed(records, 'closed'),

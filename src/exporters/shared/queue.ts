@@ -3,9 +3,9 @@
  * part, failed (never taken, or not within `max_elapsed_time`) or dropped (no room, or not through at the end).
  */
 import type { Logger } from '../../core/logger.ts';
+import { createRateLimit } from '../../core/rate-limit.ts';
 import type { Books, DropReason } from './books.ts';
 import type { QueueConfig, RetryConfig } from './config.ts';
-import { createRateLimitedWarn } from './rate-limited.ts';
 import type { Timers } from './timers.ts';
 import type { Outcome, Transport } from './transport.ts';
 import type { LogRequest } from '../../otlp/log-writer.ts';
@@ -38,7 +38,8 @@ export type SendingQueue = {
 
 export const createSendingQueue = (options: SendingQueueOptions): SendingQueue => {
   const { queue, retry, timeoutMs, books, timers, onDropped } = options;
-  const warn = createRateLimitedWarn(options.logger, timers.nowMs);
+  const limit = createRateLimit(timers.nowMs);
+  const warn = (fields: object, message: string): void => limit(message, (some, text) => options.logger.warn(some, text), fields, message);
   const waiting: LogRequest[] = [];
   /** Taken from `waiting` and not settled yet. */
   const underWay = new Set<LogRequest>();
