@@ -11,7 +11,6 @@ export const kernels = [
 ];
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
-const DEFAULT_MIRROR = 'http://deb.debian.org/debian-security';
 
 export const cacheFolder = () => join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'ringtail', 'kernels');
 
@@ -22,11 +21,17 @@ const run = (command, args, options = {}) => {
   return stdout;
 };
 
-/** The mirror that this machine uses already, if it is a Debian. */
+/** The mirror that this machine uses already, if it is a Debian; elsewhere the one that is named. */
 const securityMirror = () => {
+  const named = process.env['RINGTAIL_DEBIAN_SECURITY'];
+  if (named) return named;
   const { stdout } = spawnSync('apt-get', ['indextargets', '--format', '$(REPO_URI) $(RELEASE)'], { encoding: 'utf8' });
   const line = (stdout ?? '').split('\n').find((text) => /debian\S* (bullseye|bookworm|trixie)-security$/.test(text));
-  return line?.split(' ')[0] ?? DEFAULT_MIRROR;
+  const mirror = line?.split(' ')[0];
+  if (mirror === undefined) {
+    throw new Error('no Debian security suite among the sources of apt: set RINGTAIL_DEBIAN_SECURITY to the address of a mirror');
+  }
+  return mirror;
 };
 
 /** An apt of its own, so that no other suite enters the configuration of this machine. @param {string} work */
