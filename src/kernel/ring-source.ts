@@ -39,7 +39,8 @@ export type RingSourceOptions = {
   readonly flushIntervalMs: number;
   readonly needs: ProcessNeeds;
   readonly rungs: readonly Exclude<Rung, 'procfs'>[];
-  readonly selfPid?: number;
+  /** What the kernel knows Ringtail by, so that it is left out; 0 = not known. */
+  readonly selfPid: number;
 };
 
 export type RingSource = {
@@ -112,7 +113,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
   const result = (() => {
     try {
       session.start();
-      const { facts, ringBytes, rungs, selfPid = process.pid } = options;
+      const { facts, ringBytes, rungs, selfPid } = options;
       return loadProcessPrograms({ session, facts, needs, ringBytes, selfPid, rungs });
     } catch (error) {
       session.close();

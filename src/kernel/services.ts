@@ -11,6 +11,7 @@ import type { LookupUsers } from './users.ts';
 import { rungs, type ProcessNeeds, type Rung } from './process-programs.ts';
 import { cgroup2Mount } from './procfs/mounts.ts';
 import { createProcfsWatcher, PROCFS_LIMITS, type ProcfsWatcher } from './procfs/watcher.ts';
+import { ownKernelPid } from './self.ts';
 import type { KernelLookups } from './service-types.ts';
 import { openRingSource, type RingSource } from './ring-source.ts';
 
@@ -93,11 +94,27 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       if (!facts.btf) return ['this kernel has no BTF (/sys/kernel/btf/vmlinux)'];
       if (facts.ringBufferError !== '')
         return [`a BPF ring buffer cannot be made (${facts.ringBufferError}); ${ringAdvice(facts.ringBufferError)}`];
-      const result = openRingSource({ addon, facts, hub, logger, counters, ringBytes, flushRows, flushIntervalMs, needs, rungs: wanted });
+      const selfPid = ownKernelPid();
+      const result = openRingSource({
+        addon,
+        facts,
+        hub,
+        logger,
+        counters,
+        ringBytes,
+        flushRows,
+        flushIntervalMs,
+        needs,
+        rungs: wanted,
+        selfPid,
+      });
       if (result.source === undefined) return result.refusals;
       ring = result.source;
       const { rung, notes } = ring.programs;
-      current = { rung, notes };
+      current = {
+        rung,
+        notes: selfPid === 0 ? [...notes, 'Ringtail runs in a pid namespace of its own and cannot leave itself out'] : notes,
+      };
       return [];
     } catch (error) {
       return [(error as NativeError).code === undefined ? messageOf(error) : refusalOf(error)];

@@ -1,0 +1,16 @@
+import { readlinkSync } from 'node:fs';
+
+/** Inode of the initial pid namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h, the same on every kernel since 3.8. */
+const INITIAL_PID_NAMESPACE = 'pid:[4026531836]';
+
+/**
+ * Ringtail's own number as the kernel programs see it; 0 when it runs in a pid namespace of its own, where its number is another one there, and
+ * leaving that one out would hide a stranger.
+ */
+export const ownKernelPid = (readNamespace: () => string = () => readlinkSync('/proc/self/ns/pid'), pid: number = process.pid): number => {
+  try {
+    return readNamespace() === INITIAL_PID_NAMESPACE ? pid : 0;
+  } catch {
+    return 0;
+  }
+};
