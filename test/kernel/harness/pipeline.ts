@@ -153,7 +153,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     const written = sum('ringtail_kernel_events', { outcome: 'written' });
     assert.equal(sum('ringtail_ring_records', { outcome: 'read' }), written, 'read is not what was written');
     assert.equal(sum('ringtail_ring_records', { outcome: 'malformed' }), 0, 'malformed records');
-    assert.equal(sum('ringtail_ring_abandoned_records', {}), 0, 'abandoned records');
+    assert.equal(sum('ringtail_ring_records', { outcome: 'abandoned' }), 0, 'abandoned records');
     assert.equal(sum('ringtail_pipeline_items', { outcome: 'accepted' }), events.length, 'the pipeline counts otherwise than the exporter');
     const refused = log.filter(({ level }) => level === 'error');
     assert.deepEqual(refused, [], 'errors in the log');
