@@ -10,7 +10,8 @@ const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** Both streams of the program come as `stdout()`; it ends with the program's own exit code. */
 export const startOnTerminal = (command: readonly string[], env: NodeJS.ProcessEnv = process.env): OnTerminal => {
-  const running = start('script', ['-qfec', command.map(quote).join(' '), '/dev/null'], {
+  // `exec`: a shell that waits for the program (dash does) would die of the same control-C and tell its own exit code
+  const running = start('script', ['-qfec', `exec ${command.map(quote).join(' ')}`, '/dev/null'], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...env, TERM: 'xterm-256color' },
   });
