@@ -90,6 +90,8 @@ export const batchesOf = (workload: Workload, rows: number, sequence: number): B
     selection: undefined,
     actorAttributes: [{ source: owners, ids: new Uint32Array(frame.actors.count).fill(1) }],
     rowAttributes: [],
+    resource: undefined,
+    omitted: undefined,
   };
 };
 

@@ -231,6 +231,8 @@ const openPipeline = (workload: Workload): Pipeline => {
           selection: undefined,
           actorAttributes: [],
           rowAttributes: [],
+          resource: undefined,
+          omitted: undefined,
         }),
     });
   }
@@ -262,6 +264,8 @@ const keepBatch = (batch: Batch): Batch => {
     columns: own(batch.columns),
     actorAttributes: attributes(batch.actorAttributes),
     rowAttributes: attributes(batch.rowAttributes),
+    resource: undefined,
+    omitted: undefined,
   };
 };
 

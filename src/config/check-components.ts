@@ -7,12 +7,16 @@ import { show } from './issue-words.ts';
 import { validateValue } from './validate-value.ts';
 import type { YamlTree } from './yaml-tree.ts';
 
+/** The sections whose components pipelines name. */
 export type Section = 'receivers' | 'processors' | 'exporters';
+export type ComponentSection = Section | 'extensions';
 
-export const kindOf = { receivers: 'receiver', processors: 'processor', exporters: 'exporter' } as const satisfies Record<
-  Section,
-  ComponentKind
->;
+export const kindOf = {
+  receivers: 'receiver',
+  processors: 'processor',
+  exporters: 'exporter',
+  extensions: 'extension',
+} as const satisfies Record<ComponentSection, ComponentKind>;
 
 /** A component as the file defines it. */
 export type ComponentConfig<K extends ComponentKind> = {
@@ -20,6 +24,8 @@ export type ComponentConfig<K extends ComponentKind> = {
   readonly factory: FactoryByKind[K];
   /** What the schema of the factory made of it. */
   readonly config: unknown;
+  /** What stood in the file, references expanded: two components with equal inputs and factories are the same. Holds secrets. */
+  readonly input: unknown;
 };
 
 /** By id; undefined stands for a component whose definition is wrong, which is reported already. */
@@ -29,7 +35,7 @@ export const isMap = (value: unknown): value is Readonly<Record<string, unknown>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Checks the components of one section, which stands under `key`. */
-export const checkComponents = <S extends Section>(
+export const checkComponents = <S extends ComponentSection>(
   tree: YamlTree,
   registry: Registry,
   section: S,
@@ -66,7 +72,7 @@ export const checkComponents = <S extends Section>(
     }
     const checked = validateValue(tree, [key, id], factory.config, body ?? {});
     problems.push(...checked.problems);
-    if (checked.value !== undefined) defined.set(id, { id, factory, config: checked.value });
+    if (checked.value !== undefined) defined.set(id, { id, factory, config: checked.value, input: body ?? {} });
   }
   return defined;
 };

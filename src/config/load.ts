@@ -5,6 +5,7 @@
 import type { ComponentId, ComponentKind } from '../core/component.ts';
 import { ConfigError } from '../core/errors.ts';
 import { checkComponents, type ComponentConfig, type Defined, isMap, type Section } from './check-components.ts';
+import { checkExtensions } from './check-extensions.ts';
 import { checkPipelines, type PipelineConfig } from './check-pipelines.ts';
 import type { Environment } from './expand.ts';
 import { nearest } from './nearest.ts';
@@ -23,6 +24,8 @@ export type RingtailConfig = {
   readonly receivers: ReadonlyMap<ComponentId, ComponentConfig<'receiver'>>;
   readonly processors: ReadonlyMap<ComponentId, ComponentConfig<'processor'>>;
   readonly exporters: ReadonlyMap<ComponentId, ComponentConfig<'exporter'>>;
+  /** Those that `service.extensions` names, in its order. */
+  readonly extensions: ReadonlyMap<ComponentId, ComponentConfig<'extension'>>;
   readonly pipelines: readonly PipelineConfig[];
   readonly telemetry: TelemetryConfig;
   readonly kernel: KernelConfig;
@@ -34,9 +37,9 @@ export type LoadedConfig = {
   readonly problems: readonly Problem[];
 };
 
-const topKeys = ['receivers', 'processors', 'exporters', 'service', 'kernel'] as const;
+const topKeys = ['receivers', 'processors', 'exporters', 'extensions', 'service', 'kernel'] as const;
 const neededKeys: ReadonlySet<string> = new Set(['receivers', 'exporters', 'service']);
-const serviceKeys = ['pipelines', 'telemetry'] as const;
+const serviceKeys = ['pipelines', 'extensions', 'telemetry'] as const;
 
 /**
  * Takes the sections out of a map: unknown keys are reported, and one that is plainly meant for a section that is missing is read as
@@ -101,6 +104,9 @@ export const loadConfig = ({ file, text }: ConfigSource, registry: Registry, env
     exporters: checkComponents(tree, registry, 'exporters', exportersKey, exportersValue, problems),
   };
 
+  const extensionsKey = top.get('extensions') ?? 'extensions';
+  const extensions = checkComponents(tree, registry, 'extensions', extensionsKey, root[extensionsKey], problems);
+
   const kernelKey = top.get('kernel') ?? 'kernel';
   const kernel = validateValue(tree, [kernelKey], kernelSchema, root[kernelKey] ?? {});
   problems.push(...kernel.problems);
@@ -119,6 +125,8 @@ export const loadConfig = ({ file, text }: ConfigSource, registry: Registry, env
   const telemetryKey = parts.get('telemetry') ?? 'telemetry';
   const telemetry = validateValue(tree, [serviceKey, telemetryKey], telemetrySchema, service[telemetryKey] ?? {});
   problems.push(...telemetry.problems);
+  const wantedKey = parts.get('extensions') ?? 'extensions';
+  const wanted = checkExtensions(tree, [serviceKey, wantedKey], service[wantedKey], extensionsKey, extensions, problems);
   const pipelinesKey = parts.get('pipelines');
   if (pipelinesKey === undefined) return result();
   const pipelines = checkPipelines(tree, [serviceKey, pipelinesKey], service[pipelinesKey] ?? {}, defined, problems);
@@ -137,6 +145,7 @@ export const loadConfig = ({ file, text }: ConfigSource, registry: Registry, env
       defined.exporters,
       pipelines.flatMap(({ exporters }) => exporters),
     ),
+    extensions: named(extensions, wanted),
     pipelines,
     telemetry: telemetry.value,
     kernel: kernel.value,

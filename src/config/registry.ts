@@ -1,9 +1,17 @@
-import type { ComponentFactory, ComponentKind, ExporterFactory, ProcessorFactory, ReceiverFactory } from '../core/component.ts';
+import type {
+  ComponentFactory,
+  ComponentKind,
+  ExporterFactory,
+  ExtensionFactory,
+  ProcessorFactory,
+  ReceiverFactory,
+} from '../core/component.ts';
 
 export type FactoryByKind = {
   readonly receiver: ReceiverFactory;
   readonly processor: ProcessorFactory;
   readonly exporter: ExporterFactory;
+  readonly extension: ExtensionFactory;
 };
 
 /** Which components exist. */

@@ -73,6 +73,10 @@ export const telemetrySchema = z
 
 export type TelemetryConfig = z.output<typeof telemetrySchema>;
 
+export const extensionListSchema = z
+  .array(z.string())
+  .describe('Ids of extensions; they start in this order and stop in the opposite one.');
+
 export const pipelineSchema = z.strictObject({
   receivers: z.array(z.string()).min(1).describe('Ids of receivers; at least one.'),
   processors: z.array(z.string()).default([]).describe('Ids of processors, in the order in which they work.'),

@@ -125,7 +125,14 @@ export type Batch = {
   readonly actorAttributes: readonly AttributeColumn[];
   /** Added by the receiver or by processors, for each row of the batch. */
   readonly rowAttributes: readonly AttributeColumn[];
+  /** What the rows belong to, when it is not the resource of the exporter's settings. Compared by identity: one object for equal resources. */
+  readonly resource: BatchResource | undefined;
+  /** Names of common attributes (those that stand in the actor itself: process.pid, ...) that are not written. One object for equal sets. */
+  readonly omitted: ReadonlySet<string> | undefined;
 };
+
+/** Attributes of a resource. Immutable; whoever makes one keeps it for as long as it may be wanted again. */
+export type BatchResource = { readonly attributes: readonly Attribute[] };
 
 export type Frame = {
   readonly sequence: number;

@@ -2,12 +2,12 @@ import type { Observable } from 'rxjs';
 import type { ZodType } from 'zod';
 import type { Batch } from './batch.ts';
 import type { Logger } from './logger.ts';
-import type { Counters } from './counters.ts';
+import type { CounterSample, Counters } from './counters.ts';
 
 /** `type[/name]`, as it stands in the configuration. */
 export type ComponentId = string;
 export type Signal = 'logs' | 'metrics' | 'traces';
-export type ComponentKind = 'receiver' | 'processor' | 'exporter';
+export type ComponentKind = 'receiver' | 'processor' | 'exporter' | 'extension';
 
 /** What the service injects into every component, beside its configuration. */
 export type Settings<K = unknown> = {
@@ -22,10 +22,21 @@ export type Settings<K = unknown> = {
   readonly kernel: K;
 };
 
+/** How a component fares: `recoverable` may pass by itself (a back end that is away), `failed` will not. */
+export type Health = {
+  readonly status: 'ok' | 'recoverable' | 'failed';
+  /** One sentence, without secrets; empty when all is well. */
+  readonly message: string;
+  /** Facts behind it, by snake_case names: the rung, bytes in the queue, ... */
+  readonly details?: Readonly<Record<string, string | number | boolean>>;
+};
+
 /** Starts before what sends to it, stops after it. `stop` ends within `deadlineMs` and is safe after a failed start. */
 export type Lifecycle = {
   start(): Promise<void>;
   stop(deadlineMs: number): Promise<void>;
+  /** Cheap, at any time after `start`; without it a component that runs is well. */
+  health?(): Health;
 };
 
 export type Receiver = Lifecycle & {
@@ -43,6 +54,45 @@ export type Exporter = Lifecycle & {
   logs?(batch: Batch): void;
 };
 
+/** One row of the books: `total` = the sum of `parts` + `difference`. */
+export type LedgerRow = {
+  readonly book: string;
+  readonly name: string;
+  readonly total: number;
+  readonly parts: Readonly<Record<string, number>>;
+  readonly difference: number;
+};
+
+export type ReloadOutcome = {
+  readonly at: Date;
+  readonly result: 'applied' | 'unchanged' | 'refused';
+  /** One line, without secrets: what changed, or why not. */
+  readonly message: string;
+};
+
+/** What an extension sees of the service that runs it. */
+export type ServiceView = {
+  /** `ready` from the moment when every component runs, until the stop begins. */
+  state(): 'starting' | 'ready' | 'stopping';
+  readonly startedAt: Date;
+  pipelines(): readonly {
+    readonly id: string;
+    readonly receivers: readonly ComponentId[];
+    readonly processors: readonly ComponentId[];
+    readonly exporters: readonly ComponentId[];
+  }[];
+  components(): readonly { readonly kind: ComponentKind | 'kernel'; readonly id: ComponentId; readonly health: Health }[];
+  ledger(): { readonly rows: readonly LedgerRow[]; readonly balanced: boolean };
+  samples(): readonly CounterSample[];
+  /** The configuration in force as YAML, with every default and without secrets. */
+  config(): string;
+  lastReload(): ReloadOutcome | undefined;
+};
+
+/** Serves the service and not the data: pages, health, profiles. Starts first and stops last. */
+export type Extension = Lifecycle;
+export type ExtensionSettings<K = unknown> = Settings<K> & { readonly service: ServiceView };
+
 /** As the Collector's components tell it. */
 export type Stability = 'development' | 'alpha' | 'beta' | 'stable' | 'deprecated';
 
@@ -50,8 +100,10 @@ type FactoryOf<K extends ComponentKind, T> = {
   readonly kind: K;
   /** As in YAML, snake_case. */
   readonly type: string;
-  /** Other names that YAML may use. */
+  /** Older or other names that YAML may use; a warning names the one to write. */
   readonly aliases?: readonly string[];
+  /** Stands first in every pipeline of its signals that names no processor of its type: what must not depend on being thought of. */
+  readonly implicit?: boolean;
   /** One line for `ringtail components`. */
   readonly summary: string;
   readonly signals: readonly Signal[];
@@ -65,4 +117,8 @@ type FactoryOf<K extends ComponentKind, T> = {
 export type ReceiverFactory = FactoryOf<'receiver', Receiver>;
 export type ProcessorFactory = FactoryOf<'processor', Processor>;
 export type ExporterFactory = FactoryOf<'exporter', Exporter>;
-export type ComponentFactory = ReceiverFactory | ProcessorFactory | ExporterFactory;
+/** `signals` is empty: no pipeline names it. */
+export type ExtensionFactory = Omit<FactoryOf<'extension', Extension>, 'create'> & {
+  create(settings: ExtensionSettings<never>, config: never): Extension;
+};
+export type ComponentFactory = ReceiverFactory | ProcessorFactory | ExporterFactory | ExtensionFactory;

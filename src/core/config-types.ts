@@ -109,3 +109,21 @@ export const byteSize = (limits: ByteSizeLimits = {}) => {
     return bytes;
   });
 };
+
+export const REDACTED = '[REDACTED]';
+
+/** A value that nobody sees by accident: it prints as `[REDACTED]` in text, JSON and inspection. `reveal` where it is sent, nowhere else. */
+export type Secret = { reveal(): string; toString(): string; toJSON(): string };
+
+/** Wraps a text. The text is held in a closure, so that no walk over properties finds it. */
+export const createSecret = (text: string): Secret => {
+  const shown = () => REDACTED;
+  return Object.freeze({ reveal: () => text, toString: shown, toJSON: shown, [Symbol.for('nodejs.util.inspect.custom')]: shown });
+};
+
+/** True for what `createSecret` made. */
+export const isSecret = (value: unknown): value is Secret =>
+  typeof value === 'object' && value !== null && typeof (value as Partial<Secret>).reveal === 'function';
+
+/** A text that must not be shown; `check` is of the text itself and its messages must not repeat it. Output: a `Secret`. */
+export const secret = (check: z.ZodType<string> = z.string()) => check.transform(createSecret).meta({ secret: true });

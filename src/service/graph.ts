@@ -19,6 +19,9 @@ export type GraphOptions = {
   readonly kernel: unknown;
 };
 
+/** Components that stand in pipelines. */
+type PipelineKind = Exclude<ComponentKind, 'extension'>;
+
 export type Instance<T extends Lifecycle = Lifecycle> = Named<T> & { readonly kind: ComponentKind };
 
 export type Graph = {
@@ -34,8 +37,8 @@ export const buildGraph = ({ config, counters, logger, version, resource, kernel
   const rateLimit = createRateLimit();
 
   const create = <T extends Lifecycle>(
-    kind: ComponentKind,
-    { id, factory, config: own }: ComponentConfig<ComponentKind>,
+    kind: PipelineKind,
+    { id, factory, config: own }: ComponentConfig<PipelineKind>,
     pipeline?: string,
   ): Instance<T> => {
     const settings: Settings = {

@@ -51,7 +51,18 @@ export const batchOf = (
     builder.addRow(1, { bootNs, actor: builder.addActor(actor), columns });
   const { batches, ...frame } = builder.build();
   const built = batches[0]!;
-  return { ...built, kind, receiver: 'process', frame, selection: undefined, actorAttributes: [], rowAttributes: [], ...view };
+  return {
+    ...built,
+    kind,
+    receiver: 'process',
+    frame,
+    selection: undefined,
+    actorAttributes: [],
+    rowAttributes: [],
+    resource: undefined,
+    omitted: undefined,
+    ...view,
+  };
 };
 
 /** `count` small records with texts of `size` bytes. */

@@ -57,6 +57,8 @@ const simpleBatch = (rows: number, texts: (row: number) => string = (row) => `te
     selection: undefined,
     actorAttributes: [],
     rowAttributes: [],
+    resource: undefined,
+    omitted: undefined,
   };
 };
 
@@ -199,6 +201,8 @@ describe('log writer', () => {
       ...simpleBatch(2),
       actorAttributes: [{ source, ids: Uint32Array.of(1, 1) }],
       rowAttributes: [{ source: failing, ids: Uint32Array.of(1, 1) }],
+      resource: undefined,
+      omitted: undefined,
     };
     const requests: LogRequest[] = [];
     const writer = createLogWriter({ resource: [], version: '1', onRequest: (request) => requests.push(request) });
@@ -239,6 +243,8 @@ describe('log writer', () => {
       selection: undefined,
       actorAttributes: [{ source, ids }],
       rowAttributes: [],
+      resource: undefined,
+      omitted: undefined,
     };
     const small = { ...simpleBatch(2), actorAttributes: large.actorAttributes };
     const [request] = write([small, large]);

@@ -181,6 +181,8 @@ export const batches: fc.Arbitrary<readonly Batch[]> = fc
           selection: selected && Uint32Array.from(selected, (index) => index % built.rows),
           actorAttributes: columnsOf(frame.actors.count, 0),
           rowAttributes: columnsOf(built.rows, 17),
+          resource: undefined,
+          omitted: undefined,
         };
       });
     }),

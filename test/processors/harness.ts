@@ -45,6 +45,8 @@ export const batchesOf = (frame: KernelFrame): readonly Batch[] =>
     selection: undefined,
     actorAttributes: [],
     rowAttributes: [],
+    resource: undefined,
+    omitted: undefined,
   }));
 
 /** What comes out of a processor within the same `next`. */

@@ -48,6 +48,8 @@ export const batchOf = (rows: number, receiver: ComponentId = 'source'): Batch =
   selection: undefined,
   actorAttributes: [],
   rowAttributes: [],
+  resource: undefined,
+  omitted: undefined,
 });
 
 export const firstRows = (batch: Batch, rows: number): Batch => ({

@@ -64,6 +64,8 @@ const createProcessReceiver = ({ id, logger, kernel }: Settings<KernelServices>,
       selection,
       actorAttributes: [],
       rowAttributes: callers(batch, frame),
+      resource: undefined,
+      omitted: undefined,
     });
   };
 

@@ -30,5 +30,7 @@ export const lossBatch = (receiver: string, { reason, lost, startMs, endMs }: Lo
     selection: undefined,
     actorAttributes: [],
     rowAttributes: [],
+    resource: undefined,
+    omitted: undefined,
   };
 };

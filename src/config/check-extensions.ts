@@ -1,0 +1,38 @@
+import type { ComponentId } from '../core/component.ts';
+import type { Defined } from './check-components.ts';
+import { nearest, oneOf } from './nearest.ts';
+import type { Path, Problem } from './problems.ts';
+import { extensionListSchema } from './schema.ts';
+import { validateValue } from './validate-value.ts';
+import type { YamlTree } from './yaml-tree.ts';
+
+const unknownExtension = (id: string, known: readonly string[], section: string): string => {
+  const meant = nearest(id, known);
+  const allowed = known.length === 0 ? `define it under ${section}` : `allowed is ${oneOf(known)}`;
+  return `extension "${id}" is not defined; ${allowed}${meant === undefined ? '' : `; did you mean "${meant}"?`}`;
+};
+
+/** Checks `service.extensions`, warns of extensions that it does not name, and gives the ids that are right in the order of the list. */
+export const checkExtensions = (
+  tree: YamlTree,
+  path: Path,
+  value: unknown,
+  section: string,
+  defined: Defined<'extension'>,
+  problems: Problem[],
+): readonly ComponentId[] => {
+  const checked = validateValue(tree, path, extensionListSchema, value ?? []);
+  problems.push(...checked.problems);
+  const ids = checked.value ?? [];
+  for (const [index, id] of ids.entries()) {
+    if (ids.indexOf(id) < index)
+      problems.push(tree.problemAtValue([...path, index], `extension "${id}" stands twice in this list; remove one`));
+    else if (!defined.has(id)) problems.push(tree.problemAtValue([...path, index], unknownExtension(id, [...defined.keys()], section)));
+  }
+  if (checked.value === undefined || tree.problems.length > 0) return ids;
+  for (const [id, component] of defined) {
+    if (component !== undefined && !ids.includes(id))
+      problems.push(tree.problemAtKey([section, id], 'service.extensions does not name this extension; it will not be started', 'warning'));
+  }
+  return ids;
+};
