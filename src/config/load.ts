@@ -9,7 +9,7 @@ import { checkExtensions } from './check-extensions.ts';
 import { checkPipelines, type PipelineConfig } from './check-pipelines.ts';
 import type { Environment } from './expand.ts';
 import { nearest } from './nearest.ts';
-import { formatProblem, type Problem, sortProblems } from './problems.ts';
+import { formatProblem, type Path, type Problem, sortProblems } from './problems.ts';
 import type { Registry } from './registry.ts';
 import { type KernelConfig, kernelSchema, type TelemetryConfig, telemetrySchema } from './schema.ts';
 import { show } from './issue-words.ts';
@@ -35,6 +35,8 @@ export type LoadedConfig = {
   /** Undefined when there is an error among the problems. */
   readonly config: RingtailConfig | undefined;
   readonly problems: readonly Problem[];
+  /** For checks that come later: a problem with the place of the value at this path or, where nothing stands, of the nearest key above. */
+  problemAt(path: Path, message: string, severity?: Problem['severity']): Problem;
 };
 
 const topKeys = ['receivers', 'processors', 'exporters', 'extensions', 'service', 'kernel'] as const;
@@ -75,6 +77,7 @@ export const loadConfig = ({ file, text }: ConfigSource, registry: Registry, env
   const result = (config?: RingtailConfig): LoadedConfig => ({
     config: problems.some(({ severity }) => severity === 'error') ? undefined : config,
     problems: sortProblems(problems),
+    problemAt: tree.problemAtValue,
   });
   const { root } = tree;
   if (root === undefined) return result();
@@ -126,10 +129,13 @@ export const loadConfig = ({ file, text }: ConfigSource, registry: Registry, env
   const telemetry = validateValue(tree, [serviceKey, telemetryKey], telemetrySchema, service[telemetryKey] ?? {});
   problems.push(...telemetry.problems);
   const wantedKey = parts.get('extensions') ?? 'extensions';
-  const wanted = checkExtensions(tree, [serviceKey, wantedKey], service[wantedKey], extensionsKey, extensions, problems);
+  const graph: Problem[] = [];
+  const wanted = checkExtensions(tree, [serviceKey, wantedKey], service[wantedKey], extensionsKey, extensions, graph);
   const pipelinesKey = parts.get('pipelines');
+  const pipelines =
+    pipelinesKey === undefined ? [] : checkPipelines(tree, [serviceKey, pipelinesKey], service[pipelinesKey] ?? {}, defined, graph);
+  problems.push(...graph.map((problem) => ({ ...problem, tier: 'graph' as const })));
   if (pipelinesKey === undefined) return result();
-  const pipelines = checkPipelines(tree, [serviceKey, pipelinesKey], service[pipelinesKey] ?? {}, defined, problems);
 
   if (kernel.value === undefined || telemetry.value === undefined) return result();
   return result({

@@ -11,6 +11,8 @@ export type Problem = {
   readonly column: number;
   readonly path: string;
   readonly message: string;
+  /** Which look found it: at keys and values (when it is not said), at what names what, or at this host. */
+  readonly tier?: 'syntax' | 'graph' | 'host';
 };
 
 /** `service.pipelines.logs/a.exporters[0]`; keys that a reader could take for two are quoted. */

@@ -93,6 +93,23 @@ export type ServiceView = {
 export type Extension = Lifecycle;
 export type ExtensionSettings<K = unknown> = Settings<K> & { readonly service: ServiceView };
 
+/** Where an option stands within a component's configuration. */
+export type OptionPath = readonly (string | number)[];
+
+/**
+ * What a component will need of this host, so that `ringtail validate` can look before anything starts. `option` is the one to change when it is
+ * not there.
+ */
+export type HostNeed =
+  /** A TCP port to listen on. */
+  | { readonly kind: 'port'; readonly host: string; readonly port: number; readonly option: OptionPath }
+  /** A folder to write files into; `create`: it, and those above, are made when they are not there. */
+  | { readonly kind: 'directory'; readonly path: string; readonly create?: boolean; readonly option: OptionPath }
+  /** A file to read; `holds` is what must be in it, PEM. */
+  | { readonly kind: 'file'; readonly path: string; readonly holds?: 'certificates' | 'private_key'; readonly option: OptionPath }
+  /** Processes as the kernel programs, or procfs, tell of them. */
+  | { readonly kind: 'kernel' };
+
 /** As the Collector's components tell it. */
 export type Stability = 'development' | 'alpha' | 'beta' | 'stable' | 'deprecated';
 
@@ -111,6 +128,8 @@ type FactoryOf<K extends ComponentKind, T> = {
   readonly stability?: Stability;
   /** Strict, with every default; its output is the config handed to `create`. */
   readonly config: ZodType;
+  /** What a component of this configuration will need of the host; nothing when it is not said. */
+  hostNeeds?(config: never): readonly HostNeed[];
   create(settings: Settings<never>, config: never): T;
 };
 
