@@ -58,6 +58,20 @@ enum fork_flags {
 	FORK_CLONE_FLAGS_UNKNOWN = 1 << 2,
 };
 
+/* Whom the configuration leaves out: what an entry of the map `excluded` is about. */
+enum excluded_flags {
+	EXCLUDED_PROCESS = 1 << 0,    /* id: thread group; also: its start in 1/100 s since boot */
+	EXCLUDED_CGROUP = 1 << 1,     /* id: cgroup, for it and all below it */
+	EXCLUDED_EXECUTABLE = 1 << 2, /* id: inode; also: device as the kernel numbers it */
+};
+
+struct excluded_key {
+	__u64 id;
+	__u64 also;
+	__u32 kind;
+	__u32 zero;
+};
+
 /*
  * Who did it: the acting process at that moment. Identical actors of one frame are handed over once, so this is
  * compared as bytes; every byte is set.

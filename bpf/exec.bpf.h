@@ -6,6 +6,7 @@
 #include "common.bpf.h"
 #include "actor.bpf.h"
 #include "arch.bpf.h"
+#include "exclude.bpf.h"
 #include "path.bpf.h"
 
 #define ARGS_LIMIT 65536 /* most bytes of arguments in a record */
@@ -164,7 +165,8 @@ static __always_inline int exec_event(struct task_struct *task, __u32 old_tid, c
 		count->lost++;
 		return 0;
 	}
-	if (is_self()) {
+	forget_run(task);
+	if (is_left_out(task)) {
 		count->filtered++;
 		return 0;
 	}

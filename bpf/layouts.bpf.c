@@ -16,5 +16,6 @@ enum head_flags head_flags;
 enum path_flags path_flags;
 enum exec_flags exec_flags;
 enum fork_flags fork_flags;
+enum excluded_flags excluded_flags;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -3,6 +3,7 @@
 #include "common.bpf.h"
 #include "actor.bpf.h"
 #include "arch.bpf.h"
+#include "exclude.bpf.h"
 #include "exec.bpf.h"
 
 #define CLONE_THREAD 0x00010000
@@ -82,7 +83,9 @@ static __always_inline int fork_event(struct task_struct *child, __u32 child_tid
 	if (!count)
 		return 0;
 	count->seen++;
-	if ((thread && !want_threads) || is_self()) {
+	if (!thread)
+		inherit_run(task, child ? BPF_CORE_READ(child, tgid) : child_tid, child ? BPF_CORE_READ(child, start_boottime) : 0);
+	if ((thread && !want_threads) || is_left_out(task)) {
 		count->filtered++;
 		return 0;
 	}
@@ -156,7 +159,7 @@ static __always_inline int exit_event(struct task_struct *task, bool group_dead)
 	if (!count || !is_last_thread(task, group_dead))
 		return 0;
 	count->seen++;
-	if (is_self()) {
+	if (is_left_out(task)) {
 		count->filtered++;
 		return 0;
 	}
@@ -214,7 +217,7 @@ static __always_inline int exec_failed_event(struct pt_regs *regs, long ret)
 	if (!count || !record)
 		return 0;
 	count->seen++;
-	if (is_self()) {
+	if (is_left_out(task)) {
 		count->filtered++;
 		return 0;
 	}

@@ -212,6 +212,41 @@ void LoadedObject::Detach()
 	DestroyLinks(TakeLinks());
 }
 
+Failure LoadedObject::FindMap(const std::string &name, size_t keyBytes, bpf_map *&map) const
+{
+	map = bpf_object__find_map_by_name(object_, name.c_str());
+	if (!map)
+		return Fail(ENOENT, "no map " + name);
+	if (bpf_map__key_size(map) != keyBytes)
+		return Fail(EINVAL, "a key of the map " + name + " has " + std::to_string(bpf_map__key_size(map)) + " bytes");
+	return {};
+}
+
+Failure LoadedObject::PutEntry(const std::string &name, const std::vector<uint8_t> &key, const std::vector<uint8_t> &value)
+{
+	bpf_map *map = nullptr;
+	if (Failure failure = FindMap(name, key.size(), map))
+		return failure;
+	// a per-CPU map wants a value for each CPU: this check keeps the kernel from reading behind ours
+	const bpf_map_type type = bpf_map__type(map);
+	if (type != BPF_MAP_TYPE_ARRAY && type != BPF_MAP_TYPE_HASH && type != BPF_MAP_TYPE_LRU_HASH)
+		return Fail(EINVAL, "the map " + name + " cannot be written to");
+	if (bpf_map__value_size(map) != value.size())
+		return Fail(EINVAL, "a value of the map " + name + " has " + std::to_string(bpf_map__value_size(map)) + " bytes");
+	if (bpf_map_update_elem(bpf_map__fd(map), key.data(), value.data(), BPF_ANY))
+		return Fail(errno, "cannot write to the map " + name);
+	return {};
+}
+
+Failure LoadedObject::DropEntry(const std::string &name, const std::vector<uint8_t> &key, bool &found)
+{
+	bpf_map *map = nullptr;
+	if (Failure failure = FindMap(name, key.size(), map))
+		return failure;
+	found = bpf_map_delete_elem(bpf_map__fd(map), key.data()) == 0;
+	return found || errno == ENOENT ? Failure{} : Fail(errno, "cannot take from the map " + name);
+}
+
 void LoadedObject::AddIds(KernelIds &ids) const
 {
 	bpf_program *program = nullptr;

@@ -9,6 +9,7 @@
 
 struct bpf_object;
 struct bpf_link;
+struct bpf_map;
 
 namespace ringtail {
 
@@ -55,12 +56,17 @@ public:
 	void Detach();
 	// Hands the links to the caller, who destroys them with DestroyLinks; on any thread, for the kernel may take seconds.
 	std::vector<bpf_link *> TakeLinks() { return std::exchange(links_, {}); }
+	// One entry of a map that the object brought, not of a per-CPU one; key and value must have the sizes of the map.
+	Failure PutEntry(const std::string &map, const std::vector<uint8_t> &key, const std::vector<uint8_t> &value);
+	// False in `found` when there was no such entry.
+	Failure DropEntry(const std::string &map, const std::vector<uint8_t> &key, bool &found);
 	void AddIds(KernelIds &ids) const;
 	// Runs that the kernel skipped because a program was already running on that CPU.
 	std::map<std::string, uint64_t> RecursionMisses() const;
 
 private:
 	LoadedObject() = default;
+	Failure FindMap(const std::string &name, size_t keyBytes, bpf_map *&map) const;
 	bpf_object *object_ = nullptr;
 	std::vector<bpf_link *> links_;
 	std::vector<uint32_t> linkIds_; // also of links that are gone

@@ -48,6 +48,8 @@ Napi::Function Session::Define(Napi::Env env)
 			InstanceMethod<&Session::Detach>("detach"),
 			InstanceMethod<&Session::Unload>("unload"),
 			InstanceMethod<&Session::RecursionMisses>("recursionMisses"),
+			InstanceMethod<&Session::PutEntry>("putEntry"),
+			InstanceMethod<&Session::DropEntry>("dropEntry"),
 			InstanceMethod<&Session::KernelObjects>("kernelObjects"),
 			InstanceMethod<&Session::Release>("release"),
 			InstanceMethod<&Session::ReadCounters>("counters"),
@@ -286,6 +288,31 @@ Napi::Value Session::RecursionMisses(const Napi::CallbackInfo &info)
 			out.Set(name, Napi::Number::New(info.Env(), static_cast<double>(misses)));
 	}
 	return out;
+}
+
+void Session::PutEntry(const Napi::CallbackInfo &info)
+{
+	std::string map;
+	std::vector<uint8_t> key, value;
+	LoadedObject *object = ObjectAt(info);
+	if (!object || !ReadString(info.Env(), info[1], map) || !ReadBytes(info.Env(), info[2], key) || !ReadBytes(info.Env(), info[3], value))
+		return;
+	if (const Failure failure = object->PutEntry(map, key, value))
+		Throw(info.Env(), failure);
+}
+
+// True when there was such an entry.
+Napi::Value Session::DropEntry(const Napi::CallbackInfo &info)
+{
+	std::string map;
+	std::vector<uint8_t> key;
+	bool found = false;
+	LoadedObject *object = ObjectAt(info);
+	if (!object || !ReadString(info.Env(), info[1], map) || !ReadBytes(info.Env(), info[2], key))
+		return info.Env().Undefined();
+	if (const Failure failure = object->DropEntry(map, key, found))
+		Throw(info.Env(), failure);
+	return Napi::Boolean::New(info.Env(), found);
 }
 
 // How many programs, maps and links of a closed session the kernel has not freed yet.

@@ -29,6 +29,8 @@ private:
 	Napi::Value Detach(const Napi::CallbackInfo &info);
 	void Unload(const Napi::CallbackInfo &info);
 	Napi::Value RecursionMisses(const Napi::CallbackInfo &info);
+	void PutEntry(const Napi::CallbackInfo &info);
+	Napi::Value DropEntry(const Napi::CallbackInfo &info);
 	Napi::Value KernelObjects(const Napi::CallbackInfo &info);
 	Napi::Value Release(const Napi::CallbackInfo &info);
 	Napi::Value ReadCounters(const Napi::CallbackInfo &info);

@@ -80,6 +80,17 @@ bool ReadString(Napi::Env env, const Napi::Value &value, std::string &out)
 	return true;
 }
 
+bool ReadBytes(Napi::Env env, const Napi::Value &value, std::vector<uint8_t> &out)
+{
+	if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+		ThrowType(env, "expected a Uint8Array");
+		return false;
+	}
+	const auto bytes = value.As<Napi::Uint8Array>();
+	out.assign(bytes.Data(), bytes.Data() + bytes.ByteLength());
+	return true;
+}
+
 bool ReadStrings(Napi::Env env, const Napi::Value &value, std::vector<std::string> &out)
 {
 	if (!value.IsArray()) {

@@ -19,5 +19,7 @@ bool ReadLayouts(Napi::Env env, const Napi::Value &value, Layouts &layouts);
 bool ReadSpec(Napi::Env env, const Napi::Value &value, ObjectSpec &spec);
 bool ReadStrings(Napi::Env env, const Napi::Value &value, std::vector<std::string> &out);
 bool ReadString(Napi::Env env, const Napi::Value &value, std::string &out);
+// A Uint8Array.
+bool ReadBytes(Napi::Env env, const Napi::Value &value, std::vector<uint8_t> &out);
 
 } // namespace ringtail

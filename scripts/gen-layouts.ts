@@ -118,7 +118,7 @@ const generate = (types: readonly BtfType[]): string => {
     '} as const;',
     `export const EVENT_KINDS = ${find('ENUM', 'event_kind').values!.find(({ name }) => name === 'EVENT_KINDS')!.val};`,
   ];
-  for (const name of ['head_flags', 'path_flags', 'exec_flags', 'fork_flags']) {
+  for (const name of ['head_flags', 'path_flags', 'exec_flags', 'fork_flags', 'excluded_flags']) {
     out.push('', `/** \`enum ${name}\`. */`, `export const ${camel(name.replace(/s$/, ''))} = {`);
     const prefix = `${name.replace(/_flags$/, '').toUpperCase()}_`;
     for (const value of find('ENUM', name).values!) {

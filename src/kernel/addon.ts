@@ -86,6 +86,10 @@ export type NativeSession = {
   /** Off the main thread: the kernel may take seconds when it is busy. */
   detach(object: number): Promise<void>;
   unload(object: number): void;
+  /** Writes one entry of a map of the object; key and value must have the sizes of the map, which is no per-CPU one. */
+  putEntry(object: number, map: string, key: Uint8Array, value: Uint8Array): void;
+  /** Takes one entry out; false when there is none. */
+  dropEntry(object: number, map: string, key: Uint8Array): boolean;
   recursionMisses(object: number): Readonly<Record<string, number>>;
   /** Gives a frame back; false when it was not out. */
   release(frame: number): boolean;

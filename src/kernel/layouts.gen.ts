@@ -47,6 +47,13 @@ export const forkFlag = {
   cloneFlagsUnknown: 4,
 } as const;
 
+/** `enum excluded_flags`. */
+export const excludedFlag = {
+  process: 1,
+  cgroup: 2,
+  executable: 4,
+} as const;
+
 /** `struct event_counters`: u64 each, in this order. */
 export const counterNames = ['seen', 'filtered', 'limited', 'aggregated', 'lost', 'written'] as const;
 
