@@ -52,6 +52,11 @@ export type Processor = Lifecycle & {
 /** Takes what it needs from the batch inside `logs`; may be called from several pipelines. Never throws for load: drops and counts. */
 export type Exporter = Lifecycle & {
   logs?(batch: Batch): void;
+  /**
+   * Asked before a frame is drawn from the ring. Undefined: there is room. Else a promise that settles when it is worth asking again; until
+   * then no receiver is given anything, and the kernel counts what does not fit into the ring. Never set, it holds back nobody.
+   */
+  readiness?(): Promise<void> | undefined;
 };
 
 /** One row of the books: `total` = the sum of `parts` + `difference`. */
@@ -110,6 +115,12 @@ export type HostNeed =
   /** Processes as the kernel programs, or procfs, tell of them. */
   | { readonly kind: 'kernel' };
 
+/** What is allowed and yet worth a word. */
+export type ConfigWarning = { readonly option: OptionPath; readonly message: string };
+
+/** Ids of the pipelines of a configuration: those that name the component, and all. */
+export type ConfigUse = { readonly pipelines: readonly string[]; readonly all: readonly string[] };
+
 /** As the Collector's components tell it. */
 export type Stability = 'development' | 'alpha' | 'beta' | 'stable' | 'deprecated';
 
@@ -130,6 +141,8 @@ type FactoryOf<K extends ComponentKind, T> = {
   readonly config: ZodType;
   /** What a component of this configuration will need of the host; nothing when it is not said. */
   hostNeeds?(config: never): readonly HostNeed[];
+  /** Of a configuration that is right; `validate` and `run` show them. */
+  warnings?(config: never, use: ConfigUse): readonly ConfigWarning[];
   create(settings: Settings<never>, config: never): T;
 };
 

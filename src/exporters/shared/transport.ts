@@ -6,8 +6,8 @@ export type Outcome =
   | { readonly kind: 'success'; readonly rejected?: number; readonly message?: string }
   /** It may work later, not before `afterMs` when the other side said so. */
   | { readonly kind: 'retryable'; readonly afterMs?: number; readonly message: string }
-  /** The same bytes will never be taken. */
-  | { readonly kind: 'permanent'; readonly message: string };
+  /** The same bytes will never be taken; `tooLarge`: because of their number, so that fewer may be. */
+  | { readonly kind: 'permanent'; readonly tooLarge?: true; readonly message: string };
 
 export type Transport = {
   /** Settles within about `timeoutMs`, a whole number from 1 on. `bytes` must not change before that. */
