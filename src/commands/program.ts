@@ -1,58 +1,43 @@
 /** The command line: options, help and exit codes. Commands are loaded when they are called, so that help and version are quick. */
 import { Command, CommanderError } from 'commander';
-import { exitCode, type ExitCode, messageOf, ConfigError, RingtailError, UsageError } from '../core/errors.ts';
+import { exitCode, type ExitCode, messageOf, ConfigError, RingtailError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
+import { commandHelp, programHelp } from './help.ts';
+import { type ConfigOptions, withConfigOptions } from './options.ts';
 
-const examples = `
-Examples:
-  $ ringtail run                                 every process on this host, on the terminal
-  $ ringtail run --config config/collector.yaml  the same to an OpenTelemetry Collector
-  $ ringtail validate --config my.yaml           all mistakes of a file, with line and column
-  $ ringtail doctor                              what works on this kernel
-  $ ringtail ledger                              the books of the instance that runs
-
-Exit codes: 0 done, 1 configuration, 2 usage, 3 the kernel or a privilege is missing, 4 run-time failure`;
-
-const once = (file: string, earlier: string | undefined): string => {
-  if (earlier !== undefined) throw new UsageError('--config is given twice', { advice: 'give one file' });
-  return file;
-};
-
-const createProgram = (context: CommandContext, finish: (code: ExitCode) => void): Command => {
+/** The whole command line. `finish` gets the exit code of the command that ran. */
+export const createProgram = (context: CommandContext, finish: (code: ExitCode) => void): Command => {
   const program = new Command('ringtail')
     .description('What the Linux kernel sees, as OpenTelemetry.')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
-    .addHelpText('after', examples)
+    .addHelpText('after', programHelp)
     .showHelpAfterError('Try "ringtail --help".')
     .configureOutput({ writeOut: (text) => void context.stdout.write(text), writeErr: (text) => void context.stderr.write(text) })
     .exitOverride();
-  program
-    .command('run')
-    .description('run the pipelines of a configuration until SIGINT or SIGTERM')
-    .option<string | undefined>('-c, --config <file>', 'YAML file; without it every process is shown on the terminal', once, undefined)
-    .action(async (options: { config?: string }) => finish(await (await import('./run.ts')).runCommand(options, context)));
-  program
-    .command('validate')
-    .description('check a configuration and start nothing')
-    .requiredOption('-c, --config <file>', 'YAML file', once)
-    .action(async (options: { config: string }) => finish(await (await import('./validate.ts')).validateCommand(options, context)));
-  program
-    .command('components')
-    .description('list what a configuration may name')
+  const command = (name: keyof typeof commandHelp, description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .addHelpText('after', commandHelp[name])
+      .showHelpAfterError(`Try "ringtail ${name} --help".`);
+
+  withConfigOptions(command('run', 'run the pipelines of a configuration until SIGINT or SIGTERM')).action(async (options: ConfigOptions) =>
+    finish(await (await import('./run.ts')).runCommand(options, context)),
+  );
+  withConfigOptions(command('validate', 'check a configuration and start nothing'), { required: true }).action(
+    async (options: ConfigOptions) => finish(await (await import('./validate.ts')).validateCommand(options, context)),
+  );
+  command('components', 'list what a configuration may name')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => finish(await (await import('./components.ts')).componentsCommand(options, context)));
-  program
-    .command('doctor')
-    .description('tell what works on this kernel, what does not, and what to do')
+  command('doctor', 'tell what works on this kernel, what does not, and what to do')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => finish(await (await import('./doctor.ts')).doctorCommand(options, context)));
-  program
-    .command('ledger')
-    .description('print the books of a running instance and whether they balance')
+  command('ledger', 'print the books of a running instance and whether they balance')
     .option('--address <host:port>', 'where its metrics are served (default: 127.0.0.1:18888)')
     .option('--json', 'as JSON')
     .action(async (options: { address?: string; json?: boolean }) =>

@@ -13,6 +13,7 @@ import { type MetricsServer, serveMetrics } from '../service/telemetry.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import { loadFor } from './load.ts';
+import type { ConfigOptions } from './options.ts';
 
 /**
  * A signal this soon after the first is the same one again: Ctrl-C under `npm start` comes from the terminal and, a moment later,
@@ -46,7 +47,7 @@ const openMetrics = async (
 };
 
 /** `ringtail run`: until a signal comes or the reader of the output goes away; a second signal stops at once. */
-export const runCommand = async (options: { readonly config?: string }, context: CommandContext): Promise<ExitCode> => {
+export const runCommand = async (options: ConfigOptions, context: CommandContext): Promise<ExitCode> => {
   const stop = Promise.withResolvers<string>();
   const force = Promise.withResolvers<'forced'>();
   let askedMs: number | undefined;
@@ -61,8 +62,8 @@ export const runCommand = async (options: { readonly config?: string }, context:
   const handlers = [context.onSignal(onSignal), context.onOutputClosed(() => ask('output closed'))];
   let metrics: MetricsServer | undefined;
   try {
-    const { source, loaded } = await loadFor(options.config, context);
-    const config = requireConfig(loaded, source.file, (line) => context.stderr.write(`${line}\n`));
+    const { name, loaded } = await loadFor(options, context);
+    const config = requireConfig(loaded, name, (line) => context.stderr.write(`${line}\n`));
     const logger = createLogger(config.telemetry.logs, context.stderr, context.environment);
     rxConfig.onUnhandledError = (error) => logger.error({ error: messageOf(error) }, 'a component threw outside its stage');
     const counters = createCounters();

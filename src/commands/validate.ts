@@ -2,19 +2,20 @@ import { requireConfig } from '../config/load.ts';
 import { exitCode, type ExitCode } from '../core/errors.ts';
 import type { CommandContext } from './context.ts';
 import { loadFor } from './load.ts';
+import type { ConfigOptions } from './options.ts';
 
 const count = (many: number, noun: string): string => `${many} ${noun}${many === 1 ? '' : 's'}`;
 
 /** `ringtail validate`: nothing is started; every problem goes to stderr. */
-export const validateCommand = async (options: { readonly config: string }, context: CommandContext): Promise<ExitCode> => {
-  const { source, loaded } = await loadFor(options.config, context);
-  const config = requireConfig(loaded, source.file, (line) => context.stderr.write(`${line}\n`));
+export const validateCommand = async (options: ConfigOptions, context: CommandContext): Promise<ExitCode> => {
+  const { name, loaded } = await loadFor(options, context);
+  const config = requireConfig(loaded, name, (line) => context.stderr.write(`${line}\n`));
   const parts = [
     count(config.pipelines.length, 'pipeline'),
     count(config.receivers.size, 'receiver'),
     count(config.processors.size, 'processor'),
     count(config.exporters.size, 'exporter'),
   ];
-  context.stdout.write(`${source.file} is valid: ${parts.join(', ')}\n`);
+  context.stdout.write(`${name} is valid: ${parts.join(', ')}\n`);
   return exitCode.done;
 };

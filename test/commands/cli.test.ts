@@ -59,7 +59,6 @@ describe('help and usage', () => {
     [['run', 'x'], 'too many arguments'],
     [['run', '--config'], 'argument missing'],
     [['validate'], 'required option'],
-    [['run', '-c', 'a', '-c', 'b'], '--config is given twice'],
     [['ledger', '--address', 'here'], '"here" is not an address'],
   ])('%j is wrong usage', async (argv, text) => {
     const cli = createCli();

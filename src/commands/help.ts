@@ -1,0 +1,74 @@
+/** What stands below the help of each command: examples that work as they are written. */
+export const programHelp = `
+Examples:
+  $ ringtail run                                 every process on this host, on the terminal
+  $ ringtail init                                write a configuration for what is found here
+  $ ringtail run --config config/collector.yaml  every process to an OpenTelemetry Collector
+  $ ringtail validate --config my.yaml           all mistakes of a file, with line and column
+  $ ringtail doctor                              what works on this kernel
+  $ ringtail ledger                              the books of the instance that runs
+
+Exit codes: 0 done, 1 configuration, 2 usage, 3 the kernel or a privilege is missing, 4 run-time failure`;
+
+/** By the name of the command. */
+export const commandHelp = {
+  run: `
+Examples:
+  $ ringtail run
+  $ ringtail run --config my.yaml
+  $ ringtail run --config base.yaml --config host.yaml --set service.telemetry.logs.level=debug
+  $ ringtail run --config my.yaml --root-path /host    in a container with the host's file system mounted there
+
+SIGINT and SIGTERM stop in order; a second one at once.`,
+  validate: `
+Examples:
+  $ ringtail validate --config my.yaml
+  $ ringtail validate --config my.yaml --no-host          on another machine than the one it is for
+  $ ringtail validate --config my.yaml --deny-warnings    before a roll-out
+  $ ringtail validate --config base.yaml --config host.yaml --json
+
+Looks three times: at the syntax (keys and values), at the graph (what names what), and at this host (kernel, privileges, ports, files, folders).
+Exit codes: 0 valid, 1 wrong, 3 right but the kernel or a privilege is missing here.`,
+  'print-config': `
+Examples:
+  $ ringtail print-config --config my.yaml
+  $ ringtail print-config --config base.yaml --config host.yaml --set kernel.ring_bytes=16MiB > merged.yaml
+
+What is printed loads again. Secrets are printed as [REDACTED].`,
+  schema: `
+Examples:
+  $ ringtail schema > ringtail.schema.json
+
+In an editor with the YAML language server, write as the first line of a configuration:
+  # yaml-language-server: $schema=ringtail.schema.json`,
+  init: `
+Examples:
+  $ ringtail init
+  $ ringtail init --output /etc/ringtail/ringtail.yaml
+  $ ringtail init --endpoint https://collector.example:4318
+  $ ringtail init --output -    to the terminal
+
+Works as an ordinary user too.`,
+  components: `
+Examples:
+  $ ringtail components
+  $ ringtail components --json`,
+  doctor: `
+Examples:
+  $ ringtail doctor
+  $ ringtail doctor --root-path /host
+  $ ringtail doctor --json
+
+Exit code 3 when processes can be followed by nothing, not even procfs.`,
+  ledger: `
+Examples:
+  $ ringtail ledger
+  $ ringtail ledger --address 127.0.0.1:9464 --json
+
+Exit code 4 when the books do not balance, or nothing answers.`,
+  completion: `
+Examples:
+  $ source <(ringtail completion bash)                                  in ~/.bashrc
+  $ source <(ringtail completion zsh)                                   in ~/.zshrc, behind compinit
+  $ ringtail completion fish > ~/.config/fish/completions/ringtail.fish`,
+} as const;

@@ -1,0 +1,24 @@
+/** Options that several commands share. */
+import type { Command } from 'commander';
+
+/** Where the configuration comes from, in the order in which it is merged: sources, then single values. */
+export type ConfigOptions = {
+  readonly config?: readonly string[];
+  readonly set?: readonly string[];
+  readonly rootPath?: string;
+};
+
+/** For options that may be given several times. */
+export const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+
+const oncePlease = 'file, env:NAME or yaml:TEXT; may be repeated, later ones override earlier ones';
+
+/** Adds `--config`, `--set` and `--root-path`. */
+export const withConfigOptions = (command: Command, { required = false } = {}): Command => {
+  const flags = '-c, --config <source>';
+  if (required) command.requiredOption(flags, oncePlease, collect);
+  else command.option(flags, `${oncePlease}; without it the built-in configuration`, collect);
+  return command
+    .option('--set <key=value>', 'override one value, as in exporters.otlp_http.timeout=10s; may be repeated', collect)
+    .option('--root-path <dir>', "where the host's root is mounted: short for --set kernel.root_path=<dir>");
+};
