@@ -52,12 +52,12 @@ const table: readonly Wrong[] = [
   [
     'a misspelt section',
     edit('receivers:\n', 'recievers:\n'),
-    ['1:1: recievers: unknown key; allowed are receivers, processors, exporters, service and kernel; did you mean "receivers"?'],
+    ['1:1: recievers: unknown key; allowed are receivers, processors, exporters, extensions, service and kernel; did you mean "receivers"?'],
   ],
   [
     'a section that does not exist',
-    `${right}extensions:\n  health:\n`,
-    ['10:1: extensions: unknown key; allowed are receivers, processors, exporters, service and kernel'],
+    `${right}connections:\n  health:\n`,
+    ['10:1: connections: unknown key; allowed are receivers, processors, exporters, extensions, service and kernel'],
   ],
   [
     'no receivers',
@@ -95,13 +95,13 @@ const table: readonly Wrong[] = [
   [
     'a misspelt key of the service',
     edit('service:\n', 'service:\n  pipeline:\n'),
-    ['6:3: service.pipeline: unknown key; allowed are pipelines and telemetry; did you mean "pipelines"?'],
+    ['6:3: service.pipeline: unknown key; allowed are pipelines, extensions and telemetry; did you mean "pipelines"?'],
   ],
   [
     'a mistake below a misspelt key',
     edit('service:\n', 'service:\n  telemetri: {logs: {level: loud}}\n'),
     [
-      '6:3: service.telemetri: unknown key; allowed are pipelines and telemetry; did you mean "telemetry"?',
+      '6:3: service.telemetri: unknown key; allowed are pipelines, extensions and telemetry; did you mean "telemetry"?',
       '6:29: service.telemetri.logs.level: "loud" is not allowed; allowed is debug, info, warn or error',
     ],
   ],
@@ -325,7 +325,7 @@ const table: readonly Wrong[] = [
     edit('[debug]', '[debug, otlp]', 'exporters2:\n'),
     [
       '9:26: service.pipelines.logs.exporters[1]: exporter "otlp" is not defined; allowed is debug',
-      '10:1: exporters2: unknown key; allowed are receivers, processors, exporters, service and kernel; did you mean "exporters"?',
+      '10:1: exporters2: unknown key; allowed are receivers, processors, exporters, extensions, service and kernel; did you mean "exporters"?',
     ],
   ],
   [
@@ -411,7 +411,7 @@ const table: readonly Wrong[] = [
     'many mistakes at once',
     'recievers:\n  proces:\n    thread: yes\nexporters:\n  debug: {verbosity: 1}\nservice:\n  pipelines:\n    log:\n      receivers: [process]\n      exporters: [dbug]\n',
     [
-      '1:1: recievers: unknown key; allowed are receivers, processors, exporters, service and kernel; did you mean "receivers"?',
+      '1:1: recievers: unknown key; allowed are receivers, processors, exporters, extensions, service and kernel; did you mean "receivers"?',
       '2:3: recievers.proces: unknown receiver "proces"; allowed is packets or process; did you mean "process"?',
       '5:22: exporters.debug.verbosity: 1 is not allowed; allowed is basic, normal or detailed',
       '8:5: service.pipelines.log: unknown signal "log"; allowed is logs, metrics or traces; did you mean "logs"?',
