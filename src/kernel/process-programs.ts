@@ -48,6 +48,8 @@ export type ProcessProgramOptions = {
   /** The thread group of Ringtail itself, which is left out. */
   readonly selfPid: number;
   readonly rungs: readonly KernelRung[];
+  /** Fills the maps of the object before anything is attached. */
+  readonly onLoaded?: (object: number) => void;
 };
 
 const hasRung = (facts: KernelFacts, rung: KernelRung): boolean =>
@@ -65,7 +67,10 @@ const describe = (error: unknown): string => {
   return last === '' ? messageOf(error) : `${messageOf(error)} (${last})`;
 };
 
-const loadRung = (rung: KernelRung, { session, facts, needs, ringBytes, selfPid }: ProcessProgramOptions): LoadedPrograms => {
+const loadRung = (
+  rung: KernelRung,
+  { session, facts, needs, ringBytes, selfPid, onLoaded }: ProcessProgramOptions,
+): LoadedPrograms => {
   const notes: string[] = [];
   const modern = facts.helpers['loop'] === true && facts.helpers['task_pt_regs'] === true && facts.helpers['get_current_task_btf'] === true;
   const failed = needs.failedExecs ? failedExecProgram[rung] : undefined;
@@ -85,6 +90,7 @@ const loadRung = (rung: KernelRung, { session, facts, needs, ringBytes, selfPid 
     mapEntries: { exec_records: facts.possibleCpus },
   });
   try {
+    onLoaded?.(object);
     for (const program of programs) session.attach(object, program);
     if (needs.failedExecs && failed === undefined) notes.push(`${rung} cannot tell of refused execs`);
     let iterated = true;

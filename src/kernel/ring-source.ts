@@ -5,6 +5,7 @@ import { messageOf } from '../core/errors.ts';
 import { actorLayout, eventKind, eventLayouts } from './layouts.gen.ts';
 import type { Addon, KernelFacts, NativeSession, NativeStats } from './addon.ts';
 import { decodeFrame } from './decode.ts';
+import type { Exclusion } from './exclude.ts';
 import type { Hub } from './hub.ts';
 import { createKernelCounters, eventLabels, type KernelCounters } from './kernel-counters.ts';
 import { loadProcessPrograms, type LoadedPrograms, type ProcessNeeds, type Rung } from './process-programs.ts';
@@ -41,6 +42,7 @@ export type RingSourceOptions = {
   readonly rungs: readonly Exclude<Rung, 'procfs'>[];
   /** What the kernel knows Ringtail by, so that it is left out; 0 = not known. */
   readonly selfPid: number;
+  readonly exclusion: Exclusion;
 };
 
 export type RingSource = {
@@ -113,8 +115,13 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
   const result = (() => {
     try {
       session.start();
-      const { facts, ringBytes, rungs, selfPid } = options;
-      return loadProcessPrograms({ session, facts, needs, ringBytes, selfPid, rungs });
+      const { facts, ringBytes, rungs, selfPid, exclusion } = options;
+      const onLoaded = (object: number) =>
+        exclusion.use({
+          put: (map, key, value) => session.putEntry(object, map, key, value),
+          drop: (map, key) => session.dropEntry(object, map, key),
+        });
+      return loadProcessPrograms({ session, facts, needs, ringBytes, selfPid, rungs, onLoaded });
     } catch (error) {
       session.close();
       throw error;
@@ -122,6 +129,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
   })();
   const { loaded, refusals } = result;
   if (loaded === undefined) {
+    options.exclusion.use(undefined);
     session.close();
     return { source: undefined, refusals };
   }
@@ -196,6 +204,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
         stats();
         counts.refresh();
         open = false;
+        options.exclusion.use(undefined);
         const abandoned = hub.abandon();
         if (abandoned > 0) logger.warn({ rows: abandoned }, 'records were still waiting for facts at the deadline and are lost');
         abandonedRecords.value += abandoned;

@@ -4,6 +4,7 @@ import type { Counters } from '../core/counters.ts';
 import type { Lifecycle } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
 import { loadAddon, type KernelFacts, type NativeError } from './addon.ts';
+import { createExclusion, NOBODY_EXCLUDED, type ExcludeRules } from './exclude.ts';
 import { createHub, type Hub } from './hub.ts';
 import { createLookups } from './lookups.ts';
 import { probeFacts, probeKernel, refusalOf, ringAdvice, type ProbeReport } from './probe.ts';
@@ -26,6 +27,8 @@ export type KernelOptions = {
   readonly rung: 'auto' | Rung;
   /** How often the procfs rung looks. */
   readonly procfsIntervalMs: number;
+  /** Whose doings are left out, beside Ringtail's own. */
+  readonly exclude?: ExcludeRules;
   readonly counters: Counters;
   readonly logger: Logger;
   /** For tests: what the kernel is said to have. */
@@ -43,6 +46,8 @@ export type KernelServices = Lifecycle &
     readonly hub: Hub;
     /** Said by components when they are made; the programs do what any of them needs. */
     needProcesses(needs: ProcessNeeds): void;
+    /** Takes other rules of who is left out; resolves when they are in force. */
+    exclude(rules: ExcludeRules): Promise<void>;
     /** After `start`. */
     status(): KernelStatus;
     /** Stops the programs and brings what they wrote through the pipelines; the same promise when called again. */
@@ -78,6 +83,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   const lookups = createLookups({ root, counters, lookupUsers: root === '' ? nssLookup() : undefined });
   const { gate } = lookups;
   const hub = createHub({ gate, logger });
+  const exclusion = createExclusion({ root, rules: options.exclude ?? NOBODY_EXCLUDED, logger });
   let needs = NOTHING_NEEDED;
   let current: KernelStatus | undefined;
   let ring: RingSource | undefined;
@@ -107,6 +113,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
         needs,
         rungs: wanted,
         selfPid,
+        exclusion,
       });
       if (result.source === undefined) return result.refusals;
       ring = result.source;
@@ -125,6 +132,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     watcher = createProcfsWatcher({
       root,
       intervalMs: options.procfsIntervalMs,
+      leavesOut: exclusion.leavesOut,
       onFrame: (frame) => hub.deliver(frame, () => {}),
       onError: (error) => logger.warn({ error: messageOf(error) }, 'processes could not be read from /proc'),
     });
@@ -157,12 +165,14 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     needProcesses(more) {
       needs = union(needs, more);
     },
+    exclude: (rules) => exclusion.set(rules),
     status: () => current ?? { rung: 'procfs', notes: ['not started'] },
     ring: () => ring,
     async start() {
       const { rung } = options;
       const wanted = rung === 'auto' ? kernelRungs : kernelRungs.filter((name) => name === rung);
       await gate.start();
+      await exclusion.start();
       const reasons = openRing(wanted);
       if (ring === undefined && rung !== 'auto' && rung !== 'procfs') {
         throw new KernelError(`kernel.rung is ${rung}, which does not work here: ${reasons.join('; ')}`, {
@@ -178,6 +188,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     quiesce,
     async stop(deadlineMs) {
       await quiesce(deadlineMs);
+      exclusion.stop();
       await ring?.close();
     },
     async probe() {

@@ -32,6 +32,8 @@ export type ProcfsWatcherOptions = {
   readonly intervalMs?: number;
   readonly maxCmdlineBytes?: number;
   readonly nowMs?: () => number;
+  /** Processes of which no event is told; the process table still learns of those that run already. */
+  readonly leavesOut?: (process: SeenProcess) => boolean;
   /** Gets each frame that has rows. */
   readonly onFrame: (frame: KernelFrame) => void;
   /** A look at the interval went wrong for another reason than what processes do; the next one comes in its time. */
@@ -73,6 +75,7 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
     intervalMs = DEFAULT_PROCFS_INTERVAL_MS,
     maxCmdlineBytes = DEFAULT_CMDLINE_BYTES,
     nowMs = Date.now,
+    leavesOut = () => false,
     onFrame,
     onError = () => {},
   } = options;
@@ -136,8 +139,10 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
       sequence: sequence++,
       columnsOf: (kind) => columnsByKind.get(kind) ?? [],
     });
-    const add = (kind: number, process: SeenProcess, bootNs: bigint, columns: Record<string, ColumnInput>): void =>
+    const add = (kind: number, process: SeenProcess, bootNs: bigint, columns: Record<string, ColumnInput>): void => {
+      if (kind !== eventKind.task && leavesOut(process)) return;
       builder.addRow(kind, { bootNs, actor: builder.addActor(actorOf(process, endedByPid)), columns });
+    };
     for (const { process, forked } of started) {
       const { startNs } = process.facts.stat;
       if (isFirst || forked) add(eventKind.task, process, startNs, programColumns(process));
