@@ -4,7 +4,7 @@
  * that they are copied from where they stand in the request.
  */
 import { actorsOf, type Actors, type AttributeColumn, type AttributeSource, type Batch, type Frame } from '../core/batch.ts';
-import { IDENTITY_BOUND, putIdentity, putTraits, traitKey, traitsBound, TRAIT_WORDS } from './actor-head.ts';
+import { headLayoutOf, putIdentity, putTraits, traitKey, traitsBound, TRAIT_WORDS } from './actor-head.ts';
 import { stringsOf, type Strings } from './attribute-templates.ts';
 import { copyWithin } from './copy.ts';
 import { usOfNs } from './iso-time.ts';
@@ -37,6 +37,7 @@ export const createActorBlocks = (output: Output): ActorBlocks => {
   let columns: readonly AttributeColumn[] = [];
   let offsetLo = 0;
   let offsetHi = 0;
+  let layout = headLayoutOf(undefined);
 
   // What is remembered counts for as long as its epoch is the epoch: the same request, frame and sources.
   let epoch = 1;
@@ -95,7 +96,7 @@ export const createActorBlocks = (output: Output): ActorBlocks => {
   };
 
   const putRun = (actor: number, start: number): number => {
-    let at = putTraits(output.bytes, output.view, start, actors, actor, strings);
+    let at = putTraits(output.bytes, output.view, start, layout, actors, actor, strings);
     for (let i = 0; i < columns.length; i++) {
       const { source, ids } = columns[i]!;
       if (ids[actor] !== 0) at = source.write(ids[actor]!, output.bytes, at);
@@ -109,7 +110,9 @@ export const createActorBlocks = (output: Output): ActorBlocks => {
 
   return {
     bind(batch, lo, hi) {
-      const { frame, actorAttributes } = batch;
+      const { frame, actorAttributes, omitted } = batch;
+      const lastLayout = layout;
+      layout = headLayoutOf(omitted);
       actors = frame.actors;
       const { count } = actors;
       strings = stringsOf(frame.strings);
@@ -119,6 +122,7 @@ export const createActorBlocks = (output: Output): ActorBlocks => {
       const isSame =
         lastFrame?.deref() === frame &&
         frame.sequence === lastSequence &&
+        layout === lastLayout &&
         columns.length === sources.length &&
         columns.every(({ source }, column) => source === sources[column]);
       if (isSame) return strings;
@@ -150,8 +154,8 @@ export const createActorBlocks = (output: Output): ActorBlocks => {
       isKnownBlock = isRemembered(actor);
       if (isKnownBlock) return blockLength[actor]!;
       findRun(actor);
-      if (isKnownRun) return IDENTITY_BOUND + runLength[place]!;
-      let bytes = IDENTITY_BOUND + traitsBound(actors, strings, actor);
+      if (isKnownRun) return layout.identityBound + runLength[place]!;
+      let bytes = layout.identityBound + traitsBound(actors, strings, actor);
       for (let i = 0; i < columns.length; i++) {
         const { source, ids } = columns[i]!;
         if (ids[actor] !== 0) bytes += source.size(ids[actor]!);
@@ -161,7 +165,7 @@ export const createActorBlocks = (output: Output): ActorBlocks => {
     put(actor, start) {
       const { bytes, view } = output;
       if (isKnownBlock) return copyWithin(bytes, view, start, blockAt[actor]!, blockLength[actor]!);
-      let at = putIdentity(bytes, view, start, actors, actor, createdUs(actor));
+      let at = putIdentity(bytes, view, start, layout, actors, actor, createdUs(actor));
       at = isKnownRun ? copyWithin(bytes, view, at, runAt[place]!, runLength[place]!) : putRun(actor, at);
       const count = columns.length;
       for (let i = 0; i < count; i++) blockIds[actor * count + i] = columns[i]!.ids[actor]!;

@@ -1,7 +1,7 @@
 /** The common attributes that the kernel gives with every record, straight from the columns of a frame's actors. */
 import { LENGTH_MASK, type Actors } from '../core/batch.ts';
 import { intTemplate, keyTemplate, putInt, putText, SCALAR_BOUND, TEXT_BOUND, textBound, type Strings } from './attribute-templates.ts';
-import { putTemplate, TEMPLATE_SLACK, templateOf } from './copy.ts';
+import { putTemplate, TEMPLATE_SLACK, templateOf, type Template } from './copy.ts';
 import { ISO_TIME_LENGTH, MICROS_AT, putIsoTime, putMicros } from './iso-time.ts';
 import { attributeName } from './names.ts';
 import { ATTRIBUTE_TAG, encodeAttributes, keyBytes, putPaddedVarint4 } from './wire.ts';
@@ -20,39 +20,115 @@ const putPaddedVarint5 = (out: Uint8Array, at: number, value: number): void => {
   out[at + 4] = value >>> 28;
 };
 
-/** The four ids and the creation time, which every actor has, in one piece: the varints are padded, so that everything has a fixed place. */
+/** The four ids, which every actor has; the creation time follows. */
 const idNames = [attributeName.processPid, attributeName.processParentPid, attributeName.processUserId, attributeName.threadId] as const;
-const idParts = idNames.map((name) => {
+const idPart = (name: string): Uint8Array => {
   const key = keyBytes(name);
   return Uint8Array.of(ATTRIBUTE_TAG, key.length + 8, ...key, 0x12, 6, 0x18, ...PADDED_ZERO);
-});
-const endOf = (count: number): number => idParts.slice(0, count).reduce((sum, { length }) => sum + length, 0);
-const PID_AT = endOf(1) - PADDED_ZERO.length;
-const PARENT_PID_AT = endOf(2) - PADDED_ZERO.length;
-const USER_ID_AT = endOf(3) - PADDED_ZERO.length;
-const THREAD_ID_AT = endOf(4) - PADDED_ZERO.length;
-const identity = templateOf(...idParts, encodeAttributes([[attributeName.processCreationTime, ' '.repeat(ISO_TIME_LENGTH)]]));
-const TIME_AT = identity.length - ISO_TIME_LENGTH;
-/** The second whose time stands in the template: processes begin many a second. x86-64 and arm64 are little-endian, as `putTemplate` is. */
-const identityBytes = new Uint8Array(identity.words.buffer);
-let secondInTemplate = -1;
+};
 
-/** Bytes that `putIdentity` writes and spoils. */
-export const IDENTITY_BOUND = identity.length + TEMPLATE_SLACK;
+/**
+ * The head without the attributes that are left out. Ids and creation time are one template, so that everything has a fixed place: the
+ * varints are padded. Places are -1 for what is left out.
+ */
+export type HeadLayout = {
+  readonly identity: Template;
+  /** The bytes of `identity`, to set the time in. x86-64 and arm64 are little-endian, as `putTemplate` is. */
+  readonly identityBytes: Uint8Array;
+  /** Bytes that `putIdentity` writes and spoils. */
+  readonly identityBound: number;
+  readonly pidAt: number;
+  readonly parentPidAt: number;
+  readonly userIdAt: number;
+  readonly threadIdAt: number;
+  readonly timeAt: number;
+  readonly hasComm: boolean;
+  readonly hasCgroupId: boolean;
+  readonly hasVpid: boolean;
+  readonly hasRealUserId: boolean;
+  readonly hasLoginUserId: boolean;
+  readonly hasKernelThread: boolean;
+  /** The second whose time stands in the template: processes begin many a second. */
+  secondInTemplate: number;
+};
+
+const layoutWithout = (omitted: ReadonlySet<string>): HeadLayout => {
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  const add = (name: string, part: Uint8Array): number => {
+    if (omitted.has(name)) return -1;
+    parts.push(part);
+    return (at += part.length);
+  };
+  const idEnds = idNames.map((name) => add(name, idPart(name)));
+  const placeOf = (end: number): number => (end < 0 ? -1 : end - PADDED_ZERO.length);
+  const time = attributeName.processCreationTime;
+  const timeEnd = add(time, encodeAttributes([[time, ' '.repeat(ISO_TIME_LENGTH)]]));
+  const identity = templateOf(...parts);
+  return {
+    identity,
+    identityBytes: new Uint8Array(identity.words.buffer),
+    identityBound: identity.length + TEMPLATE_SLACK,
+    pidAt: placeOf(idEnds[0]!),
+    parentPidAt: placeOf(idEnds[1]!),
+    userIdAt: placeOf(idEnds[2]!),
+    threadIdAt: placeOf(idEnds[3]!),
+    timeAt: timeEnd < 0 ? -1 : timeEnd - ISO_TIME_LENGTH,
+    hasComm: !omitted.has(attributeName.threadComm),
+    hasCgroupId: !omitted.has(attributeName.cgroupId),
+    hasVpid: !omitted.has(attributeName.processVpid),
+    hasRealUserId: !omitted.has(attributeName.processRealUserId),
+    hasLoginUserId: !omitted.has(attributeName.loginUserId),
+    hasKernelThread: !omitted.has(attributeName.kernelThread),
+    secondInTemplate: -1,
+  };
+};
+
+const wholeLayout = layoutWithout(new Set());
+const layouts = new WeakMap<ReadonlySet<string>, HeadLayout>();
+
+/** The layout for `Batch.omitted`; made once for each set. */
+export const headLayoutOf = (omitted: ReadonlySet<string> | undefined): HeadLayout => {
+  if (omitted === undefined) return wholeLayout;
+  let layout = layouts.get(omitted);
+  if (layout === undefined) layouts.set(omitted, (layout = layoutWithout(omitted)));
+  return layout;
+};
+
+/** All names that a head may have: what `Batch.omitted` is about. */
+export const headNames: ReadonlySet<string> = new Set([
+  ...idNames,
+  attributeName.processCreationTime,
+  attributeName.threadComm,
+  attributeName.cgroupId,
+  attributeName.processVpid,
+  attributeName.processRealUserId,
+  attributeName.loginUserId,
+  attributeName.kernelThread,
+]);
 
 /** Writes the ids of an actor and its creation time, Unix time in µs; returns the position behind them. */
-export const putIdentity = (out: Uint8Array, view: DataView, at: number, actors: Actors, actor: number, createdUs: number): number => {
+export const putIdentity = (
+  out: Uint8Array,
+  view: DataView,
+  at: number,
+  layout: HeadLayout,
+  actors: Actors,
+  actor: number,
+  createdUs: number,
+): number => {
+  const { pidAt, parentPidAt, userIdAt, threadIdAt, timeAt } = layout;
   const second = Math.floor(createdUs / 1e6);
-  if (second !== secondInTemplate) {
-    putIsoTime(identityBytes, TIME_AT, createdUs);
-    secondInTemplate = second;
+  if (timeAt >= 0 && second !== layout.secondInTemplate) {
+    putIsoTime(layout.identityBytes, timeAt, createdUs);
+    layout.secondInTemplate = second;
   }
-  const end = putTemplate(view, at, identity);
-  putPaddedVarint5(out, at + PID_AT, actors.pid[actor]!);
-  putPaddedVarint5(out, at + PARENT_PID_AT, actors.ppid[actor]!);
-  putPaddedVarint5(out, at + USER_ID_AT, actors.euid[actor]!);
-  putPaddedVarint5(out, at + THREAD_ID_AT, actors.tid[actor]!);
-  putMicros(out, at + TIME_AT + MICROS_AT, (createdUs - second * 1e6) | 0);
+  const end = putTemplate(view, at, layout.identity);
+  if (pidAt >= 0) putPaddedVarint5(out, at + pidAt, actors.pid[actor]!);
+  if (parentPidAt >= 0) putPaddedVarint5(out, at + parentPidAt, actors.ppid[actor]!);
+  if (userIdAt >= 0) putPaddedVarint5(out, at + userIdAt, actors.euid[actor]!);
+  if (threadIdAt >= 0) putPaddedVarint5(out, at + threadIdAt, actors.tid[actor]!);
+  if (timeAt >= 0) putMicros(out, at + timeAt + MICROS_AT, (createdUs - second * 1e6) | 0);
   return end;
 };
 
@@ -86,17 +162,25 @@ export const traitKey = (key: Uint32Array, actors: Actors, actor: number): void 
 };
 
 /** Writes the rest of what the kernel gives, which many actors have in common; returns the position behind it. */
-export const putTraits = (out: Uint8Array, view: DataView, at: number, actors: Actors, actor: number, strings: Strings): number => {
+export const putTraits = (
+  out: Uint8Array,
+  view: DataView,
+  at: number,
+  layout: HeadLayout,
+  actors: Actors,
+  actor: number,
+  strings: Strings,
+): number => {
   const flags = actors.flags[actor]!;
   const uid = actors.uid[actor]!;
   const euid = actors.euid[actor]!;
   const login = actors.loginUid[actor]!;
   const comm = actors.comm[actor]!;
-  if ((strings.lengths[comm]! & LENGTH_MASK) !== 0) at = putText(out, view, at, threadComm, strings, comm);
-  at = putInt(out, view, at, cgroupId, actors.cgroupIdLo[actor]!, actors.cgroupIdHi[actor]!);
-  if ((flags & HEAD_NESTED_PID_NS) !== 0) at = putInt(out, view, at, vpid, actors.vpid[actor]!, 0);
-  if (uid !== euid) at = putInt(out, view, at, realUserId, uid, 0);
-  if (login !== LOGIN_UID_UNSET && login !== euid) at = putInt(out, view, at, loginUserId, login, 0);
-  if ((flags & HEAD_KERNEL_THREAD) !== 0) at = putTemplate(view, at, kernelThread);
+  if (layout.hasComm && (strings.lengths[comm]! & LENGTH_MASK) !== 0) at = putText(out, view, at, threadComm, strings, comm);
+  if (layout.hasCgroupId) at = putInt(out, view, at, cgroupId, actors.cgroupIdLo[actor]!, actors.cgroupIdHi[actor]!);
+  if ((flags & HEAD_NESTED_PID_NS) !== 0 && layout.hasVpid) at = putInt(out, view, at, vpid, actors.vpid[actor]!, 0);
+  if (uid !== euid && layout.hasRealUserId) at = putInt(out, view, at, realUserId, uid, 0);
+  if (login !== LOGIN_UID_UNSET && login !== euid && layout.hasLoginUserId) at = putInt(out, view, at, loginUserId, login, 0);
+  if ((flags & HEAD_KERNEL_THREAD) !== 0 && layout.hasKernelThread) at = putTemplate(view, at, kernelThread);
   return at;
 };

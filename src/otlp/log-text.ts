@@ -36,7 +36,7 @@ const createdUsOf = ({ frame: { actors, wallOffsetNs }, actorAttributes }: Batch
 
 /** The attributes that the kernel gave of an actor, as `ActorBlocks` writes them. */
 const headOf = (batch: Batch, actor: number, decode: Decode): Attribute[] => {
-  const { frame } = batch;
+  const { frame, omitted } = batch;
   const { actors, strings } = frame;
   const at = (column: Uint32Array): number => column[actor]!;
   const euid = at(actors.euid);
@@ -56,7 +56,7 @@ const headOf = (batch: Batch, actor: number, decode: Decode): Attribute[] => {
     loginUid !== LOGIN_UID_UNSET && loginUid !== euid && [attributeName.loginUserId, loginUid],
     has(HEAD_KERNEL_THREAD) && [attributeName.kernelThread, true],
   ];
-  return list.filter((attribute) => attribute !== false);
+  return list.filter((attribute): attribute is Attribute => attribute !== false && omitted?.has(attribute[0]) !== true);
 };
 
 /** Undefined = left out. */

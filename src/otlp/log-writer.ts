@@ -1,14 +1,15 @@
 /**
- * Batches straight to the bytes of `ExportLogsServiceRequest`, without an object in between. Rows of several batches and receivers
- * share a request until it is full or flushed. The attributes of a process are written once a request and then copied within it.
+ * Batches straight to the bytes of `ExportLogsServiceRequest`, without an object in between. Rows of several batches, receivers
+ * and resources share a request until it is full or flushed; each resource stands in it once. The attributes of a process are written once a request and then copied within it.
  * Source of the field numbers: opentelemetry-proto 1.7, logs.proto and logs_service.proto.
  */
 import { NO_ACTOR, type AttributeColumn, type Batch, type EventSchema } from '../core/batch.ts';
 import { createActorBlocks } from './actor-blocks.ts';
 import { putTemplate, TEMPLATE_SLACK, templateOf, type Template } from './copy.ts';
 import { bindPlan, fieldsBound, planOf, putFields, unbindPlan, type FieldPlan } from './field-plan.ts';
+import { createLogEnvelope, delimited } from './log-envelope.ts';
 import { createOutput } from './output.ts';
-import { encodeAttributes, putPaddedVarint4, putVarint } from './wire.ts';
+import { putPaddedVarint4 } from './wire.ts';
 
 /** `bytes` owns its memory, which is used again only after `recycle`; `records` is the number of log records in it. */
 export type LogRequest = { readonly bytes: Buffer; readonly records: number };
@@ -22,6 +23,8 @@ export type LogWriterOptions = {
   readonly version: string;
   /** A record that is larger alone goes alone. */
   readonly maxRequestBytes?: number;
+  /** Most records of a request. */
+  readonly maxRecords?: number;
   readonly onRequest: (request: LogRequest) => void;
   /** Unix time, for observed_time_unix_nano. */
   readonly nowMs?: () => number;
@@ -40,24 +43,11 @@ export type LogWriter = {
 
 /** Tag and length of one record, the fixed part, the time; with slack. */
 const RECORD_BOUND = 32;
-/** A tag and a padded length. */
-const LENGTH_BYTES = 5;
 const SEVERITY_INFO = 9;
+/** More than fit a request of any size, and still a small integer to the compiler. */
+const MANY_RECORDS = 2 ** 30 - 1;
 
 const utf8 = new TextEncoder();
-
-/** One length-delimited field. */
-const delimited = (tag: number, ...parts: readonly Uint8Array[]): Uint8Array => {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const out = new Uint8Array(6 + length);
-  out[0] = tag;
-  let at = putVarint(out, 1, length);
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out.subarray(0, at);
-};
 
 /** What all records of a kind begin with. The observed time stands first so that it can be set by its offset. */
 const recordStart = ({ eventName }: EventSchema): Template =>
@@ -71,15 +61,12 @@ type Prepared = { readonly plan: FieldPlan; readonly start: Template };
 
 /** One writer for one exporter. It owns one buffer that grows to the size of a request. */
 export const createLogWriter = (options: LogWriterOptions): LogWriter => {
-  const { version, onRequest, maxRequestBytes = DEFAULT_MAX_REQUEST_BYTES, nowMs = Date.now } = options;
-  const resource = delimited(0x0a, encodeAttributes(options.resource, 0x0a));
+  const { version, onRequest, maxRequestBytes = DEFAULT_MAX_REQUEST_BYTES, maxRecords = MANY_RECORDS, nowMs = Date.now } = options;
   const output = createOutput(maxRequestBytes);
+  const envelope = createLogEnvelope({ output, resource: { attributes: options.resource }, version });
   const prepared = new WeakMap<EventSchema, Prepared>();
-  const scopes = new Map<string, Uint8Array>();
 
   let records = 0;
-  let scopeAt = 0;
-  let scopeReceiver = '';
 
   const blocks = createActorBlocks(output);
 
@@ -92,43 +79,11 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
     return entry;
   };
 
-  const scopeOf = (receiver: string): Uint8Array => {
-    let scope = scopes.get(receiver);
-    if (scope === undefined) {
-      const name = `ringtail/${receiver.split('/', 1)[0]}`;
-      scope = delimited(0x0a, delimited(0x0a, utf8.encode(name)), delimited(0x12, utf8.encode(version)));
-      scopes.set(receiver, scope);
-    }
-    return scope;
-  };
-
-  const endScope = (): void => {
-    if (scopeReceiver !== '') putPaddedVarint4(output.bytes, scopeAt + 1, output.at - scopeAt - LENGTH_BYTES);
-    scopeReceiver = '';
-  };
-
   const seal = (): void => {
-    endScope();
-    putPaddedVarint4(output.bytes, 1, output.at - LENGTH_BYTES);
-    const request = { bytes: output.take(), records };
+    const request = { bytes: envelope.seal(), records };
     records = 0;
     blocks.forget();
     onRequest(request);
-  };
-
-  const begin = (receiver: string): void => {
-    const scope = scopeOf(receiver);
-    output.reserve(resource.length + scope.length + 2 * LENGTH_BYTES);
-    if (records === 0) {
-      output.bytes[0] = 0x0a;
-      output.bytes.set(resource, LENGTH_BYTES);
-      output.at = LENGTH_BYTES + resource.length;
-    }
-    scopeReceiver = receiver;
-    scopeAt = output.at;
-    output.bytes[scopeAt] = 0x12;
-    output.bytes.set(scope, scopeAt + LENGTH_BYTES);
-    output.at = scopeAt + LENGTH_BYTES + scope.length;
   };
 
   const putRowAttributes = (columns: readonly AttributeColumn[], row: number, start: number): number => {
@@ -150,7 +105,9 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
   };
 
   const appendRows = (batch: Batch, { plan, start }: Prepared): void => {
-    const { frame, receiver, selection, rowAttributes, bootNsLo, bootNsHi } = batch;
+    const { frame, selection, rowAttributes, bootNsLo, bootNsHi } = batch;
+    const group = envelope.groupOf(batch.receiver, batch.resource);
+    let open = envelope.current();
     const offset = BigInt.asUintN(64, frame.wallOffsetNs);
     const offsetLo = Number(offset & 0xffff_ffffn);
     const offsetHi = Number(offset >> 32n);
@@ -161,17 +118,17 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
       const row = selection === undefined ? i : selection[i]!;
       const actor = batch.actor[row]!;
       const acting = actor !== NO_ACTOR;
-      const scopeBytes = scopeReceiver === receiver ? 0 : scopeOf(receiver).length + LENGTH_BYTES;
       const rest = RECORD_BOUND + start.length + fieldsBound(plan, strings, row) + rowAttributesBound(rowAttributes, row);
       let bound = rest + (acting ? blocks.bound(actor) : 0);
-      if (records > 0 && output.at + scopeBytes + bound > maxRequestBytes) {
+      if (records > 0 && (records >= maxRecords || output.at + bound + (open === group ? 0 : envelope.cost(group)) > maxRequestBytes)) {
         seal();
+        open = undefined;
         // what was remembered lay in the request that was sealed
         if (acting) bound = rest + blocks.bound(actor);
       }
-      if (scopeReceiver !== receiver || records === 0) {
-        endScope();
-        begin(receiver);
+      if (open !== group) {
+        envelope.open(group);
+        open = group;
       }
       output.reserve(bound + TEMPLATE_SLACK);
       const { bytes, view } = output;

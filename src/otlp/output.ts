@@ -7,10 +7,12 @@ export type Output = {
   at: number;
   /** Makes room for `count` bytes behind `at`. */
   reserve(count: number): void;
+  /** Gives what was written as it lies, and starts again in memory of the same size. The old memory is the caller's, to give to `recycle`. */
+  exchange(): Uint8Array;
   /** What was written, in memory that is its own from now on; the output is empty again. */
   take(): Buffer;
   /** Takes back the memory of what `take` gave, for later requests; nobody may look at it any more. */
-  recycle(taken: Buffer): void;
+  recycle(taken: Uint8Array): void;
 };
 
 /** Memory of requests that is kept for the next ones: fresh memory costs a fault a page, and the collector a round now and then. */
@@ -40,6 +42,12 @@ export const createOutput = (usualBytes: number): Output => {
       // the last step goes to the full size, the only one that is kept as a spare
       allocate(need > most ? need : doubled * 2 > most ? most : doubled);
       output.bytes.set(old.subarray(0, output.at));
+    },
+    exchange() {
+      const written = output.bytes.subarray(0, output.at);
+      output.at = 0;
+      allocate(output.bytes.length);
+      return written;
     },
     take() {
       if (output.at * 2 > output.bytes.length) {

@@ -14,7 +14,7 @@ const resource = [
   ['host.name', 'höst'],
 ] as const;
 
-const write = (input: readonly Batch[], maxRequestBytes?: number): LogRequest[] => {
+const write = (input: readonly Batch[], maxRequestBytes?: number, maxRecords?: number): LogRequest[] => {
   const requests: LogRequest[] = [];
   const writer = createLogWriter({
     resource,
@@ -22,6 +22,7 @@ const write = (input: readonly Batch[], maxRequestBytes?: number): LogRequest[] 
     onRequest: (request) => requests.push(request),
     nowMs: () => nowMs,
     ...(maxRequestBytes === undefined ? {} : { maxRequestBytes }),
+    ...(maxRecords === undefined ? {} : { maxRecords }),
   });
   for (const batch of input) writer.append(batch);
   writer.flush();
@@ -33,6 +34,7 @@ const expected = (batch: Batch): PlainRecord[] =>
   Array.from({ length: rowsOf(batch) }, (_, i) => {
     const row = batch.selection?.[i] ?? i;
     return {
+      resource: batch.resource?.attributes ?? resource,
       scope: `ringtail/${batch.receiver.split('/')[0]}`,
       version: '1.2.3',
       timeNs: unixNsOf(batch, row),
@@ -43,6 +45,9 @@ const expected = (batch: Batch): PlainRecord[] =>
       attributes: attributesOf(batch, row).map(([name, value]) => [name.toWellFormed(), value] as const),
     };
   });
+
+const bySource = (records: readonly PlainRecord[]): ReadonlyMap<string, readonly PlainRecord[]> =>
+  Map.groupBy(records, ({ scope, resource: of }) => JSON.stringify([of, scope]));
 
 const simpleBatch = (rows: number, texts: (row: number) => string = (row) => `text ${row}`): Batch => {
   const builder = createFrameBuilder({ wallOffsetNs: 1_790_000_000_000_000_000n });
@@ -64,20 +69,41 @@ const simpleBatch = (rows: number, texts: (row: number) => string = (row) => `te
 
 describe('log writer', () => {
   it('writes what the plain reading says, whatever the batches and the size of a request', () => {
+    const limits = fc.record({
+      cap: fc.oneof(fc.constantFrom(1, 4_000_000), fc.integer({ min: 200, max: 4000 })),
+      maxRecords: fc.oneof(fc.constant(undefined), fc.integer({ min: 1, max: 20 })),
+    });
     fc.assert(
-      fc.property(batches, fc.oneof(fc.constantFrom(1, 4_000_000), fc.integer({ min: 200, max: 4000 })), (input, cap) => {
-        const requests = write(input, cap);
-        const decoded = requests.map(({ bytes }) => decodeRequest(bytes));
-        expect(decoded.flatMap(({ records }) => records)).toEqual(input.flatMap(expected));
-        requests.forEach(({ bytes, records }, index) => {
-          expect(decoded[index]!.resources).toEqual([resource]);
-          expect(decoded[index]!.records.length).toBe(records);
+      fc.property(batches, limits, (input, { cap, maxRecords }) => {
+        const requests = write(input, cap, maxRecords);
+        const rows = input.flatMap(expected);
+        for (const { bytes, records } of requests) {
+          const decoded = decodeRequest(bytes);
+          // each resource once, and in it each record in its place among those of its scope
+          expect(new Set(decoded.resources.map((one) => JSON.stringify(one))).size).toBe(decoded.resources.length);
+          expect(bySource(decoded.records)).toEqual(bySource(rows.splice(0, records)));
           expect(bytes.length <= cap || records === 1).toBe(true);
-        });
+          expect(records).toBeLessThanOrEqual(maxRecords ?? records);
+        }
+        expect(rows).toEqual([]);
       }),
-      { numRuns: 400 },
+      { numRuns: 500 },
     );
   }, 60_000);
+
+  it('writes each resource once in a request, and again in the next one', () => {
+    const batch = simpleBatch(20);
+    const other = { attributes: [['service.name', 'other']] } as const;
+    const [first, ...more] = write(Array.from({ length: 9 }, (_, index) => ({ ...batch, resource: index % 2 === 0 ? undefined : other })));
+    expect(more).toEqual([]);
+    expect(decodeRequest(first!.bytes).resources).toEqual([resource, other.attributes]);
+    expect(decodeRequest(first!.bytes).scopes).toEqual([
+      ['ringtail/process', 100],
+      ['ringtail/process', 80],
+    ]);
+    const alone = write([{ ...batch, resource: other }]);
+    expect(decodeRequest(alone[0]!.bytes).resources).toEqual([other.attributes]);
+  });
 
   it('gives every request memory of its own', () => {
     const requests = write([simpleBatch(300)], 2000);

@@ -7,9 +7,11 @@ import {
   type AttributeField,
   type AttributeSource,
   type Batch,
+  type BatchResource,
   type EventSchema,
 } from '../../src/core/batch.ts';
 import { createFrameBuilder } from '../../src/core/frame-builder.ts';
+import { headNames } from '../../src/otlp/actor-head.ts';
 import { encodeAttributes } from '../../src/otlp/wire.ts';
 
 export const u32 = fc.oneof(
@@ -135,6 +137,25 @@ const row = fc.record({
   }),
 });
 
+const resources: readonly (BatchResource | undefined)[] = [
+  undefined,
+  { attributes: [] },
+  { attributes: [['service.name', 'other']] },
+  {
+    attributes: [
+      ['service.name', 'third'],
+      ['container.id', 'c'.repeat(64)],
+      ['flag', true],
+    ],
+  },
+];
+const omissions: readonly (ReadonlySet<string> | undefined)[] = [
+  undefined,
+  new Set(headNames),
+  ...Array.from(headNames, (name) => new Set([name])),
+  new Set(Array.from(headNames).filter((_, index) => index % 2 === 0)),
+];
+
 /** Several frames of several batches each; processors' columns change between the batches of one frame in some of them. */
 export const batches: fc.Arbitrary<readonly Batch[]> = fc
   .array(
@@ -150,6 +171,8 @@ export const batches: fc.Arbitrary<readonly Batch[]> = fc
           selected: fc.option(fc.array(fc.nat(), { maxLength: 6 }), { nil: undefined }),
           ids: fc.array(fc.nat(), { minLength: 40, maxLength: 40 }),
           columns: fc.constantFrom(0, 1, 2),
+          resource: fc.constantFrom(undefined, ...resources),
+          omitted: fc.constantFrom(undefined, undefined, ...omissions),
         }),
         { minLength: 1, maxLength: 3 },
       ),
@@ -163,7 +186,7 @@ export const batches: fc.Arbitrary<readonly Batch[]> = fc
       for (const input of rows) builder.addRow(1, { ...input, actor: indexes[input.actor % indexes.length]! });
       const frame = builder.build();
       const built = frame.batches[0]!;
-      return views.map(({ schema: kind, receiver, selected, ids, columns }): Batch => {
+      return views.map(({ schema: kind, receiver, selected, ids, columns, resource, omitted }): Batch => {
         const columnsOf = (count: number, from: number): AttributeColumn[] =>
           sources.slice(0, columns).map((source, index) => ({
             source,
@@ -181,8 +204,8 @@ export const batches: fc.Arbitrary<readonly Batch[]> = fc
           selection: selected && Uint32Array.from(selected, (index) => index % built.rows),
           actorAttributes: columnsOf(frame.actors.count, 0),
           rowAttributes: columnsOf(built.rows, 17),
-          resource: undefined,
-          omitted: undefined,
+          resource,
+          omitted,
         };
       });
     }),

@@ -46,6 +46,7 @@ export const otlp = (generated as unknown as { readonly opentelemetry: { readonl
 const services = otlp.collector.logs.v1;
 
 export type PlainRecord = {
+  readonly resource: readonly (readonly [string, AttributeValue])[];
   readonly scope: string;
   readonly version: string;
   readonly timeNs: bigint;
@@ -81,9 +82,10 @@ export const decodeRequest = (bytes: Uint8Array) => {
   const request = services.ExportLogsServiceRequest.decode(bytes) as DecodedRequest;
   return {
     resources: request.resourceLogs.map(({ resource }) => plainAttributes(resource.attributes)),
-    records: request.resourceLogs.flatMap(({ scopeLogs }) =>
+    records: request.resourceLogs.flatMap(({ resource, scopeLogs }) =>
       scopeLogs.flatMap(({ scope, logRecords }) =>
         logRecords.map((record): PlainRecord => ({
+          resource: plainAttributes(resource?.attributes ?? []),
           scope: scope.name,
           version: scope.version,
           timeNs: BigInt(record.timeUnixNano.toString()),
