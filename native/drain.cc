@@ -46,7 +46,7 @@ int64_t WallOffsetNs(int64_t before)
 } // namespace
 
 Drain::Drain(Ring &ring, FramePool &pool, const Layouts &layouts, Options options, Deliver deliver)
-	: ring_(ring), pool_(pool), options_(options), deliver_(std::move(deliver)), splitter_(layouts, options.maxRows)
+	: ring_(ring), pool_(pool), options_(options), deliver_(std::move(deliver)), splitter_(layouts, options.maxRows), raw_(pool.Size())
 {
 }
 
@@ -141,7 +141,8 @@ bool Drain::CutFrames()
 		starving_ = false;
 		wallOffsetNs_ = WallOffsetNs(wallOffsetNs_);
 		const Splitter::Result result =
-			splitter_.Fill(ring_, pool_.At(static_cast<uint32_t>(frame)), sequence_.load(std::memory_order_relaxed), wallOffsetNs_);
+			splitter_.Fill(ring_, pool_.At(static_cast<uint32_t>(frame)), sequence_.load(std::memory_order_relaxed), wallOffsetNs_,
+				options_.keepRaw ? &raw_[static_cast<uint32_t>(frame)] : nullptr);
 		malformed_.fetch_add(result.malformed, std::memory_order_relaxed);
 		read_.fetch_add(result.rows + result.malformed, std::memory_order_relaxed);
 		ring_.Advance(result.position);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <thread>
+#include <vector>
 
 namespace ringtail {
 
@@ -19,6 +20,7 @@ public:
 		int ringFd = -1; // -1: a memory ring, woken by Kick
 		uint32_t flushMs = 50;
 		uint32_t maxRows = 8192;
+		bool keepRaw = false;
 	};
 	// Called on the thread with a filled frame. False: nobody takes frames any more.
 	using Deliver = std::function<bool(uint32_t frame)>;
@@ -34,6 +36,9 @@ public:
 	void Kick();
 	void FrameReturned();
 	void SetPaused(bool paused);
+
+	// The records of a frame that is out, as they were in the ring; empty unless `keepRaw`.
+	const std::vector<uint8_t> &RawOf(uint32_t frame) const { return raw_[frame]; }
 
 	uint64_t Read() const { return read_.load(std::memory_order_relaxed); }
 	uint64_t Malformed() const { return malformed_.load(std::memory_order_relaxed); }
@@ -52,6 +57,7 @@ private:
 	const Options options_;
 	const Deliver deliver_;
 	Splitter splitter_;
+	std::vector<std::vector<uint8_t>> raw_; // by frame; goes with it from the thread to the pipeline and back
 	std::thread thread_;
 	int epoll_ = -1;
 	int event_ = -1;

@@ -229,9 +229,13 @@ void Splitter::PutRow(const Ring::Record &record, const EventLayout &layout, uin
 	PutFields(layout.fields, record.data, layout.size, columns + 3 * static_cast<size_t>(stride), stride, row);
 }
 
-Splitter::Result Splitter::Fill(const Ring &ring, const Arena &arena, uint64_t sequence, int64_t wallOffsetNs)
+Splitter::Result Splitter::Fill(const Ring &ring, const Arena &arena, uint64_t sequence, int64_t wallOffsetNs, std::vector<uint8_t> *raw)
 {
 	const Plan plan = MakePlan(ring, arena.bytes);
+	if (raw) {
+		raw->clear();
+		raw->reserve(plan.end - ring.Position());
+	}
 	Result result;
 	result.rows = plan.rows;
 	result.malformed = plan.malformed;
@@ -285,8 +289,10 @@ Splitter::Result Splitter::Fill(const Ring &ring, const Arena &arena, uint64_t s
 		const EventLayout *layout = record.discarded ? nullptr : LayoutOf(record);
 		if (!layout)
 			continue;
-		const uint32_t kind = reinterpret_cast<const event_head *>(record.data)->kind;
-		PutRow(record, *layout, columns[kind], stride[kind], next[kind]++);
+		const auto *head = reinterpret_cast<const event_head *>(record.data);
+		PutRow(record, *layout, columns[head->kind], stride[head->kind], next[head->kind]++);
+		if (raw)
+			raw->insert(raw->end(), record.data, record.data + head->len);
 	}
 
 	directory[0] = plan.rows;
@@ -353,6 +359,12 @@ bool FramePool::Give(uint32_t index)
 	out_[index] = false;
 	free_.push_back(index);
 	return true;
+}
+
+bool FramePool::IsOut(uint32_t index)
+{
+	const std::lock_guard lock(mutex_);
+	return index < out_.size() && out_[index];
 }
 
 uint32_t FramePool::Free()

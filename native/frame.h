@@ -45,8 +45,9 @@ public:
 		uint64_t position = 0;  // behind the last record that was taken
 		bool more = false;      // the frame was full before the ring was empty
 	};
-	// Takes records from `ring` into `arena`; does not advance the ring.
-	Result Fill(const Ring &ring, const Arena &arena, uint64_t sequence, int64_t wallOffsetNs);
+	// Takes records from `ring` into `arena`; does not advance the ring. `raw`, when given, gets the same records as they are, one behind the
+	// other; it holds no more than what the arena and the rows of a frame can.
+	Result Fill(const Ring &ring, const Arena &arena, uint64_t sequence, int64_t wallOffsetNs, std::vector<uint8_t> *raw = nullptr);
 
 private:
 	struct Plan {
@@ -109,6 +110,7 @@ public:
 	int Take();
 	// False when that frame is not out.
 	bool Give(uint32_t index);
+	bool IsOut(uint32_t index);
 	uint32_t Free();
 
 private:

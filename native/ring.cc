@@ -126,6 +126,12 @@ void Ring::Advance(uint64_t position)
 	std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
+void Ring::Clear()
+{
+	if (memory_)
+		Advance(producer_->load(std::memory_order_relaxed));
+}
+
 bool Ring::Append(const uint8_t *data, uint32_t len)
 {
 	if (!memory_)

@@ -38,6 +38,8 @@ public:
 
 	// Memory ring only: appends one record; false when there is no room.
 	bool Append(const uint8_t *data, uint32_t len);
+	// Memory ring only: forgets what was not read.
+	void Clear();
 
 private:
 	std::atomic<uint64_t> *consumer_ = nullptr;

@@ -57,6 +57,8 @@ Napi::Function Session::Define(Napi::Env env)
 			InstanceMethod<&Session::Pause>("pause"),
 			InstanceMethod<&Session::Kick>("kick"),
 			InstanceMethod<&Session::Inject>("inject"),
+			InstanceMethod<&Session::RawOf>("rawOf"),
+			InstanceMethod<&Session::Fill>("fill"),
 			InstanceMethod<&Session::Close>("close"),
 		});
 }
@@ -73,6 +75,7 @@ Session::Session(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Session>(inf
 	const uint32_t frameBytes = NumberOr(options, "frameBytes", 4 << 20);
 	flushMs_ = NumberOr(options, "flushMs", 50);
 	maxRows_ = NumberOr(options, "maxRows", 8192);
+	keepRaw_ = options.Get("keepRaw").ToBoolean();
 	if (frames < 1 || frames > kMaxFrames || frameBytes < kMinFrameBytes || frameBytes > kMaxFrameBytes || maxRows_ < 1 || maxRows_ > (1 << 20)) {
 		ThrowType(env, "Session: frames must be 1 to 64, frameBytes 2 MiB to 64 MiB, maxRows 1 to 1048576");
 		return;
@@ -210,7 +213,7 @@ void Session::Start(const Napi::CallbackInfo &info)
 {
 	if (!IsOpen(info.Env()) || drain_)
 		return;
-	drain_ = std::make_unique<Drain>(ring_, pool_, layouts_, Drain::Options{ringFd_, flushMs_, maxRows_}, [this](uint32_t frame) {
+	drain_ = std::make_unique<Drain>(ring_, pool_, layouts_, Drain::Options{ringFd_, flushMs_, maxRows_, keepRaw_}, [this](uint32_t frame) {
 		return napi_call_threadsafe_function(deliver_, reinterpret_cast<void *>(static_cast<uintptr_t>(frame) + 1), napi_tsfn_nonblocking) ==
 		       napi_ok;
 	});
@@ -387,7 +390,21 @@ void Session::Kick(const Napi::CallbackInfo &)
 		drain_->Kick();
 }
 
-// Appends records that stand one behind the other, each as long as its head says; returns how many fitted.
+// Puts records that stand one behind the other, each as long as its head says, into a memory ring; stops at the first that does not fit.
+size_t Session::AppendRecords(const uint8_t *bytes, size_t length, uint32_t &records)
+{
+	size_t at = 0;
+	for (records = 0; at + sizeof(event_head) <= length; records++) {
+		uint32_t len;
+		std::memcpy(&len, bytes + at + offsetof(event_head, len), sizeof(len));
+		if (len < sizeof(event_head) || len > length - at || !ring_.Append(bytes + at, len))
+			break;
+		at += len;
+	}
+	return at;
+}
+
+// Returns how many records fitted.
 Napi::Value Session::Inject(const Napi::CallbackInfo &info)
 {
 	const Napi::Env env = info.Env();
@@ -399,17 +416,59 @@ Napi::Value Session::Inject(const Napi::CallbackInfo &info)
 	const auto array = info[0].As<Napi::TypedArray>();
 	const uint8_t *bytes = static_cast<const uint8_t *>(array.ArrayBuffer().Data()) + array.ByteOffset();
 	uint32_t accepted = 0;
-	for (size_t at = 0; at + sizeof(event_head) <= array.ByteLength();) {
-		uint32_t len;
-		std::memcpy(&len, bytes + at + offsetof(event_head, len), sizeof(len));
-		if (len < sizeof(event_head) || at + len > array.ByteLength() || !ring_.Append(bytes + at, len))
-			break;
-		at += len;
-		accepted++;
-	}
+	AppendRecords(bytes, array.ByteLength(), accepted);
 	if (drain_)
 		drain_->Kick();
 	return Napi::Number::New(env, accepted);
+}
+
+// A copy of the records of a frame that is out; undefined when they are not kept.
+Napi::Value Session::RawOf(const Napi::CallbackInfo &info)
+{
+	const Napi::Env env = info.Env();
+	if (!open_ || !drain_ || !keepRaw_ || !info[0].IsNumber() || !pool_.IsOut(info[0].As<Napi::Number>().Uint32Value()))
+		return env.Undefined();
+	const std::vector<uint8_t> &raw = drain_->RawOf(info[0].As<Napi::Number>().Uint32Value());
+	return Napi::Buffer<uint8_t>::Copy(env, raw.data(), raw.size());
+}
+
+// (records, sequence, wall offset in ns): one frame of exactly these records, without the thread, over an empty memory ring. Returns its
+// index; what is no run of whole records that fit their layouts and one frame throws EILSEQ, EBUSY says that no frame is free.
+Napi::Value Session::Fill(const Napi::CallbackInfo &info)
+{
+	const Napi::Env env = info.Env();
+	if (!IsOpen(env))
+		return env.Undefined();
+	if (!memory_ || drain_ || !info[0].IsTypedArray() || !info[1].IsNumber() || !info[2].IsBigInt()) {
+		ThrowType(env, "fill: expected (bytes, sequence, wall offset) and a memory ring that was not started");
+		return env.Undefined();
+	}
+	const auto array = info[0].As<Napi::TypedArray>();
+	const uint8_t *bytes = static_cast<const uint8_t *>(array.ArrayBuffer().Data()) + array.ByteOffset();
+	const double sequence = info[1].As<Napi::Number>().DoubleValue();
+	bool lossless;
+	const int64_t wallOffsetNs = info[2].As<Napi::BigInt>().Int64Value(&lossless);
+	const int frame = pool_.Take();
+	if (frame < 0) {
+		Throw(env, {EBUSY, "no frame is free", ""});
+		return env.Undefined();
+	}
+	if (!splitter_)
+		splitter_ = std::make_unique<Splitter>(layouts_, maxRows_);
+	uint32_t records = 0;
+	const size_t taken = AppendRecords(bytes, array.ByteLength(), records);
+	Splitter::Result result;
+	const bool whole = taken == array.ByteLength();
+	if (whole)
+		result = splitter_->Fill(ring_, pool_.At(static_cast<uint32_t>(frame)),
+			sequence >= 0 && sequence < 9e15 ? static_cast<uint64_t>(sequence) : 0, wallOffsetNs);
+	ring_.Clear();
+	if (!whole || result.rows != records || !records) {
+		pool_.Give(static_cast<uint32_t>(frame));
+		Throw(env, {EILSEQ, "these are not the records of one frame", ""});
+		return env.Undefined();
+	}
+	return Napi::Number::New(env, frame);
 }
 
 void Session::Close(const Napi::CallbackInfo &info)

@@ -38,11 +38,14 @@ private:
 	void Pause(const Napi::CallbackInfo &info);
 	void Kick(const Napi::CallbackInfo &info);
 	Napi::Value Inject(const Napi::CallbackInfo &info);
+	Napi::Value RawOf(const Napi::CallbackInfo &info);
+	Napi::Value Fill(const Napi::CallbackInfo &info);
 	void Close(const Napi::CallbackInfo &info);
 
 	Failure Open(uint32_t ringBytes, uint32_t frames, uint32_t frameBytes, bool memory);
 	LoadedObject *ObjectAt(const Napi::CallbackInfo &info);
 	bool IsOpen(Napi::Env env);
+	size_t AppendRecords(const uint8_t *bytes, size_t length, uint32_t &records);
 	void CloseAll();
 	static void OnEnvironmentEnd(void *self);
 	static void OnFrame(napi_env env, napi_value callback, void *context, void *data);
@@ -52,6 +55,7 @@ private:
 	Ring ring_;
 	FramePool pool_;
 	std::unique_ptr<Drain> drain_;
+	std::unique_ptr<Splitter> splitter_; // of Fill
 	std::map<uint32_t, std::unique_ptr<LoadedObject>> objects_;
 	std::vector<Napi::Reference<Napi::ArrayBuffer>> buffers_;
 	KernelIds ids_; // of what was closed
@@ -63,6 +67,7 @@ private:
 	napi_threadsafe_function deliver_ = nullptr;
 	bool open_ = false;
 	bool memory_ = false;
+	bool keepRaw_ = false;
 };
 
 } // namespace ringtail

@@ -44,6 +44,8 @@ export type NativeSessionOptions = {
   readonly maxRows: number;
   /** A ring in memory that `inject` fills, instead of a BPF ring buffer. */
   readonly memory?: boolean;
+  /** Keep the records of each frame as they were in the ring, for `rawOf`. Costs a copy. */
+  readonly keepRaw?: boolean;
   readonly layouts: { readonly actor: readonly FieldLayout[]; readonly events: readonly PlainLayout[] };
 };
 
@@ -101,6 +103,13 @@ export type NativeSession = {
   kick(): void;
   /** Memory ring only: appends records; returns how many fitted. */
   inject(records: Uint8Array): number;
+  /** A copy of the records of a frame that is out, one behind the other; undefined without `keepRaw`. */
+  rawOf(frame: number): Buffer | undefined;
+  /**
+   * Memory ring that was not started only: makes a frame of exactly these records and returns its index. Throws a NativeError: EILSEQ when
+   * they are not whole records of known layouts that fit one frame, EBUSY when no frame is free.
+   */
+  fill(records: Uint8Array, sequence: number, wallOffsetNs: bigint): number;
   close(): void;
   /** After `close`: programs, maps and links that the kernel has not freed yet. */
   kernelObjects(): number;
