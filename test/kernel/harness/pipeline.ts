@@ -9,6 +9,7 @@ import type { ExporterFactory } from '../../../src/core/component.ts';
 import { createCounters, type Counters } from '../../../src/core/counters.ts';
 import type { Logger } from '../../../src/core/logger.ts';
 import type { KernelFacts } from '../../../src/kernel/addon.ts';
+import { NOBODY_EXCLUDED, type ExcludeRules } from '../../../src/kernel/exclude.ts';
 import type { Rung } from '../../../src/kernel/process-programs.ts';
 import { createKernelServices, type KernelServices } from '../../../src/kernel/services.ts';
 import { attributesOf, unixNsOf } from '../../../src/otlp/log-text.ts';
@@ -32,6 +33,8 @@ export type PipelineOptions = {
   readonly receiver?: Readonly<Record<string, unknown>>;
   readonly ancestors?: number;
   readonly injectedFacts?: Partial<KernelFacts>;
+  /** Who is left out; nobody for what is not given. */
+  readonly exclude?: Partial<ExcludeRules>;
 };
 
 export type LogLine = { readonly level: keyof Logger; readonly message: string; readonly fields: Readonly<Record<string, unknown>> };
@@ -125,6 +128,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     procfsIntervalMs: own.procfs_interval,
     counters,
     logger,
+    exclude: { ...NOBODY_EXCLUDED, ...options.exclude },
     ...(options.injectedFacts === undefined ? {} : { injectedFacts: options.injectedFacts }),
   });
   const service = createService({ config, counters, logger, version: 'test', kernel, resource: [] });

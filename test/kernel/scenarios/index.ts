@@ -1,6 +1,7 @@
 import type { Scenario } from '../harness/scenario.ts';
 import { argumentScenarios } from './arguments.ts';
 import { endScenarios } from './ends.ts';
+import { excludedScenarios } from './excluded.ts';
 import { lifetimeScenarios } from './lifetime.ts';
 import { lossScenarios } from './loss.ts';
 import { placeScenarios } from './places.ts';
@@ -16,6 +17,7 @@ export const scenarios: readonly Scenario[] = [
   ...endScenarios,
   ...placeScenarios,
   ...runningScenarios,
+  ...excludedScenarios,
   ...lossScenarios,
   ...rungScenarios,
   ...lifetimeScenarios,

@@ -171,7 +171,7 @@ const misuse: Scenario = {
     session.start();
     const ids = heldIds();
     const loosely = session as unknown as Readonly<Record<string, (...args: unknown[]) => unknown>>;
-    for (const method of ['load', 'attach', 'runIterator', 'detach', 'unload', 'recursionMisses', 'inject']) {
+    for (const method of ['load', 'attach', 'runIterator', 'detach', 'unload', 'recursionMisses', 'putEntry', 'dropEntry', 'inject']) {
       for (const argument of [undefined, null, -1, 7, 'x', Symbol('x'), {}, []])
         assert.throws(() => loosely[method]!(argument, 'x'), Error, `${method} ${String(argument)}`);
     }
@@ -197,6 +197,18 @@ const misuse: Scenario = {
     const object = session.load(spec);
     assert.throws(() => loosely['attach']!(object, Symbol('x')), Error);
     assert.throws(() => loosely['attach']!(object), Error);
+    for (const args of [
+      [],
+      [5],
+      ['leftovers'],
+      ['leftovers', [1]],
+      ['leftovers', new Uint8Array(3), new Uint8Array(8)],
+      ['no_map', new Uint8Array(4), new Uint8Array(8)],
+    ]) {
+      assert.throws(() => loosely['putEntry']!(object, ...args), Error);
+      if (args[0] !== 'leftovers' || (args[1] as Uint8Array | undefined)?.length !== 4)
+        assert.throws(() => loosely['dropEntry']!(object, ...args), Error);
+    }
     const [arena] = session.arenas();
     assert.equal(arena!.byteLength, options.frameBytes);
     session.close();
