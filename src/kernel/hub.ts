@@ -4,10 +4,8 @@
  */
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import type { Loss } from '../otlp/loss.ts';
 import type { KernelBatch, KernelFrame } from './frames.ts';
-
-/** Records that could not be handed over: `reason` as in signals.md, a window of Unix time in ms. */
-export type Loss = { readonly reason: string; readonly lost: number; readonly startMs: number; readonly endMs: number };
 
 /** A loss as the kernel side counts it: by kind. */
 export type LossByKind = Omit<Loss, 'lost'> & { readonly lostByKind: ReadonlyMap<number, number> };

@@ -5,8 +5,8 @@ import type { Receiver, ReceiverFactory, Settings } from '../../core/component.t
 import type { KernelBatch, KernelFrame } from '../../kernel/frames.ts';
 import { eventKind, forkFlag } from '../../kernel/layouts.gen.ts';
 import type { KernelServices } from '../../kernel/services.ts';
+import { lossBatch } from '../../otlp/loss.ts';
 import { processConfig, type ProcessConfig } from './config.ts';
-import { lossBatch } from './loss.ts';
 import { execSchema, exitSchema, failedExecSchema, forkSchema } from './schemas.ts';
 
 /** Which kinds of the kernel this configuration turns into which events. */
@@ -95,5 +95,6 @@ export const processReceiver: ReceiverFactory = {
   summary: 'Processes: every exec, fork and exit on this host, from the kernel',
   signals: ['logs'],
   config: processConfig,
+  hostNeeds: () => [{ kind: 'kernel' }],
   create: createProcessReceiver as ReceiverFactory['create'],
 };

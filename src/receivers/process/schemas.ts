@@ -81,14 +81,3 @@ export const exitSchema: EventSchema = {
     { name: attributeName.durationNs, type: 'u64', column: 'durationNs' },
   ],
 };
-
-export const lossSchema: EventSchema = {
-  eventName: eventName.loss,
-  fields: [
-    { name: attributeName.receiver, type: 'string', column: 'receiver' },
-    { name: attributeName.reason, type: 'string', column: 'reason' },
-    { name: attributeName.lost, type: 'u64', column: 'lost' },
-    { name: attributeName.windowStart, type: 'string', column: 'windowStart' },
-    { name: attributeName.windowEnd, type: 'string', column: 'windowEnd' },
-  ],
-};
