@@ -6,6 +6,7 @@ import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import { commandHelp, programHelp } from './help.ts';
 import { type ConfigOptions, withConfigOptions } from './options.ts';
+import type { ValidateOptions } from './validate.ts';
 
 /** The whole command line. `finish` gets the exit code of the command that ran. */
 export const createProgram = (context: CommandContext, finish: (code: ExitCode) => void): Command => {
@@ -28,9 +29,11 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
   withConfigOptions(command('run', 'run the pipelines of a configuration until SIGINT or SIGTERM')).action(async (options: ConfigOptions) =>
     finish(await (await import('./run.ts')).runCommand(options, context)),
   );
-  withConfigOptions(command('validate', 'check a configuration and start nothing'), { required: true }).action(
-    async (options: ConfigOptions) => finish(await (await import('./validate.ts')).validateCommand(options, context)),
-  );
+  withConfigOptions(command('validate', 'check a configuration and start nothing'), { required: true })
+    .option('--no-host', 'leave out what depends on this host: kernel, privileges, ports, files')
+    .option('--deny-warnings', 'exit code 1 for warnings too')
+    .option('--json', 'as JSON, problems included')
+    .action(async (options: ValidateOptions) => finish(await (await import('./validate.ts')).validateCommand(options, context)));
   command('components', 'list what a configuration may name')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => finish(await (await import('./components.ts')).componentsCommand(options, context)));

@@ -1,21 +1,89 @@
-import { requireConfig } from '../config/load.ts';
+import { formatProblem, type Problem, sortProblems } from '../config/problems.ts';
+import type { RingtailConfig } from '../config/load.ts';
 import { exitCode, type ExitCode } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
 import type { CommandContext } from './context.ts';
+import { checkHost, type HostReport } from './host-check.ts';
 import { loadFor } from './load.ts';
 import type { ConfigOptions } from './options.ts';
 
+export type ValidateOptions = ConfigOptions & { readonly host?: boolean; readonly denyWarnings?: boolean; readonly json?: boolean };
+
+const tierNames = ['syntax', 'graph', 'host'] as const;
+type TierName = (typeof tierNames)[number];
+type Tier = { readonly tier: TierName; readonly result: 'passed' | 'failed' | 'skipped'; readonly detail: string };
+
 const count = (many: number, noun: string): string => `${many} ${noun}${many === 1 ? '' : 's'}`;
 
-/** `ringtail validate`: nothing is started; every problem goes to stderr. */
-export const validateCommand = async (options: ConfigOptions, context: CommandContext): Promise<ExitCode> => {
-  const { name, loaded } = await loadFor(options, context);
-  const config = requireConfig(loaded, name, (line) => context.stderr.write(`${line}\n`));
-  const parts = [
+const graphOf = (config: RingtailConfig): string =>
+  [
     count(config.pipelines.length, 'pipeline'),
     count(config.receivers.size, 'receiver'),
     count(config.processors.size, 'processor'),
     count(config.exporters.size, 'exporter'),
-  ];
-  context.stdout.write(`${name} is valid: ${parts.join(', ')}\n`);
-  return exitCode.done;
+    ...(config.extensions.size === 0 ? [] : [count(config.extensions.size, 'extension')]),
+  ].join(', ');
+
+const tiersOf = (problems: readonly Problem[], config: RingtailConfig | undefined, host: HostReport | undefined): readonly Tier[] => {
+  const details: Readonly<Record<TierName, string>> = {
+    syntax: '',
+    graph: config === undefined ? '' : graphOf(config),
+    host: host === undefined || host.rung === '' ? '' : `processes are followed by ${host.rung}`,
+  };
+  return tierNames.map((tier) => {
+    const own = problems.filter((problem) => (problem.tier ?? 'syntax') === tier);
+    const errors = own.filter(({ severity }) => severity === 'error').length;
+    if (errors > 0) return { tier, result: 'failed', detail: count(errors, 'error') };
+    if (tier === 'graph' && config === undefined) return { tier, result: 'skipped', detail: 'nothing wrong in what can be read of it' };
+    if (tier === 'host' && host === undefined)
+      return { tier, result: 'skipped', detail: config === undefined ? 'the configuration is wrong' : '--no-host' };
+    const warnings = own.length === 0 ? [] : [count(own.length, 'warning')];
+    return { tier, result: 'passed', detail: [...warnings, ...(details[tier] === '' ? [] : [details[tier]])].join('; ') };
+  });
+};
+
+/** The code, and the last line of what is wrong. */
+const verdict = (
+  name: string,
+  problems: readonly Problem[],
+  host: HostReport | undefined,
+  denyWarnings: boolean,
+): { readonly code: ExitCode; readonly line?: string } => {
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const warnings = problems.length - errors;
+  if (errors > 0 && host === undefined)
+    return { code: exitCode.config, line: `${name} has ${count(errors, 'error')}; correct the file and check it with "ringtail validate"` };
+  if (errors > 0 && host?.onlyKernel === true)
+    return { code: exitCode.kernel, line: `${name} is right, but cannot run here; see what "ringtail doctor" says` };
+  if (errors > 0)
+    return {
+      code: exitCode.config,
+      line: `${name} has ${count(errors, 'error')} on this host; correct it, or check it elsewhere with --no-host`,
+    };
+  if (warnings > 0 && denyWarnings)
+    return { code: exitCode.config, line: `${name} has ${count(warnings, 'warning')}, and --deny-warnings is given` };
+  return { code: exitCode.done };
+};
+
+/** `ringtail validate`: nothing is started. Problems go to stderr, what was looked at to stdout; with `--json` all of it to stdout. */
+export const validateCommand = async (options: ValidateOptions, context: CommandContext): Promise<ExitCode> => {
+  const { name, loaded } = await loadFor(options, context);
+  const { config } = loaded;
+  const host = config === undefined || options.host === false ? undefined : await checkHost(loaded, config, context);
+  const problems = sortProblems([...loaded.problems, ...(host?.problems ?? [])]);
+  const tiers = tiersOf(problems, config, host);
+  const { code, line } = verdict(name, problems, host, options.denyWarnings === true);
+  if (options.json === true) {
+    const plain = problems.map(({ tier = 'syntax', ...problem }) => ({ tier, ...problem }));
+    context.stdout.write(`${JSON.stringify({ valid: code === exitCode.done, tiers, problems: plain }, null, 2)}\n`);
+    return code;
+  }
+  // Warnings first, as every command says them.
+  for (const severity of ['warning', 'error'] as const)
+    for (const problem of problems) if (problem.severity === severity) context.stderr.write(`${formatProblem(problem)}\n`);
+  for (const { tier, result, detail } of tiers)
+    context.stdout.write(printable(`${tier}: ${result}${detail === '' ? '' : `; ${detail}`}`) + '\n');
+  if (line === undefined) context.stdout.write(`${printable(name)} is valid\n`);
+  else context.stderr.write(`ringtail: ${printable(line)}\n`);
+  return code;
 };

@@ -110,8 +110,14 @@ export type HostNeed =
   | { readonly kind: 'port'; readonly host: string; readonly port: number; readonly option: OptionPath }
   /** A folder to write files into; `create`: it, and those above, are made when they are not there. */
   | { readonly kind: 'directory'; readonly path: string; readonly create?: boolean; readonly option: OptionPath }
-  /** A file to read; `holds` is what must be in it, PEM. */
-  | { readonly kind: 'file'; readonly path: string; readonly holds?: 'certificates' | 'private_key'; readonly option: OptionPath }
+  /** A file to read; `holds` is what must be in it, PEM; `certificate` is the file of the certificate that a key belongs to. */
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly holds?: 'certificates' | 'private_key';
+      readonly certificate?: string;
+      readonly option: OptionPath;
+    }
   /** Processes as the kernel programs, or procfs, tell of them. */
   | { readonly kind: 'kernel' };
 

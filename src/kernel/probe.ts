@@ -4,6 +4,7 @@ import { messageOf } from '../core/errors.ts';
 import { buildPath, type Addon, type KernelFacts, type NativeError } from './addon.ts';
 import { actorLayout } from './layouts.gen.ts';
 import { wantedFacts } from './process-programs.ts';
+import { namesInitialPidNamespace } from './self.ts';
 
 export type ProbeCheck = {
   readonly name: string;
@@ -87,6 +88,31 @@ const capabilityChecks = (procfsRoot: string): readonly ProbeCheck[] => {
       ...(ok ? {} : { advice: `run as root, or give the process ${name}` }),
     };
   });
+};
+
+/**
+ * Numbers of processes are told as the initial pid namespace has them, so Ringtail must run in it and read its procfs. `isInitial` tells of a link
+ * as `namesInitialPidNamespace` does.
+ */
+export const pidNamespaceCheck = (procfsRoot: string, isInitial: (link: string) => boolean | undefined): ProbeCheck => {
+  const check = { name: 'pid namespace', required: false };
+  if (isInitial('/proc/self/ns/pid') === false) {
+    return {
+      ...check,
+      ok: false,
+      detail: 'Ringtail runs in a pid namespace of its own',
+      advice: "run it in the host's: docker run --pid=host, or hostPID: true in a pod",
+    };
+  }
+  if (procfsRoot !== '/proc' && isInitial(`${procfsRoot}/1/ns/pid`) === false) {
+    return {
+      ...check,
+      ok: false,
+      detail: `${procfsRoot} shows another pid namespace than the host's`,
+      advice: "mount the host's /proc there",
+    };
+  }
+  return { ...check, ok: true, detail: "the host's own" };
 };
 
 const adviceFor = (code: string): string => {
@@ -202,6 +228,7 @@ export const probeKernel = (options: ProbeOptions): ProbeReport => {
         required: false,
         ...(readable ? {} : { advice: 'mount procfs, or set kernel.root_path' }),
       },
+      pidNamespaceCheck(procfsRoot, namesInitialPidNamespace),
       ...capabilityChecks(procfsRoot),
     ],
   };

@@ -14,3 +14,12 @@ export const ownKernelPid = (readNamespace: () => string = () => readlinkSync('/
     return 0;
   }
 };
+
+/** Whether a link of /proc/<pid>/ns/pid names the initial pid namespace; undefined when it may not be read. */
+export const namesInitialPidNamespace = (link: string): boolean | undefined => {
+  try {
+    return readlinkSync(link) === INITIAL_PID_NAMESPACE;
+  } catch {
+    return undefined;
+  }
+};

@@ -73,7 +73,9 @@ describe('ringtail validate', () => {
     const cli = createCli();
     const file = await fileOf(quietConfig);
     expect(await cli.run('validate', '--config', file)).toBe(0);
-    expect(cli.stdout()).toBe(`${file} is valid: 1 pipeline, 1 receiver, 1 processor, 1 exporter\n`);
+    expect(cli.stdout()).toBe(
+      `syntax: passed\ngraph: passed; 1 pipeline, 1 receiver, 1 processor, 1 exporter\nhost: passed\n${file} is valid\n`,
+    );
     expect(cli.world.events).toEqual([]);
   });
 
@@ -82,6 +84,11 @@ describe('ringtail validate', () => {
     const file = await fileOf(quietConfig.replace('{sink: }', '{sink: , sink/unused: }'));
     expect(await cli.run('validate', '--config', file)).toBe(0);
     expect(cli.stderr()).toBe(`${file}:3:21: warning: exporters.sink/unused: no pipeline names this exporter; it will not be started\n`);
+    expect(cli.stdout()).toContain('graph: passed; 1 warning; 1 pipeline');
+    const strict = createCli();
+    expect(await strict.run('validate', '--config', file, '--deny-warnings', '--no-host')).toBe(1);
+    expect(strict.stderr()).toContain(`ringtail: ${file} has 1 warning, and --deny-warnings is given\n`);
+    expect(strict.stdout()).toContain('host: skipped; --no-host\n');
   });
 
   it('tells every problem and what to do', async () => {
@@ -94,7 +101,35 @@ describe('ringtail validate', () => {
       `ringtail: ${file} has 2 errors; correct the file and check it with "ringtail validate"`,
       '',
     ]);
-    expect(cli.stdout()).toBe('');
+    expect(cli.stdout()).toBe(
+      'syntax: failed; 2 errors\ngraph: skipped; nothing wrong in what can be read of it\nhost: skipped; the configuration is wrong\n',
+    );
+  });
+
+  it('tells it all to tools', async () => {
+    const cli = createCli();
+    const file = await fileOf(quietConfig.replace('[sink]', '[snk]'));
+    expect(await cli.run('validate', '--config', file, '--json')).toBe(1);
+    expect(cli.stderr()).toBe('');
+    expect(JSON.parse(cli.stdout())).toEqual({
+      valid: false,
+      tiers: [
+        { tier: 'syntax', result: 'passed', detail: '' },
+        { tier: 'graph', result: 'failed', detail: '1 error' },
+        { tier: 'host', result: 'skipped', detail: 'the configuration is wrong' },
+      ],
+      problems: [
+        {
+          tier: 'graph',
+          severity: 'error',
+          file,
+          line: 6,
+          column: 74,
+          path: 'service.pipelines.logs.exporters[0]',
+          message: 'exporter "snk" is not defined; allowed is sink; did you mean "sink"?',
+        },
+      ],
+    });
   });
 
   it('tells that there is no file', async () => {

@@ -1,3 +1,4 @@
+import type { Registry } from '../../src/config/registry.ts';
 import type { ProbeReport } from '../../src/kernel/probe.ts';
 import type { CommandContext, CommandKernel, KernelOptions } from '../../src/commands/context.ts';
 import { runCli } from '../../src/commands/program.ts';
@@ -14,7 +15,7 @@ export const fullProbe: ProbeReport = {
 };
 
 /** A command line in this process: what it wrote, and ways to act on it while it runs. */
-export const createCli = (world: World = createWorld(), probe: ProbeReport = fullProbe) => {
+export const createCli = (world: World = createWorld(), probe: ProbeReport = fullProbe, registry: Registry = worldRegistry(world)) => {
   const out: string[] = [];
   const err: string[] = [];
   const signals = new Set<(name: string) => void>();
@@ -33,7 +34,7 @@ export const createCli = (world: World = createWorld(), probe: ProbeReport = ful
     },
     environment: { TOKEN: 'x' },
     now: () => nowMs,
-    registry: async () => worldRegistry(world),
+    registry: async () => registry,
     async createKernel(given) {
       options = given;
       world.hooks.get('create kernel')?.();

@@ -1,0 +1,102 @@
+/** The third look of `ringtail validate`: does this host have what the configuration needs? Nothing is started, nothing stays behind. */
+import { stat } from 'node:fs/promises';
+import type { ComponentConfig } from '../config/check-components.ts';
+import type { LoadedConfig, RingtailConfig } from '../config/load.ts';
+import { formatPath, type Path, type Problem } from '../config/problems.ts';
+import { DEFAULT_METRICS_ADDRESS, parseAddress } from '../config/schema.ts';
+import type { ComponentKind, HostNeed } from '../core/component.ts';
+import { createCounters } from '../core/counters.ts';
+import { messageOf } from '../core/errors.ts';
+import { silentLogger } from '../core/logger.ts';
+import { version } from '../service/version.ts';
+import type { CommandContext } from './context.ts';
+import { type Finding, kernelFindings } from './host-kernel.ts';
+import { certificatesProblem, createPortProbe, directoryProblem, fileProblem, type PortProblem, privateKeyProblem } from './host-probes.ts';
+
+export type HostReport = {
+  readonly problems: readonly Problem[];
+  /** All errors are of the kernel or of privileges. */
+  readonly onlyKernel: boolean;
+  /** How processes will be followed; empty when nobody asks for them, or nothing works. */
+  readonly rung: string;
+};
+
+const sections = ['receivers', 'processors', 'exporters', 'extensions'] as const;
+
+type Need = { readonly component: Path; readonly need: HostNeed };
+
+const needsOf = (config: RingtailConfig): readonly Need[] =>
+  sections.flatMap((section) =>
+    Array.from<ComponentConfig<ComponentKind>>(config[section].values()).flatMap(({ id, factory, config: options }) =>
+      (factory.hostNeeds?.(options as never) ?? []).map((need) => ({ component: [section, id], need })),
+    ),
+  );
+
+const fileFinding = async (need: Extract<HostNeed, { kind: 'file' }>): Promise<PortProblem | undefined> => {
+  if (need.holds === 'certificates') return certificatesProblem(need.path);
+  if (need.holds === 'private_key') return privateKeyProblem(need.path, need.certificate);
+  const message = await fileProblem(need.path);
+  return message === undefined ? undefined : { message, severity: 'error' };
+};
+
+const rootFinding = async (root: string): Promise<Finding | undefined> => {
+  const path = ['kernel', 'root_path'];
+  try {
+    if (!(await stat(root)).isDirectory()) return { path, severity: 'error', message: `${root} is not a folder` };
+    return undefined;
+  } catch (error) {
+    return { path, severity: 'error', message: `the folder ${root} cannot be used: ${messageOf(error)}` };
+  }
+};
+
+/** Looks at everything that a valid configuration needs. */
+export const checkHost = async (loaded: LoadedConfig, config: RingtailConfig, context: CommandContext): Promise<HostReport> => {
+  const findings: Finding[] = [];
+  const add = (path: Path, found: PortProblem | undefined) => {
+    if (found !== undefined) findings.push({ path, ...found });
+  };
+  const needs = needsOf(config);
+  const ports = createPortProbe();
+  try {
+    const { metrics } = config.telemetry;
+    if (metrics.level !== 'none') {
+      const path = ['service', 'telemetry', 'metrics', 'address'];
+      const { host, port } = metrics.address ?? parseAddress(DEFAULT_METRICS_ADDRESS)!;
+      const found = await ports.take(host, port, formatPath(path));
+      if (metrics.address !== undefined) add(path, found);
+      else if (found !== undefined)
+        add(['service'], { severity: 'warning', message: `${found.message}, or Ringtail runs without its metrics page` });
+    }
+    for (const { component, need } of needs) {
+      if (need.kind === 'kernel') continue;
+      const path = [...component, ...need.option];
+      if (need.kind === 'port') add(path, await ports.take(need.host, need.port, formatPath(path)));
+      else if (need.kind === 'file') add(path, await fileFinding(need));
+      else {
+        const message = await directoryProblem(need.path, need.create === true);
+        add(path, message === undefined ? undefined : { message, severity: 'error' });
+      }
+    }
+  } finally {
+    await ports.close();
+  }
+
+  let rung = '';
+  const asking = needs.find(({ need }) => need.kind === 'kernel')?.component;
+  if (asking !== undefined) {
+    const root = await rootFinding(config.kernel.root_path);
+    if (root !== undefined) findings.push(root);
+    else {
+      const kernel = await context.createKernel({ config: config.kernel, counters: createCounters(), logger: silentLogger, version });
+      const found = kernelFindings(config.kernel, await kernel.probe(), asking);
+      findings.push(...found.findings);
+      rung = found.rung;
+    }
+  }
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  return {
+    problems: findings.map(({ path, message, severity }) => ({ ...loaded.problemAt(path, message, severity), tier: 'host' as const })),
+    onlyKernel: errors.length > 0 && errors.every(({ kernel }) => kernel === true),
+    rung,
+  };
+};
