@@ -20,6 +20,8 @@ export type Settings<K = unknown> = {
   readonly resource: readonly (readonly [string, string])[];
   /** Services of src/kernel/, typed there; core does not know them. */
   readonly kernel: K;
+  /** The pipeline that a processor stands in; absent for everything that several pipelines share. */
+  readonly pipeline?: string;
 };
 
 /** How a component fares: `recoverable` may pass by itself (a back end that is away), `failed` will not. */
