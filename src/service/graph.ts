@@ -1,116 +1,98 @@
-/** From a configuration to instances: a receiver and an exporter once for all pipelines that name it, a processor once a pipeline. */
-import { Observable, share, Subscription } from 'rxjs';
-import { type Batch, rowsOf } from '../core/batch.ts';
-import type { ComponentKind, Exporter, Lifecycle, Processor, Receiver, Settings } from '../core/component.ts';
-import type { Counters } from '../core/counters.ts';
-import { messageOf, RingtailError, RuntimeError } from '../core/errors.ts';
-import { type Logger, withFields } from '../core/logger.ts';
-import { createRateLimit } from '../core/rate-limit.ts';
+/**
+ * From a configuration to instances: a receiver, an exporter and an extension once for all who name it, a processor once a pipeline.
+ * With a graph that runs, only what differs is made anew.
+ */
+import { isDeepStrictEqual } from 'node:util';
 import type { ComponentConfig } from '../config/check-components.ts';
 import type { RingtailConfig } from '../config/load.ts';
-import { connectPipeline, type Named } from './pipeline.ts';
+import type { ComponentId, ComponentKind, Exporter, Extension, Lifecycle, Processor, Receiver, Settings } from '../core/component.ts';
+import type { PipelineInstances } from './connector.ts';
+import { createInstance, type Injected, type Instance } from './instance.ts';
 
-export type GraphOptions = {
-  readonly config: RingtailConfig;
-  readonly counters: Counters;
-  readonly logger: Logger;
-  readonly version: string;
-  readonly resource: Settings['resource'];
-  readonly kernel: unknown;
+export type GraphInput = { readonly config: RingtailConfig; readonly resource: Settings['resource'] };
+
+export type Graph = GraphInput & {
+  readonly receivers: ReadonlyMap<ComponentId, Instance<Receiver>>;
+  readonly exporters: ReadonlyMap<ComponentId, Instance<Exporter>>;
+  /** In the order of their start. */
+  readonly extensions: ReadonlyMap<ComponentId, Instance<Extension>>;
+  readonly pipelines: readonly PipelineInstances[];
 };
 
-/** Components that stand in pipelines. */
-type PipelineKind = Exclude<ComponentKind, 'extension'>;
-
-export type Instance<T extends Lifecycle = Lifecycle> = Named<T> & { readonly kind: ComponentKind };
-
-export type Graph = {
-  readonly receivers: readonly Instance<Receiver>[];
-  readonly processors: readonly Instance<Processor>[];
-  readonly exporters: readonly Instance<Exporter>[];
-  /** Subscribes every pipeline; from then on what a receiver emits reaches the exporters. */
-  connect(): Subscription;
+export type Plan = {
+  readonly graph: Graph;
+  /** Not started yet, in the order in which they were made. */
+  readonly created: readonly Instance[];
+  /** Of the graph before, and not needed any more. */
+  readonly retired: readonly Instance[];
 };
 
-/** Creates every component that a pipeline names; starts nothing. A component that cannot be created throws. */
-export const buildGraph = ({ config, counters, logger, version, resource, kernel }: GraphOptions): Graph => {
-  const rateLimit = createRateLimit();
+export const processorsOf = ({ pipelines }: Pick<Graph, 'pipelines'>): readonly Instance<Processor>[] =>
+  pipelines.flatMap(({ processors }) => processors);
 
-  const create = <T extends Lifecycle>(
-    kind: PipelineKind,
-    { id, factory, config: own }: ComponentConfig<PipelineKind>,
+export const instancesOf = (graph: Omit<Graph, keyof GraphInput>): readonly Instance[] => [
+  ...graph.extensions.values(),
+  ...graph.exporters.values(),
+  ...processorsOf(graph),
+  ...graph.receivers.values(),
+];
+
+const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((item, index) => item === b[index]);
+
+const samePipeline = (a: PipelineInstances, b: PipelineInstances): boolean =>
+  a.id === b.id && sameItems(a.receivers, b.receivers) && sameItems(a.processors, b.processors) && sameItems(a.exporters, b.exporters);
+
+/** Creates what the graph before does not have; starts nothing. When a component cannot be created, that error is thrown and nothing is left. */
+export const planGraph = (input: GraphInput, injected: Omit<Injected, 'resource'>, previous?: Graph): Plan => {
+  const { config, resource } = input;
+  const created: Instance[] = [];
+  // who was given another resource is another
+  const reusable = previous !== undefined && isDeepStrictEqual(previous.resource, resource) ? previous : undefined;
+
+  const instanceOf = <T extends Lifecycle>(
+    kind: ComponentKind,
+    own: ComponentConfig<ComponentKind>,
+    before: Instance<T> | undefined,
     pipeline?: string,
   ): Instance<T> => {
-    const settings: Settings = {
-      id,
-      logger: withFields(logger, { component: id, ...(pipeline === undefined ? {} : { pipeline }) }),
-      counters,
-      version,
-      resource,
-      kernel,
-    };
-    try {
-      return { id, kind, component: factory.create(settings as Settings<never>, own as never) as unknown as T };
-    } catch (error) {
-      if (error instanceof RingtailError) throw error;
-      throw new RuntimeError(`cannot create the ${kind} ${id}`, { cause: error });
-    }
+    if (before?.isOf(own) === true) return before;
+    const instance = createInstance<T>(kind, own, { ...injected, resource }, pipeline);
+    created.push(instance);
+    return instance;
   };
+  const section = <T extends Lifecycle>(
+    kind: ComponentKind,
+    wanted: ReadonlyMap<ComponentId, ComponentConfig<ComponentKind>>,
+    before: ReadonlyMap<ComponentId, Instance<T>> | undefined,
+  ) => new Map(Array.from(wanted, ([id, own]) => [id, instanceOf(kind, own, before?.get(id))] as const));
 
-  const exporters = new Map(Array.from(config.exporters, ([id, own]) => [id, create<Exporter>('exporter', own)]));
-  const receivers = new Map(Array.from(config.receivers, ([id, own]) => [id, create<Receiver>('receiver', own)]));
-  const pipelines = config.pipelines.map((pipeline) => ({
-    ...pipeline,
-    stages: pipeline.processors.map((id) => create<Processor>('processor', config.processors.get(id)!, pipeline.id)),
-  }));
-
-  /** True when a pipeline refused the batch that is on its way; everything is synchronous, so one flag serves all. */
-  let batchRefused = false;
-
-  const sourceOf = ({ id, component }: Instance<Receiver>): Observable<Batch> => {
-    const accepted = counters.counter('otelcol_receiver_accepted_log_records', { receiver: id });
-    const refused = counters.counter('otelcol_receiver_refused_log_records', { receiver: id });
-    return new Observable<Batch>((subscriber) =>
-      component.logs$!.subscribe({
-        next(batch) {
-          const outer = batchRefused;
-          batchRefused = false;
-          subscriber.next(batch);
-          (batchRefused ? refused : accepted).value += rowsOf(batch);
-          batchRefused = outer;
-        },
-        error: (error) => logger.error({ component: id, error: messageOf(error) }, 'a receiver failed and sends nothing more'),
-      }),
-    ).pipe(share());
-  };
-
-  return {
-    receivers: [...receivers.values()],
-    processors: pipelines.flatMap(({ stages }) => stages),
-    exporters: [...exporters.values()],
-    connect() {
-      const sources = new Map(Array.from(receivers, ([id, receiver]) => [id, sourceOf(receiver)]));
-      const all = new Subscription();
-      try {
-        for (const pipeline of pipelines) {
-          all.add(
-            connectPipeline({
-              id: pipeline.id,
-              sources: pipeline.receivers.map((id) => sources.get(id)!),
-              processors: pipeline.stages,
-              exporters: pipeline.exporters.map((id) => exporters.get(id)!),
-              counters,
-              logger,
-              rateLimit,
-              onRefused: () => (batchRefused = true),
-            }),
-          );
-        }
-      } catch (error) {
-        all.unsubscribe();
-        throw error;
-      }
-      return all;
-    },
-  };
+  try {
+    const extensions = section<Extension>('extension', config.extensions, reusable?.extensions);
+    const exporters = section<Exporter>('exporter', config.exporters, reusable?.exporters);
+    const receivers = section<Receiver>('receiver', config.receivers, reusable?.receivers);
+    const pipelines = config.pipelines.map((wanted): PipelineInstances => {
+      const before = reusable?.pipelines.find(({ id }) => id === wanted.id);
+      const pipeline: PipelineInstances = {
+        id: wanted.id,
+        receivers: wanted.receivers.map((id) => receivers.get(id)!),
+        processors: wanted.processors.map((id) =>
+          instanceOf(
+            'processor',
+            config.processors.get(id)!,
+            before?.processors.find((stage) => stage.id === id),
+            wanted.id,
+          ),
+        ),
+        exporters: wanted.exporters.map((id) => exporters.get(id)!),
+      };
+      return before !== undefined && samePipeline(before, pipeline) ? before : pipeline;
+    });
+    const graph: Graph = { config, resource, receivers, exporters, extensions, pipelines };
+    const wanted = new Set(instancesOf(graph));
+    return { graph, created, retired: previous === undefined ? [] : instancesOf(previous).filter((instance) => !wanted.has(instance)) };
+  } catch (error) {
+    for (const instance of created) instance.release();
+    throw error;
+  }
 };

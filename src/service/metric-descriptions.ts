@@ -15,6 +15,8 @@ export const descriptions: Readonly<Record<string, string>> = {
   ringtail_cache_evictions: 'Entries given up before their time because a cache was full.',
   ringtail_gate_timeouts: 'Frames that went on before all that was asked for was known.',
   ringtail_gate_overflows: 'Questions that were not asked because too many were under way.',
+  ringtail_config_reloads: 'Requests to reload the configuration, by what came of them: applied, unchanged or refused.',
+  ringtail_config_last_success_seconds: 'Unix time in seconds at which the configuration was last read and found right.',
   otelcol_receiver_accepted_log_records: 'Log records that the pipelines took from a receiver.',
   otelcol_receiver_refused_log_records: 'Log records that a pipeline refused.',
   otelcol_processor_incoming_items: 'Items that came into a processor.',

@@ -1,12 +1,29 @@
-/** Starts and stops the graph in order: who receives is there before who sends, and stays until the last row has come. */
-import type { Subscription } from 'rxjs';
-import { messageOf, RingtailError, RuntimeError } from '../core/errors.ts';
-import type { Lifecycle } from '../core/component.ts';
-import { buildGraph, type GraphOptions, type Instance } from './graph.ts';
-import { computeLedger, formatRow, type Ledger } from './ledger.ts';
+/**
+ * Starts, changes and stops the graph in order: who receives is there before who sends, and stays until the last row has come. Extensions
+ * are there before all, and after.
+ */
+import type { ReloadOutcome, ServiceView } from '../core/component.ts';
+import type { Counters } from '../core/counters.ts';
+import { RuntimeError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { closeBooks } from './close-books.ts';
+import { createConnector } from './connector.ts';
+import { type Graph, type GraphInput, planGraph, processorsOf } from './graph.ts';
+import { kernelInstance } from './instance.ts';
+import type { Ledger } from './ledger.ts';
+import { createLifecycles } from './lifecycles.ts';
+import { createReloader, type Revision, type ServiceKernel } from './reload.ts';
+import { createReloadRequests } from './reload-requests.ts';
+import { createRetirement } from './retirement.ts';
+import { createView } from './view.ts';
 
-export type ServiceOptions = GraphOptions & {
-  readonly kernel: Lifecycle;
+export type ServiceOptions = GraphInput & {
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly version: string;
+  readonly kernel: ServiceKernel;
+  /** The configuration as YAML for people, with every default and without secrets. */
+  readonly describe?: (config: GraphInput['config']) => string;
   /** Clock in ms that never goes back; 0 is when the process began. */
   readonly now?: () => number;
 };
@@ -14,127 +31,127 @@ export type ServiceOptions = GraphOptions & {
 export type Service = {
   /** Starts everything; when something fails, what was started is stopped, and the error is thrown. */
   start(): Promise<void>;
+  /**
+   * Changes what runs into what `load` gives; what stays is not touched, and nothing that was accepted is lost. `load` is called when a
+   * reload that is under way, or the start, is over; requests that come before that are the same as this one. Never rejects: when `load`
+   * throws, or the new graph cannot be, everything goes on as before, and the outcome says why.
+   */
+  reload(load: () => Promise<Revision>): Promise<ReloadOutcome>;
   /** Stops everything within about `deadlineMs`, checks the books and logs the result. The same promise when called again; never rejects. */
   stop(deadlineMs?: number): Promise<Ledger>;
+  readonly view: ServiceView;
 };
 
 /** Enough for a queue to be sent, short enough for systemd and Kubernetes, which wait 90 s and 30 s. */
 export const STOP_DEADLINE_MS = 10_000;
 /** What is left for the exporters whatever receivers and kernel take. */
 const EXPORTER_SHARE = 0.5;
-/** A component answers for its deadline itself; past this it is left behind. */
-const GRACE_MS = 250;
+/** A reload that is on its way when the stop begins ends at its next step; one that hangs is left behind. */
+const RELOAD_GRACE_MS = 1000;
+/** Nothing waits for extensions; they close their ports. */
+const EXTENSION_STOP_MS = 500;
 
-const timer = (ms: number): { readonly promise: Promise<'late'>; cancel(): void } => {
-  const { promise, resolve } = Promise.withResolvers<'late'>();
-  const handle = setTimeout(resolve, ms, 'late');
-  return { promise, cancel: () => clearTimeout(handle) };
-};
+const after = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
 
 /** Creates the components of the configuration; throws a typed error when one cannot be created. */
 export const createService = (options: ServiceOptions): Service => {
-  const { config, counters, logger, kernel, now = () => performance.now() } = options;
-  const graph = buildGraph(options);
-  const kernelInstance = { id: 'kernel', kind: 'kernel', component: kernel } as const;
-  type Startable = Instance | typeof kernelInstance;
-  const started = new Set<Startable>();
-  let subscription: Subscription | undefined;
+  const { counters, logger, version, now = () => performance.now(), describe = () => '' } = options;
+  const connector = createConnector({ counters, logger });
+  const lifecycles = createLifecycles(logger);
+  const retirement = createRetirement({ lifecycles, logger, deadlineMs: STOP_DEADLINE_MS });
+  const requests = createReloadRequests(counters, logger);
+  const kernel = kernelInstance(options.kernel);
+  let state: ReturnType<ServiceView['state']> = 'starting';
+  let graph: Graph | undefined;
   let starting: Promise<void> | undefined;
   let stopping: Promise<Ledger> | undefined;
 
-  const startOne = async (instance: Startable): Promise<void> => {
-    started.add(instance);
-    try {
-      await instance.component.start();
-    } catch (error) {
-      if (error instanceof RingtailError) throw error;
-      throw new RuntimeError(`cannot start the ${instance.kind === 'kernel' ? 'kernel side' : `${instance.kind} ${instance.id}`}`, {
-        cause: error,
-      });
-    }
-  };
+  const view = createView({
+    counters,
+    startedAt: new Date(),
+    state: () => state,
+    graph: () => graph,
+    kernel,
+    connector,
+    lastReload: requests.last,
+    describe,
+  });
+  const injected = { counters, logger, version, kernel: options.kernel as unknown, view };
+  const first: Graph = planGraph(options, injected).graph;
+  graph = first;
 
-  /** Never throws; one that fails or hangs does not keep the others from stopping. */
-  const stopLayer = async (instances: readonly Startable[], deadlineMs: number): Promise<void> => {
-    await Promise.all(
-      instances.map(async (instance) => {
-        if (!started.delete(instance)) return;
-        const late = timer(deadlineMs + GRACE_MS);
-        try {
-          const outcome = await Promise.race([instance.component.stop(deadlineMs), late.promise]);
-          if (outcome === 'late')
-            logger.error({ component: instance.id, deadline_ms: Math.round(deadlineMs) }, 'a component did not stop in time');
-        } catch (error) {
-          logger.error({ component: instance.id, error: messageOf(error) }, 'a component failed to stop');
-        } finally {
-          late.cancel();
-        }
-      }),
-    );
-  };
+  const reloader = createReloader({
+    plan: (input, previous) => planGraph(input, injected, previous),
+    connector,
+    lifecycles,
+    retirement,
+    kernel: options.kernel,
+    logger,
+    stopDeadlineMs: EXTENSION_STOP_MS,
+    checkRunning() {
+      if (state !== 'ready') throw new RuntimeError(`Ringtail is ${state}`);
+    },
+  });
 
   const stopAll = async (deadlineMs: number): Promise<void> => {
     const endMs = now() + deadlineMs;
-    const early = () => Math.max(0, endMs - deadlineMs * EXPORTER_SHARE - now());
-    await stopLayer(graph.receivers, early());
-    await stopLayer([kernelInstance], early());
-    subscription?.unsubscribe();
-    await stopLayer(graph.processors, Math.max(0, endMs - now()));
-    await stopLayer(graph.exporters, Math.max(0, endMs - now()));
-  };
-
-  const readLedger = (): Ledger | undefined => {
-    try {
-      return computeLedger(counters.samples());
-    } catch (error) {
-      logger.error({ error: messageOf(error) }, 'stopped; the books cannot be read');
-      return undefined;
-    }
-  };
-
-  const closeBooks = (): Ledger => {
-    const ledger = readLedger();
-    if (ledger === undefined) return { rows: [], balanced: false };
-    const sum = (book: string, part: string) =>
-      ledger.rows.filter((row) => row.book === book).reduce((all, { parts }) => all + (parts[part] ?? 0), 0);
-    const read = ledger.rows.filter(({ book }) => book === 'pipeline').reduce((all, { total }) => all + total, 0);
-    if (ledger.balanced) {
-      const dropped = sum('exporter', 'rejected') + sum('exporter', 'failed') + sum('exporter', 'dropped');
-      logger.info(
-        { read, sent: sum('exporter', 'sent'), lost: sum('kernel', 'lost'), refused: sum('pipeline', 'refused'), dropped },
-        'stopped; the books balance',
-      );
-    } else {
-      logger.error({ rows: ledger.rows.filter(({ difference }) => difference !== 0).map(formatRow) }, 'stopped; the books do not balance');
-    }
-    return ledger;
+    const left = () => Math.max(0, endMs - now());
+    const early = () => Math.max(0, left() - deadlineMs * EXPORTER_SHARE);
+    retirement.end();
+    await lifecycles.stop(lifecycles.running('receiver'), early());
+    await lifecycles.stop([kernel], early());
+    connector.connect([]);
+    await lifecycles.stop(lifecycles.running('processor'), left());
+    await lifecycles.stop(lifecycles.running('exporter'), left());
+    await lifecycles.stop(lifecycles.running('extension').toReversed(), EXTENSION_STOP_MS);
   };
 
   const startAll = async (): Promise<void> => {
     try {
-      for (const instance of [...graph.exporters, ...graph.processors]) await startOne(instance);
-      subscription = graph.connect();
-      await startOne(kernelInstance);
-      for (const receiver of graph.receivers) await startOne(receiver);
+      for (const instance of [...first.extensions.values(), ...first.exporters.values(), ...processorsOf(first)])
+        await lifecycles.start(instance);
+      connector.connect(first.pipelines);
+      await lifecycles.start(kernel);
+      for (const receiver of first.receivers.values()) await lifecycles.start(receiver);
     } catch (error) {
+      state = 'stopping';
       await stopAll(STOP_DEADLINE_MS);
       throw error;
     }
-    const ids = (instances: readonly { readonly id: string }[]) => instances.map(({ id }) => id);
+    const ids = (instances: Iterable<{ readonly id: string }>) => Array.from(instances, ({ id }) => id);
     logger.info(
-      { startup_ms: Math.round(now()), pipelines: ids(config.pipelines), receivers: ids(graph.receivers), exporters: ids(graph.exporters) },
+      {
+        startup_ms: Math.round(now()),
+        pipelines: ids(first.pipelines),
+        receivers: ids(first.receivers.values()),
+        exporters: ids(first.exporters.values()),
+        ...(first.extensions.size > 0 ? { extensions: ids(first.extensions.values()) } : {}),
+      },
       'ready',
     );
+    if (stopping === undefined) state = 'ready';
   };
 
   return {
+    view,
     start: () => (starting ??= startAll()),
+    reload: (load) =>
+      requests.request(async () => {
+        await starting?.catch(() => {});
+        const revision = await load();
+        return await reloader.change(graph!, revision, (changed) => (graph = changed));
+      }),
     stop: (deadlineMs = STOP_DEADLINE_MS) =>
       (stopping ??= (async () => {
         // What starts late would not be stopped; a failed start has cleaned up after itself.
         await starting?.catch(() => {});
+        state = 'stopping';
+        await Promise.race([requests.settled(), after(RELOAD_GRACE_MS)]);
         await stopAll(deadlineMs);
-        return closeBooks();
+        return closeBooks(counters, logger);
       })()),
   };
 };

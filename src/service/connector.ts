@@ -1,0 +1,100 @@
+/** What flows between instances: which pipelines are connected, and the one source that all pipelines of a receiver share. */
+import { Observable, share, type Subscription } from 'rxjs';
+import { type Batch, rowsOf } from '../core/batch.ts';
+import type { Exporter, Processor, Receiver } from '../core/component.ts';
+import type { Counters } from '../core/counters.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { createRateLimit } from '../core/rate-limit.ts';
+import type { Instance } from './instance.ts';
+import { connectPipeline } from './pipeline.ts';
+
+/** Immutable: a pipeline that has the same instances as before is the same object. */
+export type PipelineInstances = {
+  readonly id: string;
+  readonly receivers: readonly Instance<Receiver>[];
+  readonly processors: readonly Instance<Processor>[];
+  readonly exporters: readonly Instance<Exporter>[];
+};
+
+export type Connector = {
+  /**
+   * From now on exactly these pipelines are connected. One that is connected already is not touched. Synchronous, so that every batch goes
+   * through the pipelines of before or through those of after. Throws when one cannot be connected; then nothing has changed.
+   */
+  connect(pipelines: readonly PipelineInstances[]): void;
+  /** Why a receiver sends nothing more; undefined while it may. */
+  failureOf(receiver: Instance): string | undefined;
+};
+
+export const createConnector = ({ counters, logger }: { readonly counters: Counters; readonly logger: Logger }): Connector => {
+  const rateLimit = createRateLimit();
+  const connections = new Map<PipelineInstances, Subscription>();
+  const sources = new WeakMap<Instance, Observable<Batch>>();
+  const failures = new WeakMap<Instance, string>();
+  /** True when a pipeline refused the batch that is on its way; everything is synchronous, so one flag serves all. */
+  let batchRefused = false;
+
+  const createSource = (instance: Instance<Receiver>): Observable<Batch> => {
+    const { id, component } = instance;
+    const accepted = counters.counter('otelcol_receiver_accepted_log_records', { receiver: id });
+    const refused = counters.counter('otelcol_receiver_refused_log_records', { receiver: id });
+    return new Observable<Batch>((subscriber) =>
+      component.logs$!.subscribe({
+        next(batch) {
+          const outer = batchRefused;
+          batchRefused = false;
+          subscriber.next(batch);
+          (batchRefused ? refused : accepted).value += rowsOf(batch);
+          batchRefused = outer;
+        },
+        error(error) {
+          failures.set(instance, messageOf(error));
+          logger.error({ component: id, error: messageOf(error) }, 'a receiver failed and sends nothing more');
+        },
+      }),
+    ).pipe(share());
+  };
+
+  const sourceOf = (instance: Instance<Receiver>): Observable<Batch> => {
+    const source = sources.get(instance) ?? createSource(instance);
+    sources.set(instance, source);
+    return source;
+  };
+
+  const connectOne = ({ id, receivers, processors, exporters }: PipelineInstances): Subscription =>
+    connectPipeline({
+      id,
+      sources: receivers.map(sourceOf),
+      processors,
+      exporters,
+      counters,
+      logger,
+      rateLimit,
+      onRefused: () => (batchRefused = true),
+    });
+
+  return {
+    connect(pipelines) {
+      const before = new Map(connections);
+      // the new ones first: a receiver that stays is subscribed to all the time
+      try {
+        for (const pipeline of pipelines) if (!connections.has(pipeline)) connections.set(pipeline, connectOne(pipeline));
+      } catch (error) {
+        for (const [pipeline, connection] of connections) {
+          if (before.has(pipeline)) continue;
+          connection.unsubscribe();
+          connections.delete(pipeline);
+        }
+        throw error;
+      }
+      const wanted = new Set(pipelines);
+      for (const [pipeline, connection] of before) {
+        if (wanted.has(pipeline)) continue;
+        connection.unsubscribe();
+        connections.delete(pipeline);
+      }
+    },
+    failureOf: (receiver) => failures.get(receiver),
+  };
+};
