@@ -1,6 +1,6 @@
 /**
  * Where frames arrive: in order through the gate, then to whoever asked for their kinds, then back to the native thread. Nothing here
- * waits but for the gate; the pool of frames bounds what can be under way.
+ * waits but for the gate, and for those that asked to hold it; the pool of frames bounds what can be under way.
  */
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
@@ -24,11 +24,21 @@ export type FrameGate = {
   abandon?(): void;
 };
 
+/** Undefined: go on. Else a promise that settles when it is worth asking again. */
+export type HoldCheck = () => Promise<void> | undefined;
+
 export type Hub = {
   /** Returns a function that ends the subscription. */
   subscribe(subscriber: Subscriber): () => void;
   /** Takes a frame; calls `done` when nobody needs its memory any more. */
   deliver(frame: KernelFrame, done: () => void): void;
+  /**
+   * From now on no frame is begun while `check` gives a promise: the pool of frames runs empty, reading stops, and the kernel counts what does
+   * not fit into the ring. Returns a function that ends it.
+   */
+  holdWhile(check: HoldCheck): () => void;
+  /** Nobody holds frames back any more, now and later: the end has begun, and what is left shall come through. */
+  releaseHolds(): void;
   /** Tells each subscriber once, with the sum over its kinds. */
   tellLoss(loss: LossByKind): void;
   /** Forgets the frames that wait: their memory is going away. Returns their rows. */
@@ -44,6 +54,35 @@ export const createHub = ({ gate, logger }: { readonly gate: FrameGate; readonly
   const queue: { readonly frame: KernelFrame; readonly done: () => void }[] = [];
   let waiting: KernelFrame | undefined;
   let delivered = 0;
+  const holds = new Set<HoldCheck>();
+  /** What is waited for; another one, or none, when that does not count any more. */
+  let hold: object | undefined;
+  let released = false;
+
+  const ask = (check: HoldCheck): Promise<void> | undefined => {
+    try {
+      return check();
+    } catch (error) {
+      logger.error({ error: messageOf(error) }, 'a check of back-pressure failed; nothing is held back');
+      return undefined;
+    }
+  };
+
+  /** True when the next frame must wait; goes on by itself. */
+  const isHeld = (): boolean => {
+    if (hold !== undefined) return true;
+    for (const check of holds) {
+      const ready = ask(check);
+      if (ready === undefined) continue;
+      const mine = (hold = {});
+      const goOn = () => {
+        if (hold === mine) letGo();
+      };
+      ready.then(goOn, goOn);
+      return true;
+    }
+    return false;
+  };
 
   const dispatch = ({ frame, done }: (typeof queue)[number]): void => {
     for (const batch of frame.batches) {
@@ -62,6 +101,7 @@ export const createHub = ({ gate, logger }: { readonly gate: FrameGate; readonly
 
   const pump = (): void => {
     while (waiting === undefined && queue.length > 0) {
+      if (isHeld()) return;
       const next = queue.shift()!;
       const admitted = gate.admit(next.frame);
       if (admitted === undefined) {
@@ -82,6 +122,12 @@ export const createHub = ({ gate, logger }: { readonly gate: FrameGate; readonly
     }
   };
 
+  /** Asks everybody again. */
+  const letGo = (): void => {
+    hold = undefined;
+    pump();
+  };
+
   return {
     subscribe(subscriber) {
       subscribers.add(subscriber);
@@ -90,6 +136,18 @@ export const createHub = ({ gate, logger }: { readonly gate: FrameGate; readonly
     deliver(frame, done) {
       queue.push({ frame, done });
       pump();
+    },
+    holdWhile(check) {
+      if (released) return () => {};
+      holds.add(check);
+      return () => {
+        if (holds.delete(check) && hold !== undefined) letGo();
+      };
+    },
+    releaseHolds() {
+      released = true;
+      holds.clear();
+      letGo();
     },
     tellLoss({ lostByKind, ...loss }) {
       for (const subscriber of subscribers) {

@@ -134,6 +134,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       intervalMs: options.procfsIntervalMs,
       leavesOut: exclusion.leavesOut,
       onFrame: (frame) => hub.deliver(frame, () => {}),
+      isBehind: () => hub.pending > 0,
       onError: (error) => logger.warn({ error: messageOf(error) }, 'processes could not be read from /proc'),
     });
     if (!(await watcher.scan())) {
@@ -151,6 +152,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
 
   const quiesce = (deadlineMs: number): Promise<void> => {
     quiet ??= (async () => {
+      hub.releaseHolds();
       await watcher?.scan();
       await watcher?.stop();
       const complete = (await ring?.quiesce(deadlineMs)) ?? true;

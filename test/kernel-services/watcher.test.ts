@@ -173,4 +173,18 @@ describe('procfs watcher', () => {
     await vi.waitFor(() => expect(errors.length).toBe(2));
     await watcher.stop();
   });
+
+  it('does not look while what it gave before is not worked off', async () => {
+    let asked = 0;
+    let behind = true;
+    const isBehind = () => (asked++, behind);
+    watcher = createProcfsWatcher({ root: proc.root, intervalMs: 1, isBehind, onFrame: (frame) => frames.push(frame) });
+    await watcher.start();
+    proc.set(SHELL);
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(2));
+    expect(frames).toEqual([]);
+    behind = false;
+    await vi.waitFor(() => expect(frames.length).toBe(1));
+    await watcher.stop();
+  });
 });

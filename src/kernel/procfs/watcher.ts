@@ -36,6 +36,8 @@ export type ProcfsWatcherOptions = {
   readonly leavesOut?: (process: SeenProcess) => boolean;
   /** Gets each frame that has rows. */
   readonly onFrame: (frame: KernelFrame) => void;
+  /** True: what was given before is not worked off, so nobody looks for more this time. */
+  readonly isBehind?: () => boolean;
   /** A look at the interval went wrong for another reason than what processes do; the next one comes in its time. */
   readonly onError?: (error: unknown) => void;
 };
@@ -77,6 +79,7 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
     nowMs = Date.now,
     leavesOut = () => false,
     onFrame,
+    isBehind = () => false,
     onError = () => {},
   } = options;
   const snapshots = createSnapshots({ root, maxProcesses: MAX_PROCESSES, maxCmdlineBytes });
@@ -161,7 +164,11 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
     return running;
   };
   const schedule = (): void => {
-    if (!stopped) timer = setTimeout(() => void scan().catch(onError).finally(schedule), intervalMs);
+    if (stopped) return;
+    timer = setTimeout(() => {
+      if (isBehind()) return schedule();
+      void scan().catch(onError).finally(schedule);
+    }, intervalMs);
   };
 
   return {
