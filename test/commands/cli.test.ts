@@ -124,7 +124,7 @@ describe('ringtail validate', () => {
           severity: 'error',
           file,
           line: 6,
-          column: 74,
+          column: 76,
           path: 'service.pipelines.logs.exporters[0]',
           message: 'exporter "snk" is not defined; allowed is sink; did you mean "sink"?',
         },

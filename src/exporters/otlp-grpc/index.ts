@@ -1,5 +1,6 @@
 import type { ExporterFactory } from '../../core/component.ts';
 import { parseEndpoint, type Endpoint } from '../shared/endpoint.ts';
+import { tlsNeeds } from '../shared/host-needs.ts';
 import { createLogExporter } from '../shared/log-exporter.ts';
 import { GRPC_PORT, otlpGrpcConfig, type OtlpGrpcConfig } from './config.ts';
 import { connectGrpc } from './transport.ts';
@@ -12,6 +13,7 @@ export const otlpGrpcExporter: ExporterFactory = {
   summary: 'Sends OTLP over gRPC, by default to the Collector on this host',
   signals: ['logs'],
   config: otlpGrpcConfig,
+  hostNeeds: ({ tls }: OtlpGrpcConfig) => tlsNeeds(tls),
   create(settings, config: OtlpGrpcConfig) {
     // The schema has accepted it.
     const endpoint = parseEndpoint(config.endpoint, config.tls.insecure, GRPC_PORT) as Endpoint;

@@ -1,5 +1,6 @@
 import type { ExporterFactory } from '../../core/component.ts';
 import { parseEndpoint, type Endpoint } from '../shared/endpoint.ts';
+import { tlsNeeds } from '../shared/host-needs.ts';
 import { createLogExporter } from '../shared/log-exporter.ts';
 import { HTTP_PORT, otlpHttpConfig, type OtlpHttpConfig } from './config.ts';
 import { connectHttp } from './transport.ts';
@@ -20,6 +21,7 @@ export const otlpHttpExporter: ExporterFactory = {
   summary: 'Sends OTLP over HTTP, the cheaper way for much data; by default to the Collector on this host',
   signals: ['logs'],
   config: otlpHttpConfig,
+  hostNeeds: ({ tls }: OtlpHttpConfig) => tlsNeeds(tls),
   create(settings, config: OtlpHttpConfig) {
     const { headers, tls, compression } = config;
     return createLogExporter({
