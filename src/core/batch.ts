@@ -94,9 +94,17 @@ export type AttributeSource = {
    * process; elsewhere the id itself is this number.
    */
   sharedBy?(id: number): number;
+  /** All names that an id may have; undefined: it may be any. */
+  readonly names?: ReadonlySet<string> | undefined;
 };
 
-export type AttributeValue = string | number | bigint | boolean | readonly string[];
+/** A double that is a whole number; as a `number` it would be told as an integer. Every other double is a `number`. */
+export type WholeDouble = { readonly double: number; toString(): string; toJSON(): number };
+export type AttributeValue = string | number | bigint | boolean | readonly string[] | WholeDouble;
+
+/** A double as an attribute's value. */
+export const doubleValue = (value: number): number | WholeDouble =>
+  Number.isSafeInteger(value) ? { double: value, toString: () => String(value), toJSON: () => value } : value;
 export type Attribute = readonly [name: string, value: AttributeValue];
 
 /** An added column: for each actor of the frame, or each row of the batch, an id in `source`. */

@@ -18,6 +18,7 @@ export const createTextPool = <N extends string>(names: readonly N[]): TextPool<
   const sourceOf = (name: N): AttributeSource => {
     const encoded = encodedByName.get(name)!;
     return {
+      names: new Set([name]),
       size: (id) => encoded[id]!.length,
       write: (id, out, at) => putBytes(out, at, encoded[id]!),
       entries: (id) => (texts[id] === undefined ? [] : [[name, texts[id]]]),

@@ -118,6 +118,13 @@ export const putBoolAttribute = (out: Uint8Array, at: number, key: Uint8Array, v
   return at;
 };
 
+const doubleField = (value: number): Uint8Array => {
+  const out = new Uint8Array(9);
+  out[0] = 0x21;
+  new DataView(out.buffer).setFloat64(1, value, true);
+  return out;
+};
+
 const anyValue = (value: AttributeValue): Uint8Array => {
   if (typeof value === 'boolean') return Uint8Array.of(0x10, value ? 1 : 0);
   if (typeof value === 'string') {
@@ -128,12 +135,8 @@ const anyValue = (value: AttributeValue): Uint8Array => {
     out.set(text, at);
     return out.subarray(0, at + text.length);
   }
-  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
-    const out = new Uint8Array(9);
-    out[0] = 0x21;
-    new DataView(out.buffer).setFloat64(1, value, true);
-    return out;
-  }
+  if (typeof value === 'object' && 'double' in value) return doubleField(value.double);
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) return doubleField(value);
   if (typeof value === 'number' || typeof value === 'bigint') {
     const bits = BigInt.asUintN(64, BigInt(value));
     const out = new Uint8Array(11);

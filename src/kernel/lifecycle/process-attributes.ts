@@ -10,6 +10,7 @@ const attributionBytes = attributionAttributes.map((attributes) => encodeAttribu
 
 /** For actors that the table does not know: id 1 says `ringtail.attribution` = `none`. */
 export const unattributedSource: AttributeSource = {
+  names: new Set([attributeName.attribution]),
   size: (id) => (id === 0 ? 0 : attributionBytes[0]!.length),
   write: (id, out, at) => (id === 0 ? at : putBytes(out, at, attributionBytes[0]!)),
   entries: (id) => (id === 0 ? [] : attributionAttributes[0]!),
@@ -21,6 +22,13 @@ export const createProcessSource = (slots: SlotStore, executables: Executables):
   const executableOf = (slot: number): number => words[(slot << SLOT_SHIFT) + WORD.executable]!;
   const attributionOf = (slot: number): number => words[(slot << SLOT_SHIFT) + WORD.state]! & STATE.attributionMask;
   return {
+    names: new Set([
+      attributeName.processExecutableName,
+      attributeName.processExecutablePath,
+      attributeName.executableKind,
+      attributeName.pathTruncated,
+      attributeName.attribution,
+    ]),
     createdUs: slots.createdUs,
     sharedBy: (slot) => (executableOf(slot) << 2) | attributionOf(slot),
     size: (slot) => (slot === 0 ? 0 : executables.encoded(executableOf(slot)).length + attributionBytes[attributionOf(slot)]!.length),
@@ -37,7 +45,11 @@ export const createProcessSource = (slots: SlotStore, executables: Executables):
 const DERIVED_BYTES = 4 * 2 ** 20;
 
 /** Attributes that are derived from several slots: made when first asked for and kept until the table changes. */
-export const createDerivedSource = (version: () => number, derive: (slot: number) => readonly Attribute[]): AttributeSource => {
+export const createDerivedSource = (
+  name: string,
+  version: () => number,
+  derive: (slot: number) => readonly Attribute[],
+): AttributeSource => {
   const encodedOfSlot = new Map<number, Uint8Array>();
   let heldBytes = 0;
   let heldVersion = -1;
@@ -56,6 +68,7 @@ export const createDerivedSource = (version: () => number, derive: (slot: number
     return bytes;
   };
   return {
+    names: new Set([name]),
     size: (slot) => (slot === 0 ? 0 : encoded(slot).length),
     write: (slot, out, at) => (slot === 0 ? at : putBytes(out, at, encoded(slot))),
     entries: (slot) => (slot === 0 ? [] : derive(slot)),

@@ -175,6 +175,7 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
     },
     source,
     callerSource: {
+      names: new Set([attributeName.callerExecutablePath]),
       size: (slot) => executables.callerEncoded(callerOf(slot)).length,
       write: (slot, out, at) => putBytes(out, at, executables.callerEncoded(callerOf(slot))),
       entries(slot) {
@@ -184,6 +185,7 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
     },
     ancestorSource: (depth) =>
       createDerivedSource(
+        attributeName.ancestors,
         () => version,
         (slot) => {
           const paths = lineage(slot, Math.min(depth, MAX_ANCESTORS));
