@@ -27,6 +27,12 @@ export type FrameGate = {
 /** Undefined: go on. Else a promise that settles when it is worth asking again. */
 export type HoldCheck = () => Promise<void> | undefined;
 
+/** Sees everything before the subscribers do; a recording for instance. */
+export type HubObserver = {
+  onDispatch(frame: KernelFrame): void;
+  onLoss(loss: LossByKind): void;
+};
+
 export type Hub = {
   /** Returns a function that ends the subscription. */
   subscribe(subscriber: Subscriber): () => void;
@@ -49,7 +55,9 @@ export type Hub = {
   readonly delivered: number;
 };
 
-export const createHub = ({ gate, logger }: { readonly gate: FrameGate; readonly logger: Logger }): Hub => {
+export type HubOptions = { readonly gate: FrameGate; readonly logger: Logger; readonly observer?: HubObserver | undefined };
+
+export const createHub = ({ gate, logger, observer }: HubOptions): Hub => {
   const subscribers = new Set<Subscriber>();
   const queue: { readonly frame: KernelFrame; readonly done: () => void }[] = [];
   let waiting: KernelFrame | undefined;
@@ -85,6 +93,7 @@ export const createHub = ({ gate, logger }: { readonly gate: FrameGate; readonly
   };
 
   const dispatch = ({ frame, done }: (typeof queue)[number]): void => {
+    observer?.onDispatch(frame);
     for (const batch of frame.batches) {
       for (const subscriber of subscribers) {
         if (!subscriber.kinds.includes(batch.kind)) continue;
@@ -150,6 +159,7 @@ export const createHub = ({ gate, logger }: { readonly gate: FrameGate; readonly
       letGo();
     },
     tellLoss({ lostByKind, ...loss }) {
+      observer?.onLoss({ lostByKind, ...loss });
       for (const subscriber of subscribers) {
         const lost = subscriber.kinds.reduce((sum, kind) => sum + (lostByKind.get(kind) ?? 0), 0);
         if (lost > 0) subscriber.onLoss({ ...loss, lost });

@@ -1,5 +1,6 @@
 /** The services that name things: processes, users, cgroups, and the gate that feeds them. */
 import type { Counters } from '../core/counters.ts';
+import type { Recorder } from './capture/recorder.ts';
 import { createCgroups } from './cgroups.ts';
 import { createGate } from './gate.ts';
 import { createProcessTable } from './lifecycle/process-table.ts';
@@ -13,10 +14,13 @@ export type LookupOptions = {
   readonly counters: Counters;
   /** NSS, where the addon could be loaded. */
   readonly lookupUsers?: LookupUsers | undefined;
+  /** Sees what the process table is told, and sets its clock. */
+  readonly recorder?: Pick<Recorder, 'clock' | 'watch'> | undefined;
 };
 
-export const createLookups = ({ root, counters, lookupUsers }: LookupOptions): KernelLookups => {
-  const processes = createProcessTable();
+export const createLookups = ({ root, counters, lookupUsers, recorder }: LookupOptions): KernelLookups => {
+  const table = createProcessTable(recorder === undefined ? {} : { nowMs: recorder.clock });
+  const processes = recorder === undefined ? table : recorder.watch(table);
   const users = createUsers({ root, lookupUsers });
   const cgroups = createCgroups({ root });
   const gate = createGate({ processTable: processes, users, cgroups, readProgram: (question) => readProgram(root, question), counters });

@@ -1,3 +1,4 @@
+import type { Frame } from '../core/batch.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { Gate } from './gate.ts';
 import type { ProcessTable } from './lifecycle/process-table.ts';
@@ -10,3 +11,11 @@ export type KernelLookups = {
   readonly cgroups: Cgroups;
   readonly gate: Gate;
 };
+
+const lookupsOfFrame = new WeakMap<Frame, KernelLookups>();
+
+/** Says that others than the kernel services of this Ringtail know the actors of a frame: frames of a replay bring their own. */
+export const bindLookups = (frame: Frame, lookups: KernelLookups): void => void lookupsOfFrame.set(frame, lookups);
+
+/** Who knows the actors of this frame. */
+export const lookupsOf = (frame: Frame, own: KernelLookups): KernelLookups => lookupsOfFrame.get(frame) ?? own;

@@ -5,7 +5,7 @@ import type { AttributeField, EventSchema } from '../../src/core/batch.ts';
 import { exitCode } from '../../src/core/errors.ts';
 import { attributeName, attributionSource, eventName, resourceName } from '../../src/otlp/names.ts';
 import { lossSchema } from '../../src/otlp/loss.ts';
-import { execSchema, exitSchema, failedExecSchema, forkSchema } from '../../src/receivers/process/schemas.ts';
+import { execSchema, exitSchema, failedExecSchema, forkSchema } from '../../src/receivers/shared/process-schemas.ts';
 import { books, totalName } from '../../src/service/ledger.ts';
 import { createCli } from '../commands/fakes.ts';
 import { codesOf, pages, read, root, sectionOf, tableOf } from './markdown.ts';

@@ -3,7 +3,7 @@ import type { AttributeField, EventSchema } from '../../core/batch.ts';
 import { errnoNames } from '../../core/errno.ts';
 import { execFlag, forkFlag, headFlag, pathFlag } from '../../kernel/layouts.gen.ts';
 import { attributeName, eventName } from '../../otlp/names.ts';
-import { callNames, cloneFlagNames } from './names.ts';
+import { callNames, cloneFlagNames } from './process-names.ts';
 
 const callName: AttributeField = { name: attributeName.syscallName, type: 'enum', column: 'syscallNr', names: callNames };
 

@@ -1,0 +1,71 @@
+/** Users and cgroups as a capture has them: nothing is looked up on this machine. */
+import type { Frame } from '../../core/batch.ts';
+import { attributeName } from '../../otlp/names.ts';
+import type { Cgroups } from '../cgroups.ts';
+import { createTextPool } from '../named-source.ts';
+import type { Users } from '../users.ts';
+import { CaptureError, type NamesChunk } from './format.ts';
+
+/** Distinct names that are kept encoded; past it they are made anew. */
+const MAX_TEXTS = 65_536;
+
+export type RecordedNames = {
+  readonly users: Users;
+  readonly cgroups: Cgroups;
+  /** The names of a frame's actors, for as long as it is the last one. */
+  bind(frame: Frame, names: NamesChunk): void;
+};
+
+export const createRecordedNames = (): RecordedNames => {
+  const pool = createTextPool([attributeName.processOwner, attributeName.loginUserName, attributeName.processLinuxCgroup]);
+  const idOfText = new Map<string, number>();
+  let bound: { readonly frame: Frame; readonly owners: Uint32Array; readonly logins: Uint32Array; readonly paths: Uint32Array } | undefined;
+
+  const idOf = (text: string): number => {
+    let id = idOfText.get(text);
+    if (id === undefined) {
+      id = pool.add(text);
+      idOfText.set(text, id);
+    }
+    return id;
+  };
+  const of = (frame: Frame) => {
+    if (bound?.frame === frame) return bound;
+    const none = new Uint32Array(frame.actors.count);
+    return { owners: none, logins: none, paths: none };
+  };
+
+  return {
+    bind(frame, { texts, owners, logins, cgroups }) {
+      if (owners.length !== frame.actors.count) throw new CaptureError('a frame has more or fewer actors than names');
+      bound = undefined;
+      if (idOfText.size + texts.length > MAX_TEXTS) {
+        for (const id of idOfText.values()) pool.release(id);
+        idOfText.clear();
+      }
+      const ids = [0, ...texts.map(idOf)];
+      const places = (column: Uint32Array): Uint32Array => column.map((place) => ids[place]!);
+      bound = { frame, owners: places(owners), logins: places(logins), paths: places(cgroups) };
+    },
+    users: {
+      start: async () => {},
+      resolve: (frame) => ({ owners: of(frame).owners, logins: of(frame).logins, missing: [] }),
+      fetch: async () => {},
+      lookup: async () => undefined,
+      ownerSource: pool.sources[attributeName.processOwner],
+      loginSource: pool.sources[attributeName.loginUserName],
+      get size() {
+        return idOfText.size;
+      },
+    },
+    cgroups: {
+      start: async () => false,
+      resolve: (frame) => ({ paths: of(frame).paths, missing: [] }),
+      fetch: async () => {},
+      path: () => undefined,
+      source: pool.sources[attributeName.processLinuxCgroup],
+      size: 0,
+      refused: 0,
+    },
+  };
+};
