@@ -5,6 +5,7 @@ import { printable } from '../core/printable.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import { commandHelp, programHelp } from './help.ts';
+import type { InitOptions } from './init.ts';
 import { type ConfigOptions, withConfigOptions } from './options.ts';
 import type { ValidateOptions } from './validate.ts';
 
@@ -34,6 +35,12 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
     .option('--deny-warnings', 'exit code 1 for warnings too')
     .option('--json', 'as JSON, problems included')
     .action(async (options: ValidateOptions) => finish(await (await import('./validate.ts')).validateCommand(options, context)));
+  command('init', 'write a commented configuration for what is found on this host')
+    .option('--output <file>', 'where to write it; - is the terminal', 'ringtail.yaml')
+    .option('--force', 'overwrite a file that is there')
+    .option('--endpoint <address>', 'where to send, instead of looking for a Collector on this host')
+    .option('--root-path <dir>', "where the host's root is mounted")
+    .action(async (options: InitOptions) => finish(await (await import('./init.ts')).initCommand(options, context)));
   command('components', 'list what a configuration may name')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => finish(await (await import('./components.ts')).componentsCommand(options, context)));

@@ -1,0 +1,80 @@
+/** The text of a first configuration, with comments that say why each part is there. */
+import type { Runtime } from './init-discovery.ts';
+
+export type Destination = {
+  readonly exporter: 'otlp_http' | 'otlp_grpc';
+  readonly endpoint: string;
+  /** Plain text to another host: was asked for by http://. */
+  readonly insecure: boolean;
+  /** One comment: how it was found. */
+  readonly why: string;
+};
+
+export type Findings = {
+  readonly file: string;
+  /** Undefined when nothing takes OTLP here. */
+  readonly destination: Destination | undefined;
+  readonly runtimes: readonly Runtime[];
+  /** Comments on the kernel, a line each. */
+  readonly kernel: readonly string[];
+  readonly rootPath: string;
+  /** Types of processors that stand in every pipeline by themselves. */
+  readonly implicit: readonly string[];
+  /** There is an extension of this type to be offered. */
+  readonly healthCheck: boolean;
+};
+
+const comment = (indent: string, lines: readonly string[]): string => lines.map((line) => `${indent}# ${line}\n`).join('');
+
+/** A scalar that is read as this text, whatever is in it. */
+const quoted = (text: string): string => {
+  const escaped = text.replaceAll('$', '$$$$');
+  return /^[\w/][\w./:[\]-]*$/.test(escaped) && !escaped.endsWith(':') ? escaped : JSON.stringify(escaped);
+};
+
+const exportersOf = ({ destination }: Findings): string => {
+  if (destination === undefined)
+    return `${comment('  ', ['One readable line an event, on the terminal: nothing took OTLP logs on 127.0.0.1:4317 and 4318.'])}  debug:
+${comment('  ', ['For a Collector, write this instead, and name it in the pipeline below:', 'otlp_http:', '  endpoint: http://127.0.0.1:4318'])}`;
+  const { exporter, endpoint, insecure, why } = destination;
+  return `${comment('  ', [why])}  ${exporter}:
+    endpoint: ${quoted(endpoint)}
+${insecure ? `${comment('    ', ['Plain text to another host: anybody on the way can read it. Better use https.'])}    tls:\n      insecure: true\n` : ''}${comment(
+    '  ',
+    ['To see the events on the terminal too, name this in the pipeline below:', 'debug:'],
+  )}`;
+};
+
+/** YAML that `ringtail validate` has nothing against. */
+export const initialText = (findings: Findings): string => {
+  const { file, destination, runtimes, kernel, rootPath, implicit, healthCheck } = findings;
+  const exporter = destination?.exporter ?? 'debug';
+  const containers =
+    runtimes.length === 0
+      ? []
+      : [
+          `Found here: ${runtimes.map(({ name, place }) => `${name} (${place})`).join(', ')}; process.linux.cgroup tells which container it was.`,
+        ];
+  return [
+    comment('', [
+      'Written by "ringtail init" for what it found here. Check changes with:',
+      `  ringtail validate --config ${file}`,
+      'What may stand here is told by "ringtail components", and key by key by "ringtail schema".',
+    ]),
+    `receivers:\n${comment('  ', ['Every exec, fork and exit on this host.', ...kernel])}  process:\n`,
+    `processors:\n${comment('  ', ['Executable, creation time and cgroup of each process.', ...containers])}  resolve_process:\n${comment(
+      '  ',
+      ['Names of users.'],
+    )}  resolve_user:\n${implicit.length === 0 ? '' : comment('  ', [`Not written here and at work all the same, first in every pipeline: ${implicit.join(', ')}.`])}`,
+    `exporters:\n${exportersOf(findings)}`,
+    ...(rootPath === '/' ? [] : [`kernel:\n${comment('  ', ["Where the host's root is mounted."])}  root_path: ${quoted(rootPath)}\n`]),
+    ...(healthCheck
+      ? [comment('', ['For probes of an orchestrator; name it in service.extensions too:', 'extensions:', '  health_check:'])]
+      : []),
+    `service:\n${healthCheck ? comment('  ', ['extensions: [health_check]']) : ''}  pipelines:
+    logs:
+      receivers: [process]
+      processors: [resolve_process, resolve_user]
+      exporters: [${exporter}]\n`,
+  ].join('\n');
+};
