@@ -11,10 +11,20 @@ const messagesOf = (result: {
 describe('defaults', () => {
   it('are those of the documentation', () => {
     const shared = {
+      balancing: 'round_robin',
       headers: {},
-      tls: { insecure: false },
+      headers_files: {},
+      tls: {
+        insecure: false,
+        insecure_skip_verify: false,
+        include_system_ca_certs_pool: false,
+        min_version: '1.2',
+        max_version: '1.3',
+        reload_interval: 0,
+      },
       timeout: 5000,
       compression: 'none',
+      compression_params: {},
       flush_interval: 200,
       sending_queue: { enabled: true, queue_size: 32 * 2 ** 20, num_consumers: 4 },
       retry_on_failure: {
@@ -26,8 +36,12 @@ describe('defaults', () => {
         max_elapsed_time: 300_000,
       },
     };
-    expect(otlpGrpcConfig.parse({})).toEqual({ endpoint: '127.0.0.1:4317', ...shared });
-    expect(otlpHttpConfig.parse({})).toEqual({ endpoint: 'http://127.0.0.1:4318', ...shared });
+    expect(otlpGrpcConfig.parse({})).toEqual({
+      endpoint: '127.0.0.1:4317',
+      keepalive: { time: 0, timeout: 10_000, permit_without_stream: false },
+      ...shared,
+    });
+    expect(otlpHttpConfig.parse({})).toEqual({ endpoint: 'http://127.0.0.1:4318', idle_conn_timeout: 90_000, ...shared });
     expect(debugConfig.parse({})).toEqual({ verbosity: 'normal', format: 'text' });
   });
 });
@@ -43,7 +57,24 @@ describe('what is refused', () => {
     [{ endpoint: 'https://collector?x=1' }, 'endpoint: an endpoint has neither a query nor a fragment'],
     [{ headers: { 'bad name': 'x' } }, 'headers.bad name: Invalid key in record'],
     [{ headers: { good: 'line\nbreak' } }, 'headers.good: not a header value'],
-    [{ tls: { cert_file: 'a.pem' } }, 'tls: cert_file and key_file go together'],
+    [
+      { headers: { Authorization: 'a' }, headers_files: { authorization: '/b' } },
+      'headers_files.authorization: a header that stands here twice',
+    ],
+    [{ headers: { 'Content-Type': 'text/plain' } }, 'headers.Content-Type: a header of the protocol, which cannot be set'],
+    [{ headers: { 'grpc-timeout': '1S' } }, 'headers.grpc-timeout: a header of the protocol, which cannot be set'],
+    [{ tls: { cert_file: 'a.pem' } }, 'tls: a certificate and its key go together: cert_file or cert_pem, and key_file or key_pem'],
+    [{ tls: { ca_file: 'a.pem', ca_pem: '-----BEGIN CERTIFICATE-----' } }, 'tls.ca_pem: ca_file and ca_pem exclude each other'],
+    [{ tls: { ca_pem: 'a.pem' } }, 'tls.ca_pem: not a certificate in PEM'],
+    [{ tls: { cert_file: 'a', key_pem: 'canary' } }, 'tls.key_pem: not a private key in PEM'],
+    [{ tls: { min_version: 1.1 } }, 'tls.min_version: not a version of TLS; allowed is 1.2 or 1.3'],
+    [{ tls: { min_version: 1.3, max_version: '1.2' } }, 'tls.min_version: newer than max_version'],
+    [{ endpoint: 'https://a', endpoints: ['https://b'] }, 'endpoints: endpoint and endpoints exclude each other'],
+    [{ endpoints: ['https://a', 'x://b'] }, 'endpoints.1: the scheme x is not known; allowed are http and https'],
+    [{ proxy_url: 'socks5://user:canary@proxy' }, 'proxy_url: not the URL of an HTTP proxy, nor none'],
+    [{ compression: 'gzip', compression_params: { level: 10 } }, 'compression_params.level: not a level of gzip; allowed is 1 to 9'],
+    [{ compression_params: { level: 1 } }, 'compression_params.level: has no meaning without compression'],
+    [{ keepalive: { time: '1s' } }, 'keepalive.time: out of range; allowed is 0, or 10s and more'],
     [{ timeout: 0 }, 'timeout: out of range; allowed is 1ms to 24 days'],
   ])('%o', (config, message) => {
     expect(messagesOf(otlpGrpcConfig.safeParse(config))).toEqual([message]);

@@ -1,9 +1,9 @@
 import type { ExporterFactory } from '../../core/component.ts';
-import { parseEndpoint, type Endpoint } from '../shared/endpoint.ts';
-import { tlsNeeds } from '../shared/host-needs.ts';
+import { connectAll, connectionNeeds } from '../shared/connections.ts';
+import { endpointsOf } from '../shared/endpoints-config.ts';
 import { createLogExporter } from '../shared/log-exporter.ts';
 import { GRPC_PORT, otlpGrpcConfig, type OtlpGrpcConfig } from './config.ts';
-import { connectGrpc } from './transport.ts';
+import { createGrpcTransport } from './transport.ts';
 
 /** Sends to anything that takes OTLP over gRPC, a Collector on this host by default. */
 export const otlpGrpcExporter: ExporterFactory = {
@@ -13,15 +13,24 @@ export const otlpGrpcExporter: ExporterFactory = {
   summary: 'Sends OTLP over gRPC, by default to the Collector on this host',
   signals: ['logs'],
   config: otlpGrpcConfig,
-  hostNeeds: ({ tls }: OtlpGrpcConfig) => tlsNeeds(tls),
+  hostNeeds: (config: OtlpGrpcConfig) => connectionNeeds(config),
   create(settings, config: OtlpGrpcConfig) {
-    // The schema has accepted it.
-    const endpoint = parseEndpoint(config.endpoint, config.tls.insecure, GRPC_PORT) as Endpoint;
-    const { headers, tls, compression } = config;
+    const { compression, keepalive, timeout } = config;
     return createLogExporter({
       settings,
       config,
-      connect: () => connectGrpc({ endpoint, headers, tls, compression, userAgent: `ringtail/${settings.version}` }),
+      connect: () =>
+        connectAll(
+          { config, endpoints: endpointsOf(config, GRPC_PORT), logger: settings.logger, alwaysTunnel: true, alpn: ['h2'] },
+          (connection) =>
+            createGrpcTransport({
+              connection,
+              compression,
+              keepalive: { timeMs: keepalive.time, timeoutMs: keepalive.timeout, permitWithoutStream: keepalive.permit_without_stream },
+              connectTimeoutMs: timeout,
+              userAgent: `ringtail/${settings.version}`,
+            }),
+        ),
     });
   },
 };

@@ -1,88 +1,141 @@
-/** OTLP over gRPC: one unary call a request, the bytes as they are. */
-import type { ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
-import { readFile } from 'node:fs/promises';
-import type { Endpoint } from '../shared/endpoint.ts';
-import type { TlsConfig } from '../shared/config.ts';
-import { retryDelayMs, shortMessage, successOf } from '../shared/response.ts';
+/** OTLP over gRPC: one unary call a request. */
+import { promisify } from 'node:util';
+import { sensitiveHeaders } from 'node:http2';
+import zlib from 'node:zlib';
+import { messageOf } from '../../core/errors.ts';
+import type { Algorithm } from '../shared/compress.ts';
+import type { Connection } from '../shared/connections.ts';
+import { addressOf } from '../shared/dial.ts';
+import { clampWaitMs, retryDelayMs, shortMessage, statesSize, successOf } from '../shared/response.ts';
 import type { Outcome, Transport } from '../shared/transport.ts';
+import { type CallResult, MAX_ANSWER_BYTES, PREFIX_BYTES, unaryCall } from './call.ts';
+import { createChannel } from './channel.ts';
+import type { Keepalive } from './link.ts';
+import { grpcCodes, grpcTimeout, nameOfCode } from './status.ts';
 
 const METHOD = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
-/** An answer is a few bytes; what is larger is no answer. */
-const MAX_RESPONSE_BYTES = 64 * 1024;
-/** grpc-js waits up to two minutes before it connects again, far longer than we wait to try again. */
-const MAX_RECONNECT_MS = 5000;
-const GZIP = 2;
 
 /** Codes after which the same request may be sent again: OTLP specification, "OTLP/gRPC Response". */
-const CANCELLED = 1;
-const DEADLINE_EXCEEDED = 4;
-const RESOURCE_EXHAUSTED = 8;
-const ABORTED = 10;
-const OUT_OF_RANGE = 11;
-const UNAVAILABLE = 14;
-const DATA_LOSS = 15;
-const retryableCodes: ReadonlySet<number> = new Set([CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS]);
+const retryableCodes: ReadonlySet<number> = new Set([
+  grpcCodes.CANCELLED,
+  grpcCodes.DEADLINE_EXCEEDED,
+  grpcCodes.ABORTED,
+  grpcCodes.OUT_OF_RANGE,
+  grpcCodes.UNAVAILABLE,
+  grpcCodes.DATA_LOSS,
+]);
 
-export const outcomeOfError = ({ code, details, metadata }: Pick<ServiceError, 'code' | 'details' | 'metadata'>): Outcome => {
-  const status = metadata?.get('grpc-status-details-bin')[0];
-  const afterMs = status instanceof Uint8Array ? retryDelayMs(status) : undefined;
-  const message = shortMessage(`gRPC code ${code}: ${details}`);
+/** Of a call that did not end with OK. */
+export const outcomeOfStatus = ({ code, message: words, details }: Pick<CallResult, 'code' | 'message' | 'details'>): Outcome => {
+  const delayMs = details === undefined ? undefined : retryDelayMs(details);
+  const message = shortMessage(`gRPC ${nameOfCode(code)}: ${words}`);
   // Exhausted for good, unless the other side says when to come back.
-  if (!retryableCodes.has(code) && !(code === RESOURCE_EXHAUSTED && afterMs !== undefined)) return { kind: 'permanent', message };
-  return { kind: 'retryable', message, ...(afterMs !== undefined && { afterMs }) };
+  if (!retryableCodes.has(code) && !(code === grpcCodes.RESOURCE_EXHAUSTED && delayMs !== undefined))
+    return { kind: 'permanent', message, ...(code === grpcCodes.RESOURCE_EXHAUSTED && statesSize(words) && { tooLarge: true }) };
+  return { kind: 'retryable', message, ...(delayMs !== undefined && { afterMs: clampWaitMs(delayMs) }) };
+};
+
+const gunzip = promisify(zlib.gunzip);
+const unzstd = promisify(zlib.zstdDecompress);
+
+/** The message of an answer; undefined when it is none. */
+const messageIn = async ({ answer, encoding }: Pick<CallResult, 'answer' | 'encoding'>): Promise<Buffer | undefined> => {
+  // OK without a message: nothing to say about the request
+  if (answer.length === 0) return answer;
+  if (answer.length < PREFIX_BYTES || answer.readUInt32BE(1) !== answer.length - PREFIX_BYTES) return undefined;
+  const body = answer.subarray(PREFIX_BYTES);
+  if (answer[0] === 0) return body;
+  const inflate = encoding === 'gzip' ? gunzip : encoding === 'zstd' ? unzstd : undefined;
+  if (answer[0] !== 1 || inflate === undefined) return undefined;
+  try {
+    return await inflate(body, { maxOutputLength: MAX_ANSWER_BYTES });
+  } catch {
+    return undefined;
+  }
+};
+
+const outcomeOf = async (result: CallResult): Promise<Outcome> => {
+  if (result.code !== grpcCodes.OK) return outcomeOfStatus(result);
+  const body = await messageIn(result);
+  return body === undefined ? outcomeOfStatus({ code: grpcCodes.INTERNAL, message: 'the answer cannot be read' }) : successOf(body);
+};
+
+const prefixOf = (message: Buffer, compressed: boolean): Buffer => {
+  const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
+  prefix[0] = compressed ? 1 : 0;
+  prefix.writeUInt32BE(message.length, 1);
+  return prefix;
 };
 
 export type GrpcTransportOptions = {
-  readonly endpoint: Endpoint;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly tls: TlsConfig;
-  readonly compression: 'none' | 'gzip';
+  readonly connection: Connection;
+  readonly compression: Algorithm;
+  readonly keepalive: Keepalive;
+  readonly connectTimeoutMs: number;
   readonly userAgent: string;
 };
 
-const fileIf = async (path: string | undefined): Promise<Buffer | null> => (path === undefined ? null : await readFile(path));
+/** Does not wait for the other side: the first request connects. */
+export const createGrpcTransport = (options: GrpcTransportOptions): Transport => {
+  const { connection, compression, keepalive, connectTimeoutMs, userAgent } = options;
+  const { endpoint, dialer, headers, compress } = connection;
+  const authority = addressOf(endpoint);
+  const channel = createChannel({ dialer, endpoint, authority, keepalive, connectTimeoutMs });
+  const closing = new AbortController();
+  const fixed = {
+    ':method': 'POST',
+    ':scheme': endpoint.secure ? 'https' : 'http',
+    ':path': METHOD,
+    ':authority': authority,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    'user-agent': userAgent,
+    'grpc-accept-encoding': 'identity,gzip,zstd',
+    ...(compression !== 'none' && { 'grpc-encoding': compression }),
+  };
 
-/** Loads grpc-js, which nobody pays for who does not use it. Does not wait for the other side. */
-export const connectGrpc = async (options: GrpcTransportOptions): Promise<Transport> => {
-  const { endpoint, headers, tls, compression, userAgent } = options;
-  const { Client, credentials, Metadata } = await import('@grpc/grpc-js');
-  const secured = endpoint.secure
-    ? credentials.createSsl(...(await Promise.all([fileIf(tls.ca_file), fileIf(tls.key_file), fileIf(tls.cert_file)])))
-    : credentials.createInsecure();
-  const metadata = new Metadata();
-  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
-  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
-  const client = new Client(`${host}:${endpoint.port}`, secured, {
-    'grpc.primary_user_agent': userAgent,
-    'grpc.max_receive_message_length': MAX_RESPONSE_BYTES,
-    'grpc.max_send_message_length': -1,
-    'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_MS,
-    // The queue tries again; twice would be once too often.
-    'grpc.enable_retries': 0,
-    ...(compression === 'gzip' && { 'grpc.default_compression_algorithm': GZIP }),
-  });
-  const same = (bytes: Buffer): Buffer => bytes;
-  const calls = new Set<ClientUnaryCall>();
+  const headersFor = async (leftMs: number) => {
+    const own = await headers.current();
+    const written = Object.entries(own).map(([name, value]) => [
+      name,
+      name.endsWith('-bin') ? Buffer.from(value).toString('base64') : value,
+    ]);
+    return { ...fixed, 'grpc-timeout': grpcTimeout(leftMs), ...Object.fromEntries(written), [sensitiveHeaders]: Object.keys(own) };
+  };
+
+  const call = async (prefix: Buffer, message: Buffer, leftMs: number, endMs: number): Promise<CallResult> => {
+    try {
+      const link = await channel.link(leftMs);
+      const left = Math.max(1, endMs - performance.now());
+      return await unaryCall(link, await headersFor(left), prefix, message, left, closing.signal);
+    } catch (error) {
+      return { code: grpcCodes.UNAVAILABLE, message: messageOf(error), answer: Buffer.alloc(0), encoding: '', unprocessed: false };
+    }
+  };
+
+  const exchange = async (bytes: Buffer, timeoutMs: number): Promise<Outcome> => {
+    const endMs = performance.now() + timeoutMs;
+    const message = compress === undefined ? bytes : await compress(bytes);
+    const prefix = prefixOf(message, compress !== undefined);
+    let result = await call(prefix, message, timeoutMs, endMs);
+    let leftMs = endMs - performance.now();
+    // Once again at once: what nobody looked at, as gRPC has it, and what was refused for a token that has changed.
+    const again = result.unprocessed || (result.code === grpcCodes.UNAUTHENTICATED && (await headers.refresh()));
+    if (again && leftMs >= 1 && !closing.signal.aborted) {
+      result = await call(prefix, message, leftMs, endMs);
+      leftMs = endMs - performance.now();
+    }
+    return await outcomeOf(result);
+  };
+
   return {
-    send: (bytes, timeoutMs) =>
-      new Promise((resolve) => {
-        const call = client.makeUnaryRequest(
-          METHOD,
-          same,
-          same,
-          bytes,
-          metadata,
-          { deadline: Date.now() + timeoutMs },
-          (error, response) => {
-            calls.delete(call);
-            resolve(error === null ? successOf(response ?? Buffer.alloc(0)) : outcomeOfError(error));
-          },
-        );
-        calls.add(call);
-      }),
+    async send(bytes, timeoutMs) {
+      const outcome = await exchange(bytes, timeoutMs);
+      return outcome.message === undefined ? outcome : { ...outcome, message: headers.clean(outcome.message) };
+    },
     close() {
-      for (const call of calls) call.cancel();
-      client.close();
+      closing.abort();
+      channel.close();
     },
   };
 };

@@ -1,32 +1,47 @@
 import { z } from 'zod';
 import { duration } from '../../core/config-types.ts';
-import { flushInterval, headers, retryOnFailure, sendingQueue, tls } from '../shared/config.ts';
+import { checkCompression, compression, compressionParams } from '../shared/compress.ts';
+import { flushInterval, retryOnFailure, sendingQueue } from '../shared/config.ts';
 import { parseEndpoint } from '../shared/endpoint.ts';
+import { balancing, checkEndpoints, endpoints, proxyUrl } from '../shared/endpoints-config.ts';
+import { checkHeaders, headers, headersFiles } from '../shared/headers-config.ts';
+import { tls } from '../shared/tls-config.ts';
 
 /** Registered for OTLP over HTTP. */
 export const HTTP_PORT = 4318;
+const DEFAULT_ENDPOINT = 'http://127.0.0.1:4318';
 
 export const otlpHttpConfig = z
   .strictObject({
-    endpoint: z.string().default('http://127.0.0.1:4318').describe('base URL; /v1/logs is put behind it'),
+    endpoint: z.string().default(DEFAULT_ENDPOINT).describe('base URL; /v1/logs is put behind it'),
     logs_endpoint: z.string().optional().describe('whole URL for logs, used as it is instead of endpoint'),
+    endpoints,
+    balancing,
     headers,
+    headers_files: headersFiles,
     tls,
+    proxy_url: proxyUrl,
     timeout: duration({ minMs: 1 }).prefault('5s').describe('for one request'),
-    compression: z
-      .enum(['none', 'gzip', 'zstd'])
-      .default('none')
-      .describe('none suits a Collector on the same host; zstd is the cheaper one elsewhere'),
+    compression,
+    compression_params: compressionParams,
+    max_connections: z.int().min(1).max(64).optional().describe('to one endpoint; as many as consumers of the queue when it is not set'),
+    idle_conn_timeout: duration().prefault('90s').describe('a kept connection that nobody uses is closed after this time; 0 means never'),
     flush_interval: flushInterval,
     sending_queue: sendingQueue,
     retry_on_failure: retryOnFailure,
   })
-  .superRefine(({ endpoint, logs_endpoint: logsEndpoint, tls: { insecure } }, context) => {
-    for (const [name, text] of Object.entries({ endpoint, logs_endpoint: logsEndpoint })) {
-      if (text === undefined || (name === 'endpoint' && logsEndpoint !== undefined)) continue;
-      const parsed = parseEndpoint(text, insecure, HTTP_PORT);
-      if (typeof parsed === 'string') context.addIssue({ code: 'custom', path: [name], message: parsed });
+  .superRefine((config, context) => {
+    const { logs_endpoint: whole, endpoints: several, tls: { insecure } } = config; // prettier-ignore
+    if (whole === undefined) {
+      checkEndpoints(config, context, { endpoint: DEFAULT_ENDPOINT, port: HTTP_PORT });
+    } else {
+      const parsed = parseEndpoint(whole, insecure, HTTP_PORT);
+      if (typeof parsed === 'string') context.addIssue({ code: 'custom', path: ['logs_endpoint'], message: parsed });
+      if (several !== undefined)
+        context.addIssue({ code: 'custom', path: ['endpoints'], message: 'logs_endpoint and endpoints exclude each other' });
     }
+    checkHeaders(config, context);
+    checkCompression(config, context);
   });
 
 export type OtlpHttpConfig = z.output<typeof otlpHttpConfig>;

@@ -1,16 +1,19 @@
 import type { ExporterFactory } from '../../core/component.ts';
-import { parseEndpoint, type Endpoint } from '../shared/endpoint.ts';
-import { tlsNeeds } from '../shared/host-needs.ts';
+import { connectAll, connectionNeeds } from '../shared/connections.ts';
+import { type Endpoint, parseEndpoint } from '../shared/endpoint.ts';
+import { endpointsOf } from '../shared/endpoints-config.ts';
 import { createLogExporter } from '../shared/log-exporter.ts';
 import { HTTP_PORT, otlpHttpConfig, type OtlpHttpConfig } from './config.ts';
-import { connectHttp } from './transport.ts';
+import { createHttpTransport } from './transport.ts';
 
 const LOGS_PATH = '/v1/logs';
 
-/** `logs_endpoint` as it is, else `endpoint` with the path of the specification. The schema has accepted both. */
-const logsEndpoint = ({ endpoint, logs_endpoint: whole, tls }: OtlpHttpConfig): Endpoint => {
-  const parsed = parseEndpoint(whole ?? endpoint, tls.insecure, HTTP_PORT) as Endpoint;
-  return { ...parsed, path: whole === undefined ? `${parsed.path}${LOGS_PATH}` : parsed.path || '/' };
+/** `logs_endpoint` as it is, else each endpoint with the path of the specification. The schema has accepted them. */
+const logsEndpoints = (config: OtlpHttpConfig): readonly Endpoint[] => {
+  const { logs_endpoint: whole, tls } = config;
+  if (whole === undefined) return endpointsOf(config, HTTP_PORT).map((endpoint) => ({ ...endpoint, path: `${endpoint.path}${LOGS_PATH}` }));
+  const endpoint = parseEndpoint(whole, tls.insecure, HTTP_PORT) as Endpoint;
+  return [{ ...endpoint, path: endpoint.path || '/' }];
 };
 
 /** Sends to anything that takes OTLP over HTTP; the cheaper way for much data. */
@@ -21,21 +24,23 @@ export const otlpHttpExporter: ExporterFactory = {
   summary: 'Sends OTLP over HTTP, the cheaper way for much data; by default to the Collector on this host',
   signals: ['logs'],
   config: otlpHttpConfig,
-  hostNeeds: ({ tls }: OtlpHttpConfig) => tlsNeeds(tls),
+  hostNeeds: (config: OtlpHttpConfig) => connectionNeeds(config),
   create(settings, config: OtlpHttpConfig) {
-    const { headers, tls, compression } = config;
+    const { compression, timeout, idle_conn_timeout: idleMs, max_connections: connections } = config;
     return createLogExporter({
       settings,
       config,
       connect: () =>
-        connectHttp({
-          endpoint: logsEndpoint(config),
-          headers,
-          tls,
-          compression,
-          userAgent: `ringtail/${settings.version}`,
-          connections: config.sending_queue.num_consumers,
-        }),
+        connectAll({ config, endpoints: logsEndpoints(config), logger: settings.logger, alwaysTunnel: false }, (connection) =>
+          createHttpTransport({
+            connection,
+            compression,
+            idleMs,
+            connectTimeoutMs: timeout,
+            connections: connections ?? config.sending_queue.num_consumers,
+            userAgent: `ringtail/${settings.version}`,
+          }),
+        ),
     });
   },
 };

@@ -1,49 +1,50 @@
 /** OTLP over HTTP/1.1 with connections that are kept. */
-import { readFile } from 'node:fs/promises';
 import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
-import { promisify } from 'node:util';
-import zlib from 'node:zlib';
-import type { TlsConfig } from '../shared/config.ts';
-import type { Endpoint } from '../shared/endpoint.ts';
-import { shortMessage, statusMessage, successOf } from '../shared/response.ts';
+import { messageOf } from '../../core/errors.ts';
+import type { Algorithm } from '../shared/compress.ts';
+import type { Connection } from '../shared/connections.ts';
+import { addressOf, ConnectError } from '../shared/dial.ts';
+import { clampWaitMs, shortMessage, statesSize, statusMessage, successOf } from '../shared/response.ts';
 import type { Outcome, Transport } from '../shared/transport.ts';
+import { createAgents } from './agent.ts';
 
 /** An answer is a few bytes; what is larger is cut off. */
 const MAX_RESPONSE_BYTES = 64 * 1024;
-const GZIP_LEVEL = 1;
-const ZSTD_LEVEL = 1;
 
 /** OTLP specification, "OTLP/HTTP Response": all others are for good. */
 const retryableStatuses: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
-const gzip = promisify(zlib.gzip);
-const zstd = promisify(zlib.zstdCompress);
-
-export type Compression = 'none' | 'gzip' | 'zstd';
-
-const compress = async (bytes: Buffer, compression: Compression): Promise<Buffer> => {
-  if (compression === 'gzip') return await gzip(bytes, { level: GZIP_LEVEL });
-  if (compression === 'zstd') return await zstd(bytes, { params: { [zlib.constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } });
-  return bytes;
-};
-
-/** Seconds or an HTTP date (RFC 9110, 10.2.3); undefined when it is neither. */
+/** Seconds or an HTTP date (RFC 9110, 10.2.3), at most an hour; undefined when it is neither. */
 export const retryAfterMs = (header: string | undefined, nowMs: number): number | undefined => {
   if (header === undefined) return undefined;
-  if (/^\d+$/.test(header)) return Number(header) * 1000;
+  if (/^\d+$/.test(header)) return clampWaitMs(Number(header) * 1000);
   const dateMs = Date.parse(header);
-  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
+  return Number.isNaN(dateMs) ? undefined : clampWaitMs(dateMs - nowMs);
 };
 
 const isProtobuf = ({ headers }: IncomingMessage): boolean => /^application\/(x-)?protobuf\b/.test(headers['content-type'] ?? '');
+
+/** Scheme, host and path of where a redirect leads: a query may hold a secret. */
+const redirectTarget = (location: string | undefined): string => {
+  const url = URL.parse(location ?? '', 'http://relative.invalid');
+  if (location === undefined || url === null) return '';
+  return url.hostname === 'relative.invalid' ? url.pathname : `${url.protocol}//${url.host}${url.pathname}`;
+};
 
 const outcomeOf = (response: IncomingMessage, body: Buffer): Outcome => {
   const status = response.statusCode ?? 0;
   if (status >= 200 && status < 300) return isProtobuf(response) ? successOf(body) : { kind: 'success' };
   const detail = isProtobuf(response) ? statusMessage(body) : shortMessage(body.toString());
+  if (status >= 300 && status < 400) {
+    const target = redirectTarget(response.headers.location);
+    return {
+      kind: 'permanent',
+      message: shortMessage(`HTTP status ${status}: redirects are not followed${target && `; it leads to ${target}`}`),
+    };
+  }
   const message = `HTTP status ${status}${detail === '' ? '' : `: ${detail}`}`;
-  if (!retryableStatuses.has(status)) return { kind: 'permanent', message };
+  if (!retryableStatuses.has(status))
+    return { kind: 'permanent', message, ...((status === 413 || (status === 400 && statesSize(detail))) && { tooLarge: true }) };
   const afterMs = retryAfterMs(response.headers['retry-after'], Date.now());
   return { kind: 'retryable', message, ...(afterMs !== undefined && { afterMs }) };
 };
@@ -61,69 +62,115 @@ const readBody = async (response: IncomingMessage): Promise<Buffer> => {
 };
 
 export type HttpTransportOptions = {
-  /** With the whole path. */
-  readonly endpoint: Endpoint;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly tls: TlsConfig;
-  readonly compression: Compression;
+  /** Its endpoint has the whole path. */
+  readonly connection: Connection;
+  readonly compression: Algorithm;
   readonly userAgent: string;
   /** Most connections. */
   readonly connections: number;
+  readonly idleMs: number;
+  readonly connectTimeoutMs: number;
 };
 
-const fileIf = async (path: string | undefined): Promise<Buffer | undefined> => (path === undefined ? undefined : await readFile(path));
+type Answer = { readonly status: number; readonly outcome: Outcome };
 
-/** Reads the files of the certificates; does not wait for the other side. */
-export const connectHttp = async (options: HttpTransportOptions): Promise<Transport> => {
-  const { endpoint, headers, tls, compression, userAgent, connections } = options;
-  const [ca, cert, key] = await Promise.all([fileIf(tls.ca_file), fileIf(tls.cert_file), fileIf(tls.key_file)]);
-  const { Agent, request } = endpoint.secure ? https : http;
-  const agent = new Agent({ keepAlive: true, maxSockets: connections, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) });
-  const aborting = new AbortController();
-  const fixedHeaders = {
+/** Does not wait for the other side: the first request connects. */
+export const createHttpTransport = (options: HttpTransportOptions): Transport => {
+  const { connection, compression, userAgent, connections, idleMs, connectTimeoutMs } = options;
+  const { endpoint, dialer, proxy, headers, compress } = connection;
+  const closing = new AbortController();
+  const agents = createAgents({ dialer, connections, idleMs, connectTimeoutMs, signal: closing.signal });
+  const address = addressOf(endpoint);
+  // a proxy of plain text is told the whole URL (RFC 9112, section 3.2.2)
+  const path = proxy === undefined || endpoint.secure ? endpoint.path : `http://${address}${endpoint.path}`;
+  const fixed = {
+    host: endpoint.port === (endpoint.secure ? 443 : 80) ? address.replace(/:\d+$/, '') : address,
     'user-agent': userAgent,
-    ...headers,
     'content-type': 'application/x-protobuf',
     ...(compression !== 'none' && { 'content-encoding': compression }),
   };
 
-  const post = (body: Buffer, signal: AbortSignal): Promise<Outcome | 'stale'> =>
-    new Promise((resolve) => {
-      const sending = request({
+  const words = (error: NodeJS.ErrnoException): string => {
+    if (error instanceof ConnectError) return error.message;
+    if (error.code?.startsWith('HPE_')) return `${address} does not answer by HTTP/1.1 (${messageOf(error)})`;
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+      return `${address} broke the connection (${messageOf(error)})${endpoint.secure ? '' : '; it may expect TLS (https://)'}`;
+    return dialer.words(error);
+  };
+
+  const post = async (body: Buffer, endMs: number): Promise<Answer | 'stale'> => {
+    const agent = await agents.current();
+    const own = await headers.current();
+    const authorization = endpoint.secure ? undefined : proxy?.authorization?.reveal();
+    return await new Promise((resolve) => {
+      let settled = false;
+      const settle = (answer: Answer | 'stale'): void => {
+        if (settled) return;
+        settled = true;
+        clearTimeout(timer);
+        closing.signal.removeEventListener('abort', onAbort);
+        resolve(answer);
+      };
+      const retry = (message: string): void => settle({ status: 0, outcome: { kind: 'retryable', message } });
+      // an error of a request that still waits for a connection would come with the connection only
+      const giveUp = (message: string): void => {
+        retry(message);
+        sending.destroy();
+      };
+      const onAbort = (): void => giveUp('closed');
+      const timer = setTimeout(() => giveUp('no answer in time'), Math.max(1, endMs - performance.now()));
+      const sending = http.request({
         agent,
         method: 'POST',
         host: endpoint.host,
         port: endpoint.port,
-        path: endpoint.path,
-        headers: { ...fixedHeaders, 'content-length': body.length },
-        signal,
+        path,
+        headers: {
+          ...fixed,
+          ...own,
+          ...(authorization !== undefined && { 'proxy-authorization': authorization }),
+          'content-length': body.length,
+        },
       });
       sending.on('error', (error: NodeJS.ErrnoException) => {
         const reset = error.code === 'ECONNRESET' || error.code === 'EPIPE';
-        if (reset && sending.reusedSocket && !signal.aborted) resolve('stale');
-        else resolve({ kind: 'retryable', message: signal.aborted ? 'no answer in time' : error.message });
+        if (reset && sending.reusedSocket) settle('stale');
+        else retry(words(error));
       });
       sending.on('response', (response) => {
         readBody(response).then(
-          (answer) => resolve(outcomeOf(response, answer)),
-          (error: Error) => resolve({ kind: 'retryable', message: signal.aborted ? 'no answer in time' : error.message }),
+          (read) => settle({ status: response.statusCode ?? 0, outcome: outcomeOf(response, read) }),
+          (error: Error) => retry(words(error)),
         );
       });
-      sending.end(body);
+      closing.signal.addEventListener('abort', onAbort);
+      if (closing.signal.aborted) onAbort();
+      else sending.end(body);
     });
+  };
+
+  /** A kept connection that the other side had closed says nothing about the request; each try takes one such connection away. */
+  const exchange = async (body: Buffer, endMs: number): Promise<Answer> => {
+    for (let tries = 0; tries <= connections; tries++) {
+      const answer = await post(body, endMs);
+      if (answer !== 'stale') return answer;
+    }
+    return { status: 0, outcome: { kind: 'retryable', message: `${address} broke every connection` } };
+  };
 
   return {
     async send(bytes, timeoutMs) {
-      const body = await compress(bytes, compression);
-      const signal = AbortSignal.any([aborting.signal, AbortSignal.timeout(timeoutMs)]);
-      let outcome = await post(body, signal);
-      // A kept connection that the other side had closed says nothing about the request; each try takes one such connection away.
-      for (let stale = 0; outcome === 'stale' && stale < connections; stale++) outcome = await post(body, signal);
-      return outcome === 'stale' ? { kind: 'retryable', message: 'connection reset' } : outcome;
+      const endMs = performance.now() + timeoutMs;
+      const body = compress === undefined ? bytes : await compress(bytes);
+      let answer = await exchange(body, endMs);
+      // a token that has changed meanwhile
+      if (answer.status === 401 && (await headers.refresh())) answer = await exchange(body, endMs);
+      const { outcome } = answer;
+      return outcome.message === undefined ? outcome : { ...outcome, message: headers.clean(outcome.message) };
     },
     close() {
-      aborting.abort();
-      agent.destroy();
+      closing.abort();
+      agents.close();
     },
   };
 };

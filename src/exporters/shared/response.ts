@@ -32,3 +32,15 @@ export const retryDelayMs = (status: Uint8Array): number | undefined => {
 
 /** The message of a `google.rpc.Status`. */
 export const statusMessage = (status: Uint8Array): string => shortMessage(text.decode(bytesField(status, 2) ?? new Uint8Array(0)));
+
+/** Longest wait that another side may ask for: a quota of an hour is one, years are a mistake. */
+const MAX_WAIT_MS = 3_600_000;
+
+export const clampWaitMs = (ms: number): number => Math.min(Math.max(0, ms), MAX_WAIT_MS);
+
+/**
+ * Whether a refusal is about the number of bytes, so that fewer may be taken. There is no code for that: Go says `grpc: received message larger
+ * than max (… vs. …)`, others that it exceeds a maximum or is too large; the Collector's HTTP receiver `http: request body too large`.
+ */
+export const statesSize = (message: string): boolean =>
+  /\b(?:message|body|payload|request|entity)\b.{0,40}\b(?:larger than|too (?:large|big)|exceeds?)\b/i.test(message);

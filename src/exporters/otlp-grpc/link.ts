@@ -1,0 +1,139 @@
+/** One HTTP/2 connection, from the dial to its end. */
+import http2, { type ClientHttp2Session } from 'node:http2';
+import { ConnectError, type Dialer } from '../shared/dial.ts';
+import type { Endpoint } from '../shared/endpoint.ts';
+import { nameOfReset } from './status.ts';
+
+/** Requests that wait for the other side's window are ours and bounded by the queue; nghttp2's default of 10 MB would refuse some. */
+const MAX_SESSION_MEMORY_MIB = 1024;
+/** How the other side says that pings come too often, with a word (RFC 9113, section 7). */
+const ENHANCE_YOUR_CALM = 11;
+
+export type Keepalive = { readonly timeMs: number; readonly timeoutMs: number; readonly permitWithoutStream: boolean };
+
+export type Link = {
+  readonly session: ClientHttp2Session;
+  /** Whether new calls may go over it. */
+  usable(): boolean;
+  /** Why it ended; undefined while it lives. */
+  ended(): string | undefined;
+  /** Bytes that came so far: whether the other side lives. */
+  bytesRead(): number;
+  /** A call begins; the function ends it. */
+  begin(): () => void;
+  /** Takes no more calls, and closes after the last. */
+  retire(): void;
+  destroy(): void;
+};
+
+export type LinkOptions = {
+  readonly dialer: Dialer;
+  readonly endpoint: Endpoint;
+  readonly authority: string;
+  readonly keepalive: Keepalive;
+  /** The other side was asked too often whether it lives. */
+  readonly onTooManyPings: () => void;
+};
+
+/** What stands behind a connection that was closed before HTTP/2 began. */
+const guess = ({ secure }: Endpoint): string =>
+  secure
+    ? 'it may want a certificate of ours (tls.cert_file), or speak another protocol'
+    : 'it may expect TLS (https://), or speak OTLP over HTTP, which is otlp_http';
+
+/** Connects and waits for the other side's settings, within `timeoutMs`; else a ConnectError. */
+export const openLink = async (options: LinkOptions, timeoutMs: number, signal: AbortSignal): Promise<Link> => {
+  const { dialer, endpoint, authority, keepalive, onTooManyPings } = options;
+  const startMs = performance.now();
+  const socket = await dialer.dial(timeoutMs, signal);
+  if (endpoint.secure && (socket as { alpnProtocol?: unknown }).alpnProtocol !== 'h2') {
+    socket.destroy();
+    throw new ConnectError(`${authority} offers no HTTP/2 in TLS; if it speaks OTLP over HTTP, that is otlp_http`);
+  }
+  const session = http2.connect(`${endpoint.secure ? 'https' : 'http'}://${authority}`, {
+    createConnection: () => socket,
+    settings: { enablePush: false },
+    maxSessionMemory: MAX_SESSION_MEMORY_MIB,
+  });
+  let usable = true;
+  let ended: string | undefined;
+  let calls = 0;
+  let retired = false;
+  let unanswered: NodeJS.Timeout | undefined;
+  let pinging: NodeJS.Timeout | undefined;
+
+  session.on('goaway', (code, _last, data) => {
+    usable = false;
+    const word = data === undefined || data.length === 0 ? '' : ` (${Buffer.from(data).toString('latin1')})`;
+    ended = `${authority} ends the connection: ${nameOfReset(code)}${word}`;
+    if (code === ENHANCE_YOUR_CALM && word.includes('too_many_pings')) onTooManyPings();
+  });
+  session.on('error', (error) => {
+    usable = false;
+    ended ??= dialer.words(error);
+  });
+  session.on('close', () => {
+    usable = false;
+    ended ??= `${authority} closed the connection`;
+    clearInterval(pinging);
+    clearTimeout(unanswered);
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    const fail = (message: string): void => {
+      session.destroy();
+      settle(() => reject(new ConnectError(message)));
+    };
+    const onSettings = (): void => settle(resolve);
+    const onError = (error: Error & { code?: string }): void =>
+      fail(error.code?.startsWith('ERR_HTTP2') ? `${authority} does not speak HTTP/2 as wanted: ${guess(endpoint)}` : dialer.words(error));
+    const onClose = (): void => fail(`${authority} closed the connection before it spoke HTTP/2: ${guess(endpoint)}`);
+    const onAbort = (): void => fail('closed');
+    const leftMs = Math.max(1, timeoutMs - (performance.now() - startMs));
+    const timer = setTimeout(() => fail(`${authority} accepted the connection and said nothing within ${timeoutMs} ms`), leftMs);
+    const settle = (end: () => void): void => {
+      clearTimeout(timer);
+      session.off('remoteSettings', onSettings).off('error', onError).off('close', onClose);
+      signal.removeEventListener('abort', onAbort);
+      end();
+    };
+    session.on('remoteSettings', onSettings).on('error', onError).on('close', onClose);
+    signal.addEventListener('abort', onAbort);
+  });
+
+  let bytesSeen = -1;
+  const ping = (): void => {
+    // whoever sends lives
+    const silent = socket.bytesRead === bytesSeen;
+    bytesSeen = socket.bytesRead;
+    if (!silent || unanswered !== undefined || (calls === 0 && !keepalive.permitWithoutStream)) return;
+    unanswered = setTimeout(() => {
+      ended ??= `${authority} did not answer a ping within ${keepalive.timeoutMs} ms`;
+      session.destroy();
+    }, keepalive.timeoutMs);
+    session.ping(() => {
+      clearTimeout(unanswered);
+      unanswered = undefined;
+    });
+  };
+  if (keepalive.timeMs > 0) pinging = setInterval(ping, keepalive.timeMs).unref();
+
+  return {
+    session,
+    usable: () => usable && !retired,
+    ended: () => ended,
+    bytesRead: () => socket.bytesRead,
+    begin() {
+      calls++;
+      return () => {
+        calls--;
+        if (calls === 0 && retired) session.destroy();
+      };
+    },
+    retire() {
+      retired = true;
+      if (calls === 0) session.destroy();
+    },
+    destroy: () => session.destroy(),
+  };
+};
