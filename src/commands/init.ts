@@ -120,7 +120,7 @@ export const initCommand = async (options: InitOptions, context: CommandContext)
     healthCheck: registry.find('extension', 'health_check') !== undefined,
   });
   // What the exporter has against an endpoint, it says itself.
-  const { problems } = loadConfig({ file: output, text }, registry, context.environment);
+  const { problems } = loadConfig([{ file: output, text }], registry, context.environment);
   const wrong = problems.find(({ severity }) => severity === 'error');
   if (wrong !== undefined && endpoint !== undefined) throw wrongEndpoint(endpoint, wrong.message);
   if (wrong !== undefined) throw new RuntimeError(`what would be written is wrong: ${wrong.path}: ${wrong.message}`);

@@ -1,11 +1,11 @@
 import type { ComponentId, ComponentKind } from '../core/component.ts';
-import { parseId } from './ids.ts';
+import { idOf, parseId } from './ids.ts';
 import { didYouMean, nearest, oneOf } from './nearest.ts';
 import type { Problem } from './problems.ts';
 import type { FactoryByKind, Registry } from './registry.ts';
-import { show } from './issue-words.ts';
+import { kindOfValue } from './issue-words.ts';
 import { validateValue } from './validate-value.ts';
-import type { YamlTree } from './yaml-tree.ts';
+import type { YamlTree } from './located.ts';
 
 /** The sections whose components pipelines name. */
 export type Section = 'receivers' | 'processors' | 'exporters';
@@ -28,8 +28,15 @@ export type ComponentConfig<K extends ComponentKind> = {
   readonly input: unknown;
 };
 
-/** By id; undefined stands for a component whose definition is wrong, which is reported already. */
-export type Defined<K extends ComponentKind> = ReadonlyMap<ComponentId, ComponentConfig<K> | undefined>;
+/** The components of one section. */
+export type Defined<K extends ComponentKind> = {
+  /** By id, aliases resolved; undefined stands for a component whose definition is wrong, which is reported already. */
+  readonly components: ReadonlyMap<ComponentId, ComponentConfig<K> | undefined>;
+  /** The id as the file has it, by the one above. */
+  readonly keys: ReadonlyMap<ComponentId, string>;
+  /** The id that a reference means. */
+  resolve(id: string): ComponentId;
+};
 
 export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -45,34 +52,55 @@ export const checkComponents = <S extends ComponentSection>(
 ): Defined<(typeof kindOf)[S]> => {
   type Kind = (typeof kindOf)[S];
   const kind: Kind = kindOf[section];
-  const defined = new Map<ComponentId, ComponentConfig<Kind> | undefined>();
+  const components = new Map<ComponentId, ComponentConfig<Kind> | undefined>();
+  const keys = new Map<ComponentId, string>();
+  const resolve = (id: string): ComponentId => {
+    const parsed = parseId(id);
+    const factory = 'type' in parsed ? registry.find(kind, parsed.type) : undefined;
+    return 'type' in parsed && factory !== undefined ? idOf(factory.type, parsed.name) : id;
+  };
+  const defined: Defined<Kind> = { components, keys, resolve };
   if (value === null || value === undefined) return defined;
   if (!isMap(value)) {
-    problems.push(tree.problemAtValue([key], `expected a map of ${section}, found ${show(value)}`));
+    if (!tree.brokenAt([key])) problems.push(tree.problemAtValue([key], `expected a map of ${section}, found ${kindOfValue(value)}`));
     return defined;
   }
-  for (const [id, body] of Object.entries(value)) {
-    defined.set(id, undefined);
-    const parsed = parseId(id);
+  for (const [written, body] of Object.entries(value)) {
+    const id = resolve(written);
+    const twin = keys.get(id);
+    if (twin !== undefined) {
+      const also = `${tree.whereIs([key, twin])} as "${twin}"`;
+      problems.push(tree.problemAtKey([key, written], `the ${kind} ${id} is defined already in ${also}; keep one of them`));
+      continue;
+    }
+    components.set(id, undefined);
+    keys.set(id, written);
+    const parsed = parseId(written);
     if ('message' in parsed) {
-      problems.push(tree.problemAtKey([key, id], parsed.message));
-      if (id.endsWith('/')) defined.set(id.slice(0, -1), undefined);
+      problems.push(tree.problemAtKey([key, written], parsed.message));
+      if (id.endsWith('/')) components.set(id.slice(0, -1), undefined);
       continue;
     }
     const factory = registry.find(kind, parsed.type);
     if (factory === undefined) {
       const names = registry.names(kind);
-      problems.push(
-        tree.problemAtKey([key, id], `unknown ${kind} "${parsed.type}"; allowed is ${oneOf(names)}${didYouMean(parsed.type, names)}`),
-      );
+      const types = registry.types(kind);
+      const allowed = types.length === 0 ? `there is no ${kind} yet` : `allowed is ${oneOf(types)}`;
+      problems.push(tree.problemAtKey([key, written], `unknown ${kind} "${parsed.type}"; ${allowed}${didYouMean(parsed.type, names)}`));
       // The pipelines may well spell it right.
       const meant = nearest(parsed.type, names);
-      if (meant !== undefined) defined.set(id.replace(parsed.type, meant), defined.get(id.replace(parsed.type, meant)));
+      const right = meant === undefined ? undefined : resolve(written.replace(parsed.type, meant));
+      if (right !== undefined) components.set(right, components.get(right));
       continue;
     }
-    const checked = validateValue(tree, [key, id], factory.config, body ?? {});
+    if (parsed.type !== factory.type) {
+      const message = `"${parsed.type}" is an older name of ${factory.type}; write ${factory.type}`;
+      problems.push(tree.problemAtKey([key, written], message, 'warning'));
+    }
+    const checked = validateValue(tree, [key, written], factory.config, body ?? {});
     problems.push(...checked.problems);
-    if (checked.value !== undefined) defined.set(id, { id, factory, config: checked.value, input: body ?? {} });
+    if (checked.problems.length === 0 && !tree.brokenAt([key, written]))
+      components.set(id, { id, factory, config: checked.value, input: checked.input });
   }
   return defined;
 };

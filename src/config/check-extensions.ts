@@ -4,7 +4,7 @@ import { nearest, oneOf } from './nearest.ts';
 import type { Path, Problem } from './problems.ts';
 import { extensionListSchema } from './schema.ts';
 import { validateValue } from './validate-value.ts';
-import type { YamlTree } from './yaml-tree.ts';
+import type { YamlTree } from './located.ts';
 
 const unknownExtension = (id: string, known: readonly string[], section: string): string => {
   const meant = nearest(id, known);
@@ -23,16 +23,20 @@ export const checkExtensions = (
 ): readonly ComponentId[] => {
   const checked = validateValue(tree, path, extensionListSchema, value ?? []);
   problems.push(...checked.problems);
-  const ids = checked.value ?? [];
+  const ids = (checked.value ?? []).map((id) => defined.resolve(id));
   for (const [index, id] of ids.entries()) {
-    if (ids.indexOf(id) < index)
-      problems.push(tree.problemAtValue([...path, index], `extension "${id}" stands twice in this list; remove one`));
-    else if (!defined.has(id)) problems.push(tree.problemAtValue([...path, index], unknownExtension(id, [...defined.keys()], section)));
+    const at = [...path, index];
+    const shown = tree.expandedAt(at) === undefined ? id : tree.expandedAt(at)!.reference;
+    if (ids.indexOf(id) < index) problems.push(tree.problemAtValue(at, `extension "${shown}" stands twice in this list; remove one`));
+    else if (!defined.components.has(id))
+      problems.push(tree.problemAtValue(at, unknownExtension(shown, [...defined.components.keys()], section)));
   }
   if (checked.value === undefined || tree.problems.length > 0) return ids;
-  for (const [id, component] of defined) {
-    if (component !== undefined && !ids.includes(id))
-      problems.push(tree.problemAtKey([section, id], 'service.extensions does not name this extension; it will not be started', 'warning'));
+  for (const [id, component] of defined.components) {
+    if (component !== undefined && !ids.includes(id)) {
+      const message = 'service.extensions does not name this extension; it will not be started';
+      problems.push(tree.problemAtKey([section, defined.keys.get(id)!], message, 'warning'));
+    }
   }
   return ids;
 };

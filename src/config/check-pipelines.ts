@@ -1,18 +1,19 @@
-import type { ComponentId, Signal } from '../core/component.ts';
+import type { ComponentId, ProcessorFactory, Signal } from '../core/component.ts';
 import { type Defined, isMap, kindOf, type Section } from './check-components.ts';
-import { parsePipelineId } from './ids.ts';
+import { parseId, parsePipelineId } from './ids.ts';
+import { kindOfValue } from './issue-words.ts';
+import type { YamlTree } from './located.ts';
 import { nearest, oneOf } from './nearest.ts';
 import type { Path, Problem } from './problems.ts';
 import { pipelineSchema } from './schema.ts';
-import { show } from './issue-words.ts';
 import { validateValue } from './validate-value.ts';
-import type { YamlTree } from './yaml-tree.ts';
 
 export type PipelineConfig = {
   /** `signal[/name]`. */
   readonly id: string;
   readonly signal: Signal;
   readonly receivers: readonly ComponentId[];
+  /** With those that stand there without being named. */
   readonly processors: readonly ComponentId[];
   readonly exporters: readonly ComponentId[];
 };
@@ -23,49 +24,82 @@ export type DefinedComponents = {
   readonly exporters: Defined<'exporter'>;
 };
 
+/** What the checks of one `service.pipelines` share. */
+type Check = {
+  readonly tree: YamlTree;
+  readonly defined: DefinedComponents;
+  /** The key under which each section stands. */
+  readonly sectionKeys: Readonly<Record<Section, string>>;
+  readonly used: Set<string>;
+  readonly problems: Problem[];
+};
+
 const sections: readonly Section[] = ['receivers', 'processors', 'exporters'];
 
-const unknownReference = (id: string, section: Section, defined: DefinedComponents): string => {
-  const ids = [...defined[section].keys()];
-  const elsewhere = sections.find((other) => other !== section && defined[other].has(id));
-  const what = `${kindOf[section]} "${id}" is not defined`;
-  if (elsewhere !== undefined) return `${what}; "${id}" is defined under ${elsewhere}`;
-  const meant = nearest(id, ids) ?? ids.find((known) => known.split('/')[0] === id.split('/')[0]);
+/** `id` is what is meant, `shown` how it may be shown; `hidden`: it came from a reference. */
+const unknownReference = (id: string, shown: string, hidden: boolean, section: Section, defined: DefinedComponents): string => {
+  const ids = [...defined[section].components.keys()];
+  const elsewhere = sections.find((other) => other !== section && defined[other].components.has(id));
+  const what = `${kindOf[section]} "${shown}" is not defined`;
+  if (elsewhere !== undefined) return `${what}; "${shown}" is defined under ${elsewhere}`;
+  const meant = hidden ? undefined : (nearest(id, ids) ?? ids.find((known) => known.split('/')[0] === id.split('/')[0]));
   const allowed = ids.length === 0 ? `define it under ${section}` : `allowed is ${oneOf(ids)}`;
   return `${what}; ${allowed}${meant === undefined ? '' : `; did you mean "${meant}"?`}`;
 };
 
 /** Checks one list of a pipeline. */
 const checkReferences = (
-  tree: YamlTree,
+  { tree, defined, used, problems }: Check,
   path: Path,
   section: Section,
   list: unknown,
   signal: Signal | undefined,
-  defined: DefinedComponents,
-  used: Set<string>,
-  problems: Problem[],
 ): void => {
   if (!Array.isArray(list)) return;
+  const { components, keys, resolve } = defined[section];
+  const kind = kindOf[section];
   const seen = new Set<string>();
-  for (const [index, id] of list.entries()) {
-    if (typeof id !== 'string') continue;
+  for (const [index, written] of list.entries()) {
+    if (typeof written !== 'string') continue;
+    const id = resolve(written);
     const at = [...path, index];
+    // What a reference gave may be a secret.
+    const reference = tree.expandedAt(at)?.reference;
+    const shown = reference ?? written;
     used.add(`${section} ${id}`);
-    if (seen.has(id)) problems.push(tree.problemAtValue(at, `${kindOf[section]} "${id}" stands twice in this list; remove one`));
-    else if (!defined[section].has(id)) problems.push(tree.problemAtValue(at, unknownReference(id, section, defined)));
+    if (seen.has(id)) problems.push(tree.problemAtValue(at, `${kind} "${shown}" stands twice in this list; remove one`));
+    else if (!components.has(id))
+      problems.push(tree.problemAtValue(at, unknownReference(id, shown, reference !== undefined, section, defined)));
     else {
-      const serves = defined[section].get(id)?.factory.signals;
-      if (signal !== undefined && serves !== undefined && !serves.includes(signal)) {
-        problems.push(
-          tree.problemAtValue(
-            at,
-            `${kindOf[section]} "${id}" does not serve ${signal}; it serves ${oneOf(serves).replace(' or ', ' and ')}`,
-          ),
-        );
+      const factory = components.get(id)?.factory;
+      if (signal !== undefined && factory !== undefined && !factory.signals.includes(signal)) {
+        const serves = factory.signals.length === 0 ? 'no pipelines' : oneOf(factory.signals).replace(' or ', ' and ');
+        problems.push(tree.problemAtValue(at, `${kind} "${shown}" does not serve ${signal}; it serves ${serves}`));
       }
+      if (id !== written && keys.get(id) !== written && reference === undefined)
+        problems.push(tree.problemAtValue(at, `"${written}" is an older name of ${id}; write ${id}`, 'warning'));
     }
     seen.add(id);
+  }
+};
+
+const isOfType = (id: ComponentId, type: string): boolean => {
+  const parsed = parseId(id);
+  return 'type' in parsed && parsed.type === type;
+};
+
+/** The implicit processors that a pipeline does not name, which go before those that it does. */
+const implied = (implicit: readonly ProcessorFactory[], signal: Signal, named: readonly ComponentId[]): readonly ComponentId[] =>
+  implicit.filter(({ type, signals }) => signals.includes(signal) && !named.some((id) => isOfType(id, type))).map(({ type }) => type);
+
+/** Pipelines that do the same: each record would be sent twice. */
+const warnOfTwins = (tree: YamlTree, base: Path, pipelines: readonly PipelineConfig[], problems: Problem[]): void => {
+  const first = new Map<string, string>();
+  for (const { id, signal, receivers, processors, exporters } of pipelines) {
+    const content = JSON.stringify([signal, receivers.toSorted(), processors, exporters.toSorted()]);
+    const twin = first.get(content);
+    if (twin === undefined) first.set(content, id);
+    else problems.push(tree.problemAtKey([...base, id], `does the same as ${twin}; each record is sent twice, remove one`, 'warning'));
   }
 };
 
@@ -75,13 +109,15 @@ export const checkPipelines = (
   base: Path,
   value: unknown,
   defined: DefinedComponents,
+  sectionKeys: Readonly<Record<Section, string>>,
+  implicit: readonly ProcessorFactory[],
   problems: Problem[],
 ): PipelineConfig[] => {
   const pipelines: PipelineConfig[] = [];
-  const used = new Set<string>();
+  const check: Check = { tree, defined, sectionKeys, used: new Set(), problems };
   const before = problems.length;
   if (!isMap(value)) {
-    problems.push(tree.problemAtValue(base, `expected a map of pipelines, found ${show(value)}`));
+    problems.push(tree.problemAtValue(base, `expected a map of pipelines, found ${kindOfValue(value)}`));
     return pipelines;
   }
   if (Object.keys(value).length === 0) problems.push(tree.problemAtKey(base, 'no pipelines; at least one is needed, for instance logs'));
@@ -92,16 +128,24 @@ export const checkPipelines = (
     const signal = 'signal' in parsed ? parsed.signal : undefined;
     const checked = validateValue(tree, path, pipelineSchema, body ?? {});
     problems.push(...checked.problems);
-    if (isMap(body))
-      for (const section of sections) checkReferences(tree, [...path, section], section, body[section], signal, defined, used, problems);
-    if (checked.value !== undefined && signal !== undefined) pipelines.push({ id, signal, ...checked.value });
+    if (isMap(body)) for (const section of sections) checkReferences(check, [...path, section], section, body[section], signal);
+    if (checked.value === undefined || signal === undefined) continue;
+    const idsOf = (section: Section) => checked.value![section].map((written) => defined[section].resolve(written));
+    const named = idsOf('processors');
+    const first = implied(implicit, signal, named);
+    for (const processor of first) check.used.add(`processors ${processor}`);
+    pipelines.push({ id, signal, receivers: idsOf('receivers'), processors: [...first, ...named], exporters: idsOf('exporters') });
   }
   // A wrong or unreadable pipeline makes components look unused that are not.
-  if (problems.length > before || tree.problems.length > 0) return pipelines;
+  if (problems.slice(before).some(({ severity }) => severity === 'error') || tree.problems.some(({ severity }) => severity === 'error'))
+    return pipelines;
+  warnOfTwins(tree, base, pipelines, problems);
   for (const section of sections) {
-    for (const [id, component] of defined[section]) {
-      if (component === undefined || used.has(`${section} ${id}`)) continue;
-      problems.push(tree.problemAtKey([section, id], `no pipeline names this ${kindOf[section]}; it will not be started`, 'warning'));
+    for (const [id, component] of defined[section].components) {
+      const key = defined[section].keys.get(id);
+      if (component === undefined || key === undefined || check.used.has(`${section} ${id}`)) continue;
+      const at = [sectionKeys[section], key];
+      problems.push(tree.problemAtKey(at, `no pipeline names this ${kindOf[section]}; it will not be started`, 'warning'));
     }
   }
   return pipelines;

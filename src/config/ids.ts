@@ -32,3 +32,6 @@ export const parsePipelineId = (id: string): { readonly signal: Signal } | { rea
     ? { message: `unknown signal "${parsed.type}"; allowed is ${oneOf(signals)}${didYouMean(parsed.type, signals)}` }
     : { signal };
 };
+
+/** The id of a component by the name of its type that is not an alias. */
+export const idOf = (type: string, name: string): ComponentId => (name === '' ? type : `${type}/${name}`);

@@ -16,12 +16,20 @@ const expectations: Readonly<Record<string, string>> = {
 
 const expectation = (expected: string): string => expectations[expected] ?? expected;
 
+/** What kind of value stands there; for what may be a secret. */
+export const kindOfValue = (value: unknown): string => {
+  if (typeof value === 'string') return 'text';
+  if (typeof value === 'boolean') return 'true or false';
+  return typeof value === 'number' || typeof value === 'bigint' ? 'a number' : show(value);
+};
+
 /** What stands there, in a few words. */
 export const show = (value: unknown): string => {
   if (typeof value === 'string') return value.length > 40 ? `${JSON.stringify(value.slice(0, 40))}...` : JSON.stringify(value);
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'a map' : String(value);
+  if (typeof value === 'object') return 'a map';
+  return String(value);
 };
 
 export type Issue = z.core.$ZodIssue;
@@ -45,8 +53,8 @@ const wanted = (issue: Issue): readonly string[] => {
   return [];
 };
 
-/** Our words for an issue, which carries its input; `shown` is how that may be shown. */
-export const messageOfIssue = (issue: Issue, shown: string): string => {
+/** Our words for an issue, which carries its input; `shown` is how that may be shown, `hidden` whether it may not be compared either. */
+export const messageOfIssue = (issue: Issue, shown: string, hidden = false): string => {
   const missing = issue.input === undefined;
   switch (issue.code) {
     case 'invalid_type':
@@ -56,7 +64,7 @@ export const messageOfIssue = (issue: Issue, shown: string): string => {
     case 'invalid_value': {
       const names = issue.values.map((value) => String(value));
       if (missing) return `missing; allowed is ${oneOf(names)}`;
-      return `${shown} is not allowed; allowed is ${oneOf(names)}${typeof issue.input === 'string' ? didYouMean(issue.input, names) : ''}`;
+      return `${shown} is not allowed; allowed is ${oneOf(names)}${typeof issue.input === 'string' && !hidden ? didYouMean(issue.input, names) : ''}`;
     }
     case 'too_small':
       if ((issue.origin === 'array' || issue.origin === 'string') && issue.minimum === 1)

@@ -1,23 +1,24 @@
 /**
- * From the text of a file to a validated configuration, in the grammar of the OpenTelemetry Collector. All problems are told at
+ * From the texts of files to a validated configuration, in the grammar of the OpenTelemetry Collector. All problems are told at
  * once, each with its place.
  */
+import type { ZodType } from 'zod';
 import type { ComponentId, ComponentKind } from '../core/component.ts';
 import { ConfigError } from '../core/errors.ts';
 import { checkComponents, type ComponentConfig, type Defined, isMap, type Section } from './check-components.ts';
 import { checkExtensions } from './check-extensions.ts';
 import { checkPipelines, type PipelineConfig } from './check-pipelines.ts';
+import { withImplicit } from './implicit.ts';
 import type { Environment } from './expand.ts';
 import { nearest } from './nearest.ts';
 import { formatProblem, type Path, type Problem, sortProblems } from './problems.ts';
 import type { Registry } from './registry.ts';
-import { type KernelConfig, kernelSchema, type TelemetryConfig, telemetrySchema } from './schema.ts';
-import { show } from './issue-words.ts';
+import { type ExcludeConfig, excludeSchema, type KernelConfig, kernelSchema, type TelemetryConfig, telemetrySchema } from './schema.ts';
+import { kindOfValue } from './issue-words.ts';
+import { type ConfigSource, readSources } from './sources.ts';
 import { unknownKey, validateValue } from './validate-value.ts';
-import { readYaml } from './yaml-tree.ts';
 
-/** A text and the name under which problems show it. */
-export type ConfigSource = { readonly file: string; readonly text: string };
+export type { ConfigSource } from './sources.ts';
 
 export type RingtailConfig = {
   /** The components that pipelines name, by id. */
@@ -29,6 +30,10 @@ export type RingtailConfig = {
   readonly pipelines: readonly PipelineConfig[];
   readonly telemetry: TelemetryConfig;
   readonly kernel: KernelConfig;
+  /** Whose doings are left out. */
+  readonly exclude: ExcludeConfig;
+  /** What stood in the sources for the parts that belong to no component; see `effectiveConfig`. */
+  readonly inputs: { readonly kernel: unknown; readonly telemetry: unknown; readonly exclude: unknown };
 };
 
 export type LoadedConfig = {
@@ -41,7 +46,7 @@ export type LoadedConfig = {
 
 const topKeys = ['receivers', 'processors', 'exporters', 'extensions', 'service', 'kernel'] as const;
 const neededKeys: ReadonlySet<string> = new Set(['receivers', 'exporters', 'service']);
-const serviceKeys = ['pipelines', 'extensions', 'telemetry'] as const;
+const serviceKeys = ['pipelines', 'extensions', 'telemetry', 'exclude'] as const;
 
 /**
  * Takes the sections out of a map: unknown keys are reported, and one that is plainly meant for a section that is missing is read as
@@ -65,18 +70,27 @@ const sectionsOf = <K extends string>(
   return found;
 };
 
-const named = <K extends ComponentKind>(defined: Defined<K>, ids: readonly ComponentId[]): ReadonlyMap<ComponentId, ComponentConfig<K>> =>
+const named = <K extends ComponentKind>(
+  { components }: Defined<K>,
+  ids: readonly ComponentId[],
+): ReadonlyMap<ComponentId, ComponentConfig<K>> =>
   new Map(
-    Array.from(defined).flatMap(([id, component]) => (component !== undefined && ids.includes(id) ? [[id, component] as const] : [])),
+    ids.flatMap((id) => {
+      const component = components.get(id);
+      return component === undefined ? [] : [[id, component] as const];
+    }),
   );
 
-/** Reads and checks one source; never throws. */
-export const loadConfig = ({ file, text }: ConfigSource, registry: Registry, environment: Environment): LoadedConfig => {
-  const tree = readYaml(file, text, environment);
+/** Reads, merges and checks sources, later ones over earlier ones; never throws. */
+export const loadConfig = (sources: readonly ConfigSource[], registry: Registry, environment: Environment): LoadedConfig => {
+  const tree = readSources(sources, environment);
   const problems: Problem[] = [...tree.problems];
   const result = (config?: RingtailConfig): LoadedConfig => ({
     config: problems.some(({ severity }) => severity === 'error') ? undefined : config,
-    problems: sortProblems(problems),
+    problems: sortProblems(
+      problems,
+      sources.map(({ file }) => file),
+    ),
     problemAt: tree.problemAtValue,
   });
   const { root } = tree;
@@ -86,7 +100,7 @@ export const loadConfig = ({ file, text }: ConfigSource, registry: Registry, env
     return result();
   }
   if (!isMap(root)) {
-    problems.push(tree.problemAtValue([], `expected a map with receivers, exporters and service, found ${show(root)}`));
+    problems.push(tree.problemAtValue([], `expected a map with receivers, exporters and service, found ${kindOfValue(root)}`));
     return result();
   }
 
@@ -94,67 +108,61 @@ export const loadConfig = ({ file, text }: ConfigSource, registry: Registry, env
     unknown: (key, message) => problems.push(tree.problemAtKey([key], message)),
     missing: (key, message) => problems.push(tree.problemAtKey([key], message)),
   });
-  const sectionAt = (section: Section) => {
-    const key = top.get(section) ?? section;
-    return [key, root[key]] as const;
-  };
-  const [receiversKey, receiversValue] = sectionAt('receivers');
-  const [processorsKey, processorsValue] = sectionAt('processors');
-  const [exportersKey, exportersValue] = sectionAt('exporters');
-  const defined = {
-    receivers: checkComponents(tree, registry, 'receivers', receiversKey, receiversValue, problems),
-    processors: checkComponents(tree, registry, 'processors', processorsKey, processorsValue, problems),
-    exporters: checkComponents(tree, registry, 'exporters', exportersKey, exportersValue, problems),
-  };
+  const keyOf = (section: (typeof topKeys)[number]) => top.get(section) ?? section;
+  const sectionKeys = { receivers: keyOf('receivers'), processors: keyOf('processors'), exporters: keyOf('exporters') };
+  const check = <S extends Section | 'extensions'>(section: S) =>
+    checkComponents(tree, registry, section, keyOf(section), root[keyOf(section)], problems);
+  const defined = { receivers: check('receivers'), processors: check('processors'), exporters: check('exporters') };
+  const extensions = check('extensions');
 
-  const extensionsKey = top.get('extensions') ?? 'extensions';
-  const extensions = checkComponents(tree, registry, 'extensions', extensionsKey, root[extensionsKey], problems);
-
-  const kernelKey = top.get('kernel') ?? 'kernel';
-  const kernel = validateValue(tree, [kernelKey], kernelSchema, root[kernelKey] ?? {});
+  const kernel = validateValue(tree, [keyOf('kernel')], kernelSchema, root[keyOf('kernel')] ?? {});
   problems.push(...kernel.problems);
 
   const serviceKey = top.get('service');
   if (serviceKey === undefined) return result();
   const service = root[serviceKey] ?? {};
   if (!isMap(service)) {
-    problems.push(tree.problemAtValue([serviceKey], `expected a map with pipelines, found ${show(service)}`));
+    if (!tree.brokenAt([serviceKey]))
+      problems.push(tree.problemAtValue([serviceKey], `expected a map with pipelines, found ${kindOfValue(service)}`));
     return result();
   }
   const parts = sectionsOf(service, serviceKeys, new Set(['pipelines']), {
     unknown: (key, message) => problems.push(tree.problemAtKey([serviceKey, key], message)),
     missing: (key, message) => problems.push(tree.problemAtKey([serviceKey, key], message)),
   });
-  const telemetryKey = parts.get('telemetry') ?? 'telemetry';
-  const telemetry = validateValue(tree, [serviceKey, telemetryKey], telemetrySchema, service[telemetryKey] ?? {});
-  problems.push(...telemetry.problems);
+  const part = <T>(name: (typeof serviceKeys)[number], schema: ZodType<T>) => {
+    const key = parts.get(name) ?? name;
+    const checked = validateValue(tree, [serviceKey, key], schema, service[key] ?? {});
+    problems.push(...checked.problems);
+    return checked;
+  };
+  const telemetry = part('telemetry', telemetrySchema);
+  const exclude = part('exclude', excludeSchema);
   const wantedKey = parts.get('extensions') ?? 'extensions';
   const graph: Problem[] = [];
-  const wanted = checkExtensions(tree, [serviceKey, wantedKey], service[wantedKey], extensionsKey, extensions, graph);
+  const wanted = checkExtensions(tree, [serviceKey, wantedKey], service[wantedKey], keyOf('extensions'), extensions, graph);
   const pipelinesKey = parts.get('pipelines');
+  const { implicit, processors } = withImplicit(registry, defined.processors);
+  const all = { ...defined, processors };
   const pipelines =
-    pipelinesKey === undefined ? [] : checkPipelines(tree, [serviceKey, pipelinesKey], service[pipelinesKey] ?? {}, defined, graph);
+    pipelinesKey === undefined
+      ? []
+      : checkPipelines(tree, [serviceKey, pipelinesKey], service[pipelinesKey] ?? {}, all, sectionKeys, implicit, graph);
   problems.push(...graph.map((problem) => ({ ...problem, tier: 'graph' as const })));
   if (pipelinesKey === undefined) return result();
 
-  if (kernel.value === undefined || telemetry.value === undefined) return result();
+  if (kernel.value === undefined || telemetry.value === undefined || exclude.value === undefined) return result();
+  const idsOf = (section: Section) => pipelines.flatMap((pipeline) => pipeline[section]);
   return result({
-    receivers: named(
-      defined.receivers,
-      pipelines.flatMap(({ receivers }) => receivers),
-    ),
-    processors: named(
-      defined.processors,
-      pipelines.flatMap(({ processors }) => processors),
-    ),
-    exporters: named(
-      defined.exporters,
-      pipelines.flatMap(({ exporters }) => exporters),
-    ),
+    receivers: named(defined.receivers, idsOf('receivers')),
+    processors: named(processors, idsOf('processors')),
+    exporters: named(defined.exporters, idsOf('exporters')),
     extensions: named(extensions, wanted),
     pipelines,
     telemetry: telemetry.value,
     kernel: kernel.value,
+    exclude: exclude.value,
+    inputs: { kernel: kernel.input, telemetry: telemetry.input, exclude: exclude.input },
   });
 };
 

@@ -29,8 +29,9 @@ export const formatProblem = ({ severity, file, line, column, path, message }: P
     [`${file}:${line}:${column}`, ...(severity === 'warning' ? ['warning'] : []), ...(path === '' ? [] : [path]), message].join(': '),
   );
 
-/** In the order of the file; errors before warnings at the same place. */
-export const sortProblems = (problems: readonly Problem[]): Problem[] =>
+/** In the order of the files and lines; errors before warnings at the same place. */
+export const sortProblems = (problems: readonly Problem[], files: readonly string[] = []): Problem[] =>
   problems.toSorted(
-    (a, b) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column || a.severity.localeCompare(b.severity),
+    (a, b) =>
+      files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column || a.severity.localeCompare(b.severity),
   );

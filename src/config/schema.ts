@@ -73,6 +73,18 @@ export const telemetrySchema = z
 
 export type TelemetryConfig = z.output<typeof telemetrySchema>;
 
+const absolutePaths = z.array(z.string().startsWith('/', { error: 'not an absolute path' })).default([]);
+
+export const excludeSchema = z
+  .strictObject({
+    cgroups: absolutePaths.describe('Paths of cgroups as /proc/<pid>/cgroup tells them; whatever runs in one or below it is left out.'),
+    pid_files: absolutePaths.describe('Files that hold a pid; the process is left out for as long as it lives.'),
+    executables: absolutePaths.describe('Paths of executables; whatever runs one of them is left out.'),
+  })
+  .describe('Neighbours that work on what Ringtail sends, whose doings would make more of it: they are left out.');
+
+export type ExcludeConfig = z.output<typeof excludeSchema>;
+
 export const extensionListSchema = z
   .array(z.string())
   .describe('Ids of extensions; they start in this order and stop in the opposite one.');

@@ -1,39 +1,10 @@
 /** Holds a part of the tree against a zod schema and turns what zod finds into problems with a place. */
 import type { ZodType } from 'zod';
-import { type Issue, messageOfIssue, show } from './issue-words.ts';
+import { type Issue, kindOfValue, messageOfIssue, show } from './issue-words.ts';
 import { didYouMean, oneOf } from './nearest.ts';
 import type { Path, Problem } from './problems.ts';
-import type { YamlTree } from './yaml-tree.ts';
-
-type Definition = {
-  readonly type: string;
-  readonly shape?: Readonly<Record<string, ZodType>>;
-  readonly innerType?: ZodType;
-  readonly in?: ZodType;
-  readonly out?: ZodType;
-  readonly element?: ZodType;
-  readonly valueType?: ZodType;
-  readonly options?: readonly ZodType[];
-  readonly left?: ZodType;
-  readonly right?: ZodType;
-  readonly getter?: () => ZodType;
-};
-
-const definitionOf = (schema: ZodType): Definition => schema.def as unknown as Definition;
-
-/** The schemas that a value at `path` below `schema` may have, wrappers taken off; more than one for unions. */
-const schemasAt = (schema: ZodType, path: Path): readonly ZodType[] => {
-  const def = definitionOf(schema);
-  const [key, ...rest] = path;
-  if (def.type === 'union') return (def.options ?? []).flatMap((option) => schemasAt(option, path));
-  if (def.type === 'intersection') return [def.left!, def.right!].flatMap((side) => schemasAt(side, path));
-  if (def.type === 'lazy') return schemasAt(def.getter!(), path);
-  if (def.type === 'pipe') return schemasAt(definitionOf(def.in!).type === 'transform' ? def.out! : def.in!, path);
-  if (def.innerType !== undefined) return schemasAt(def.innerType, path);
-  if (key === undefined) return [schema];
-  const inner = def.shape?.[String(key)] ?? def.valueType ?? def.element;
-  return inner === undefined ? [] : schemasAt(inner, rest);
-};
+import { definitionOf, isSecretAt, schemasAt } from './schema-walk.ts';
+import type { YamlTree } from './located.ts';
 
 /** The keys that a map at `path` may have. */
 export const allowedKeys = (schema: ZodType, path: Path): readonly string[] => [
@@ -58,7 +29,12 @@ const replaceAt = (value: unknown, path: Path, by: unknown): unknown => {
 
 const toPath = (path: readonly PropertyKey[]): Path => path.map((key) => (typeof key === 'number' ? key : String(key)));
 
-export type Validated<T> = { readonly value: T | undefined; readonly problems: readonly Problem[] };
+export type Validated<T> = {
+  readonly value: T | undefined;
+  /** What gave the value: without nothings, and with text where a reference was meant as text. */
+  readonly input: unknown;
+  readonly problems: readonly Problem[];
+};
 
 /** Stands for the message of an issue to which its schema gave none of its own. */
 const OURS = '';
@@ -82,11 +58,32 @@ const unfolded = (issue: Issue): readonly Issue[] => {
   return meant[0]!.flatMap((inner) => unfolded({ ...inner, path: [...issue.path, ...inner.path] }));
 };
 
-/** Validates `input`, which stands at `base` in the tree. */
+/** Shorter words are in every message. */
+const SHORTEST_TELLING_WORD = 4;
+
+/** Whether a message holds a part of one of these texts. */
+const tells = (message: string, texts: Iterable<string>): boolean => {
+  for (const text of texts) {
+    if (text !== '' && message.includes(text)) return true;
+    for (const word of text.match(/[\p{L}\p{N}_-]+/gu) ?? [])
+      if (word.length >= SHORTEST_TELLING_WORD && message.includes(word)) return true;
+  }
+  return false;
+};
+
+/** The texts of secrets in a value. */
+const secretsOf = (schema: ZodType, value: unknown, path: Path, found: Set<string>): Set<string> => {
+  if (typeof value === 'object' && value !== null) {
+    for (const [key, inner] of Object.entries(value)) secretsOf(schema, inner, [...path, Array.isArray(value) ? Number(key) : key], found);
+  } else if (value !== null && value !== undefined && isSecretAt(schema, path)) found.add(String(value));
+  return found;
+};
+
+/** Validates `input`, which stands at `base` in the tree. What references gave and what is secret is not repeated in problems. */
 export const validateValue = <T>(tree: YamlTree, base: Path, schema: ZodType<T>, input: unknown): Validated<T> => {
   const parse = (candidate: unknown) => schema.safeParse(candidate, { error: () => OURS, reportInput: true });
   const expandedAt = (issue: Issue) => tree.expandedAt([...base, ...toPath(issue.path)]);
-  const value = nullsAsAbsent(input);
+  let value = nullsAsAbsent(input);
   let result = parse(value);
   if (!result.success) {
     // A reference that reads as a number or as true may be meant as text: a password of digits for instance.
@@ -94,10 +91,17 @@ export const validateValue = <T>(tree: YamlTree, base: Path, schema: ZodType<T>,
       const text = issue.code === 'unrecognized_keys' ? undefined : expandedAt(issue)?.text;
       return text === undefined ? all : replaceAt(all, toPath(issue.path), text);
     }, value);
-    const again = meant === value ? result : parse(meant);
-    if (again.success || again.error.issues.length < result.error.issues.length) result = again;
+    if (meant !== value) {
+      const again = parse(meant);
+      if (again.success || again.error.issues.length < result.error.issues.length) {
+        value = meant;
+        result = again;
+      }
+    }
   }
-  if (result.success) return { value: result.data, problems: [] };
+  if (result.success) return { value: result.data, input: value, problems: [] };
+  let hiddenTexts: Set<string> | undefined;
+  const hidden = () => (hiddenTexts ??= secretsOf(schema, value, [], new Set(tree.outsideAt(base))));
   const problems = result.error.issues.flatMap(unfolded).flatMap((issue): Problem[] => {
     const path = toPath(issue.path);
     const place = [...base, ...path];
@@ -106,15 +110,14 @@ export const validateValue = <T>(tree: YamlTree, base: Path, schema: ZodType<T>,
       const allowed = allowedKeys(schema, path);
       return issue.keys.map((key) => tree.problemAtKey([...place, key], unknownKey(key, allowed)));
     }
-    // What a reference gave may be a secret.
     const reference = expandedAt(issue)?.reference;
-    const message =
-      issue.message === OURS
-        ? messageOfIssue(issue, reference === undefined ? show(issue.input) : `the value of ${reference}`)
-        : issue.message;
+    const secret = isSecretAt(schema, path);
+    const shown = secret ? kindOfValue(issue.input) : reference === undefined ? show(issue.input) : `the value of ${reference}`;
+    const words = () => messageOfIssue(issue, shown, secret || reference !== undefined);
+    const message = issue.message === OURS ? words() : tells(issue.message, hidden()) ? 'not allowed' : issue.message;
     return [issue.code === 'invalid_key' ? tree.problemAtKey(place, message) : tree.problemAtValue(place, message)];
   });
-  return { value: undefined, problems };
+  return { value: undefined, input: value, problems };
 };
 
 export const unknownKey = (key: string, allowed: readonly string[]): string =>

@@ -96,7 +96,7 @@ describe('ringtail validate', () => {
     const file = await fileOf(quietConfig.replace('{sink: }', '{snk: }').replace('logs: {encoding', 'lgs: {encoding'));
     expect(await cli.run('validate', '--config', file)).toBe(1);
     expect(cli.stderr().split('\n')).toEqual([
-      `${file}:3:13: exporters.snk: unknown exporter "snk"; allowed is drain or sink; did you mean "sink"?`,
+      `${file}:3:13: exporters.snk: unknown exporter "snk"; allowed is sink; did you mean "sink"?`,
       `${file}:5:15: service.telemetry.lgs: unknown key; allowed are logs, metrics and resource; did you mean "logs"?`,
       `ringtail: ${file} has 2 errors; correct the file and check it with "ringtail validate"`,
       '',

@@ -143,7 +143,7 @@ describe('ringtail init', () => {
     const { code, stdout } = await init('--output', '-', '--endpoint', endpoint);
     expect(code).toBe(0);
     expect(stdout).toContain(`  ${exporter}:\n    endpoint: ${written}\n`);
-    expect(loadConfig({ file: 'x', text: stdout }, registry, {}).problems).toEqual([]);
+    expect(loadConfig([{ file: 'x', text: stdout }], registry, {}).problems).toEqual([]);
   });
 
   it('asks what an address without a scheme speaks', async () => {
@@ -185,7 +185,7 @@ it('the text is right for whatever is found', () => {
   });
   fc.assert(
     fc.property(findings, (found) => {
-      const { config, problems } = loadConfig({ file: 'x', text: initialText(found) }, registry, {});
+      const { config, problems } = loadConfig([{ file: 'x', text: initialText(found) }], registry, {});
       expect(problems).toEqual([]);
       expect(config?.kernel.root_path).toBe(found.rootPath);
     }),

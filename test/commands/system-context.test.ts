@@ -26,7 +26,7 @@ describe('the examples', () => {
 
   it.each(examples)('%s is right, without anything set', async (name) => {
     const registry = await createHost().context.registry();
-    const { problems } = loadConfig({ file: name, text: readFileSync(new URL(name, folder), 'utf8') }, registry, {});
+    const { problems } = loadConfig([{ file: name, text: readFileSync(new URL(name, folder), 'utf8') }], registry, {});
     expect(problems.map(formatProblem)).toEqual([]);
   });
 });

@@ -9,14 +9,14 @@ import { readConfigSource } from '../../src/config/read-source.ts';
 import { ConfigError, messageOf } from '../../src/core/errors.ts';
 import { fakeRegistry } from './fakes.ts';
 
-const load = (text: string, environment = {}) => loadConfig({ file: 'c.yaml', text }, fakeRegistry, environment);
+const load = (text: string, environment = {}) => loadConfig([{ file: 'c.yaml', text }], fakeRegistry, environment);
 
 const pipeline = `
 service:
   pipelines:
     logs:
       receivers: [process]
-      exporters: [otlp]
+      exporters: [otlp_grpc]
 `;
 
 describe('a right configuration', () => {
@@ -44,17 +44,27 @@ describe('a right configuration', () => {
     expect(config?.telemetry).toEqual({ logs: { level: 'info' }, metrics: { level: 'normal' }, resource: {} });
   });
 
-  it('knows aliases and keeps ids as they are written', () => {
-    const { config } = load(`receivers: {process: }\nexporters: {otlp: {endpoint: 'a:1'}}\n${pipeline}`);
-    expect(config?.exporters.get('otlp')?.factory.type).toBe('otlp_grpc');
-    expect(config?.exporters.get('otlp')?.id).toBe('otlp');
+  it('knows aliases, warns of them, and goes on with the name of today', () => {
+    const text = (exporter: string, named: string) =>
+      `receivers: {process: }\nexporters: {${exporter}: {endpoint: 'a:1'}}\nservice: {pipelines: {logs: {receivers: [process], exporters: [${named}]}}}\n`;
+    const { config, problems } = load(text('otlp/a', 'otlp/a'));
+    expect(problems.map(formatProblem)).toEqual([
+      'c.yaml:2:13: warning: exporters.otlp/a: "otlp" is an older name of otlp_grpc; write otlp_grpc',
+    ]);
+    expect([...config!.exporters.keys()]).toEqual(['otlp_grpc/a']);
+    expect(config?.exporters.get('otlp_grpc/a')).toMatchObject({ id: 'otlp_grpc/a', factory: { type: 'otlp_grpc' } });
+    expect(config?.pipelines[0]?.exporters).toEqual(['otlp_grpc/a']);
+    expect(load(text('otlp', 'otlp_grpc')).config?.pipelines[0]?.exporters).toEqual(['otlp_grpc']);
+    expect(load(text('otlp_grpc', 'otlp')).problems.map(formatProblem)).toEqual([
+      'c.yaml:3:64: warning: service.pipelines.logs.exporters[0]: "otlp" is an older name of otlp_grpc; write otlp_grpc',
+    ]);
   });
 
   it('expands references by what the option wants', () => {
     const { config, problems } = load(
       `receivers: {process: {threads: "\${env:YES}"}}
 exporters:
-  otlp:
+  otlp_grpc:
     endpoint: http://\${env:HOST}:\${env:PORT}/$$x
     headers: {token: "\${env:DIGITS}", flag: "\${env:YES}", empty: "\${env:EMPTY}", price: $5, short: "\${HOST}", absent: "\${env:NONE:-by default}", blank: "\${env:EMPTY:-set}"}
     queue: {consumers: "\${env:NONE:-7}", bytes: "\${env:SIZE}"}
@@ -63,7 +73,7 @@ ${pipeline}`,
     );
     expect(problems).toEqual([]);
     expect(config?.receivers.get('process')?.config).toMatchObject({ threads: true });
-    expect(config?.exporters.get('otlp')?.config).toMatchObject({
+    expect(config?.exporters.get('otlp_grpc')?.config).toMatchObject({
       endpoint: 'http://h:4317/$x',
       headers: { token: '0123', flag: 'true', empty: '', price: '$5', short: 'h', absent: 'by default', blank: 'set' },
       queue: { consumers: 7, bytes: 2 ** 20 },
@@ -72,18 +82,18 @@ ${pipeline}`,
 
   it('does not let the value of a variable change the structure, nor expands it again', () => {
     const { config } = load(
-      `receivers: {process: }\nexporters: {otlp: {endpoint: "\${env:EVIL}", headers: {a: "\${env:AGAIN}"}}}\n${pipeline}`,
+      `receivers: {process: }\nexporters: {otlp_grpc: {endpoint: "\${env:EVIL}", headers: {a: "\${env:AGAIN}"}}}\n${pipeline}`,
       {
         EVIL: '[a, {b: c}]',
         AGAIN: '${env:EVIL}',
       },
     );
-    expect(config?.exporters.get('otlp')?.config).toMatchObject({ endpoint: '[a, {b: c}]', headers: { a: '${env:EVIL}' } });
+    expect(config?.exporters.get('otlp_grpc')?.config).toMatchObject({ endpoint: '[a, {b: c}]', headers: { a: '${env:EVIL}' } });
   });
 
   it('never shows the value of a variable', () => {
     const { problems } = load(
-      `receivers: {process: {interval: "\${env:SECRET}"}}\nexporters: {otlp: {endpoint: x, queue: {consumers: "\${env:SECRET}"}}}\n${pipeline}`,
+      `receivers: {process: {interval: "\${env:SECRET}"}}\nexporters: {otlp_grpc: {endpoint: x, queue: {consumers: "\${env:SECRET}"}}}\n${pipeline}`,
       { SECRET: 'hunter2' },
     );
     expect(problems).toHaveLength(2);
@@ -147,7 +157,7 @@ describe('bombs', () => {
     const { problems } = load(
       'receivers:\n  process: &p\n    args: *p\nexporters: {debug: }\nservice: {pipelines: {logs: {receivers: [process], exporters: [debug]}}}\n',
     );
-    expect(problems.map(formatProblem)).toEqual(['c.yaml:3:11: receivers.process.args: the anchor &p contains itself']);
+    expect(problems.map(formatProblem)).toEqual(['c.yaml:3:11: receivers.process.args: the anchor of this alias contains itself']);
   });
 
   it.each([70, 500])('tells nesting of %d levels', (levels) => {
@@ -192,7 +202,7 @@ describe('files', () => {
   it('reads a file', async () => {
     const file = path.join(folder, 'a.yaml');
     await writeFile(file, 'a: ü\n');
-    expect(await readConfigSource(file)).toEqual({ file, text: 'a: ü\n' });
+    expect(await readConfigSource(file)).toEqual({ file, text: 'a: ü\n', folder });
   });
 
   it('says why a file cannot be read', async () => {
@@ -200,7 +210,7 @@ describe('files', () => {
     const binary = path.join(folder, 'b.yaml');
     await writeFile(binary, Uint8Array.of(0x61, 0xff, 0xfe));
     expect(await why(path.join(folder, 'none.yaml'))).toMatch(/^cannot read the configuration .*none\.yaml: ENOENT/);
-    expect(await why(folder)).toMatch(/: EISDIR/);
+    expect(await why(folder)).toMatch(/: it is a directory$/);
     expect(await why('/dev/zero')).toMatch(/: it is larger than 1048576 bytes$/);
     expect(await why(binary)).toMatch(/b\.yaml: it is not UTF-8 text$/);
     await expect(readConfigSource(binary)).rejects.toBeInstanceOf(ConfigError);
@@ -208,7 +218,7 @@ describe('files', () => {
 
   it('runs without a file by what config/default.yaml shows', async () => {
     expect(await readFile(new URL('../../config/default.yaml', import.meta.url), 'utf8')).toBe(defaultConfig.text);
-    const { config, problems } = loadConfig(defaultConfig, fakeRegistry, {});
+    const { config, problems } = loadConfig([defaultConfig], fakeRegistry, {});
     expect(problems).toEqual([]);
     expect(config?.pipelines).toEqual([
       { id: 'logs', signal: 'logs', receivers: ['process'], processors: ['resolve_process', 'resolve_user'], exporters: ['debug'] },

@@ -22,7 +22,7 @@ const edit = (from: string, to: string, more = ''): string => {
 const environment = { TOKEN: '12345', PORT: '4317', TEXT: 'abc' };
 
 const problemsOf = (text: string): string[] =>
-  loadConfig({ file: 'c.yaml', text }, fakeRegistry, environment).problems.map((problem) =>
+  loadConfig([{ file: 'c.yaml', text }], fakeRegistry, environment).problems.map((problem) =>
     formatProblem(problem).replace(/^c\.yaml:/, ''),
   );
 
@@ -33,7 +33,7 @@ const table: readonly Wrong[] = [
   ['an empty file', '', ['1:1: the configuration is empty; needed are receivers, exporters and service']],
   ['a file of comments', '# nothing\n', ['1:1: the configuration is empty; needed are receivers, exporters and service']],
   ['a list', '- a\n', ['1:1: expected a map with receivers, exporters and service, found a list']],
-  ['a text', 'hello\n', ['1:1: expected a map with receivers, exporters and service, found "hello"']],
+  ['a text', 'hello\n', ['1:1: expected a map with receivers, exporters and service, found text']],
   [
     'an unclosed brace',
     'receivers: {process\nexporters: {debug: }\n',
@@ -42,7 +42,7 @@ const table: readonly Wrong[] = [
   ['a tab', 'receivers:\n	process:\n', ['2:1: a tab indents this line; allowed are spaces']],
   ['two documents', `${right}---\na: 1\n`, ['10:1: more than one YAML document; allowed is one, remove the "---" between them']],
   ['wrong indentation', edit('  debug:', '    debug:\n   x: 1'), ['5:4: wrong indentation: this line belongs to nothing above it']],
-  ['a wrong escape', edit('[debug]', '["de\\qbug"]'), ['9:22: not valid YAML: Invalid escape sequence \\q']],
+  ['a wrong escape', edit('[debug]', '["de\\qbug"]'), ['9:22: not an escape of a double-quoted text; write two backslashes for one']],
   [
     'a key twice',
     edit('  debug:\n', '  debug:\n  debug:\n'),
@@ -52,7 +52,9 @@ const table: readonly Wrong[] = [
   [
     'a misspelt section',
     edit('receivers:\n', 'recievers:\n'),
-    ['1:1: recievers: unknown key; allowed are receivers, processors, exporters, extensions, service and kernel; did you mean "receivers"?'],
+    [
+      '1:1: recievers: unknown key; allowed are receivers, processors, exporters, extensions, service and kernel; did you mean "receivers"?',
+    ],
   ],
   [
     'a section that does not exist',
@@ -95,13 +97,13 @@ const table: readonly Wrong[] = [
   [
     'a misspelt key of the service',
     edit('service:\n', 'service:\n  pipeline:\n'),
-    ['6:3: service.pipeline: unknown key; allowed are pipelines, extensions and telemetry; did you mean "pipelines"?'],
+    ['6:3: service.pipeline: unknown key; allowed are pipelines, extensions, telemetry and exclude; did you mean "pipelines"?'],
   ],
   [
     'a mistake below a misspelt key',
     edit('service:\n', 'service:\n  telemetri: {logs: {level: loud}}\n'),
     [
-      '6:3: service.telemetri: unknown key; allowed are pipelines, extensions and telemetry; did you mean "telemetry"?',
+      '6:3: service.telemetri: unknown key; allowed are pipelines, extensions, telemetry and exclude; did you mean "telemetry"?',
       '6:29: service.telemetri.logs.level: "loud" is not allowed; allowed is debug, info, warn or error',
     ],
   ],
@@ -122,7 +124,7 @@ const table: readonly Wrong[] = [
     'a component that does not exist',
     edit('  debug:\n', '  kafka:\n'),
     [
-      '4:3: exporters.kafka: unknown exporter "kafka"; allowed is debug, otlp or otlp_grpc',
+      '4:3: exporters.kafka: unknown exporter "kafka"; allowed is debug or otlp_grpc',
       '9:19: service.pipelines.logs.exporters[0]: exporter "debug" is not defined; allowed is kafka',
     ],
   ],
@@ -202,37 +204,37 @@ const table: readonly Wrong[] = [
     edit('  process:\n', '  process:\n    events:\n      - exec\n      -\n'),
     ['5:8: receivers.process.events[1]: missing; allowed is exec, fork or exit'],
   ],
-  ['a missing option', edit('  debug:\n', '  debug:\n  otlp:\n'), ['5:3: exporters.otlp.endpoint: missing; expected text']],
+  ['a missing option', edit('  debug:\n', '  debug:\n  otlp_grpc:\n'), ['5:3: exporters.otlp_grpc.endpoint: missing; expected text']],
   [
     'an option without a value',
-    edit('  debug:\n', '  debug:\n  otlp:\n    endpoint:\n'),
-    ['6:5: exporters.otlp.endpoint: missing; expected text'],
+    edit('  debug:\n', '  debug:\n  otlp_grpc:\n    endpoint:\n'),
+    ['6:5: exporters.otlp_grpc.endpoint: missing; expected text'],
   ],
   [
     'a number for a text',
-    edit('  debug:\n', '  debug:\n  otlp:\n    endpoint: a\n    headers: {x: 5}\n'),
-    ['7:18: exporters.otlp.headers.x: expected text, found 5'],
+    edit('  debug:\n', '  debug:\n  otlp_grpc:\n    endpoint: a\n    headers: {x: 5}\n'),
+    ['7:18: exporters.otlp_grpc.headers.x: expected text, found 5'],
   ],
   [
     'a number and a size too small',
-    edit('  debug:\n', '  debug:\n  otlp: {endpoint: a, queue: {consumers: 0, bytes: 1}}\n'),
+    edit('  debug:\n', '  debug:\n  otlp_grpc: {endpoint: a, queue: {consumers: 0, bytes: 1}}\n'),
     [
-      '5:42: exporters.otlp.queue.consumers: 0 is too small; allowed is at least 1',
-      '5:52: exporters.otlp.queue.bytes: out of range; allowed is 1KiB or more',
+      '5:47: exporters.otlp_grpc.queue.consumers: 0 is too small; allowed is at least 1',
+      '5:57: exporters.otlp_grpc.queue.bytes: out of range; allowed is 1KiB or more',
     ],
   ],
   [
     'an empty text and a fraction',
-    edit('  debug:\n', '  debug:\n  otlp: {endpoint: "", queue: {consumers: 1.5}}\n'),
+    edit('  debug:\n', '  debug:\n  otlp_grpc: {endpoint: "", queue: {consumers: 1.5}}\n'),
     [
-      '5:20: exporters.otlp.endpoint: empty; at least one character is needed',
-      '5:43: exporters.otlp.queue.consumers: expected a whole number, found 1.5',
+      '5:25: exporters.otlp_grpc.endpoint: empty; at least one character is needed',
+      '5:48: exporters.otlp_grpc.queue.consumers: expected a whole number, found 1.5',
     ],
   ],
   [
     'a number too large',
-    edit('  debug:\n', '  debug:\n  otlp: {endpoint: a, queue: {consumers: 65}}\n'),
-    ['5:42: exporters.otlp.queue.consumers: 65 is too large; allowed is at most 64'],
+    edit('  debug:\n', '  debug:\n  otlp_grpc: {endpoint: a, queue: {consumers: 65}}\n'),
+    ['5:47: exporters.otlp_grpc.queue.consumers: 65 is too large; allowed is at most 64'],
   ],
   [
     'a number for text or list',
@@ -314,10 +316,10 @@ const table: readonly Wrong[] = [
   ],
   [
     'two unset variables in one text',
-    edit('  debug:\n', '  debug:\n  otlp:\n    endpoint: "http://${env:TEXT}:${env:NOPE}/$$x${env:NOPE2}"\n'),
+    edit('  debug:\n', '  debug:\n  otlp_grpc:\n    endpoint: "http://${env:TEXT}:${env:NOPE}/$$x${env:NOPE2}"\n'),
     [
-      '6:35: exporters.otlp.endpoint: environment variable NOPE is not set; set it, or give a default as in ${env:NOPE:-default}',
-      '6:50: exporters.otlp.endpoint: environment variable NOPE2 is not set; set it, or give a default as in ${env:NOPE2:-default}',
+      '6:35: exporters.otlp_grpc.endpoint: environment variable NOPE is not set; set it, or give a default as in ${env:NOPE:-default}',
+      '6:50: exporters.otlp_grpc.endpoint: environment variable NOPE2 is not set; set it, or give a default as in ${env:NOPE2:-default}',
     ],
   ],
   [
@@ -335,24 +337,24 @@ const table: readonly Wrong[] = [
   ],
   [
     'a variable that is no number',
-    edit('  debug:\n', '  debug:\n  otlp: {endpoint: a, queue: {consumers: "${env:TEXT}"}}\n'),
-    ['5:42: exporters.otlp.queue.consumers: expected a number, found the value of ${env:TEXT}'],
+    edit('  debug:\n', '  debug:\n  otlp_grpc: {endpoint: a, queue: {consumers: "${env:TEXT}"}}\n'),
+    ['5:47: exporters.otlp_grpc.queue.consumers: expected a number, found the value of ${env:TEXT}'],
   ],
   [
     'an unknown kind of reference',
-    edit('  debug:\n', '  debug:\n    verbosity: ${file:/etc/x}\n'),
-    ['5:16: exporters.debug.verbosity: references of the kind "file" are not known; allowed is ${env:NAME}'],
+    edit('  debug:\n', '  debug:\n    verbosity: ${files:/etc/x}\n'),
+    ['5:16: exporters.debug.verbosity: unknown kind of reference; allowed are ${env:NAME}, ${NAME} and ${file:PATH}'],
   ],
   [
     'a reference without closing brace',
     edit('  debug:\n', '  debug:\n    verbosity: "${env:X"\n'),
-    ['5:17: exporters.debug.verbosity: "${env:X" has no closing brace; write $$ for a dollar sign'],
+    ['5:17: exporters.debug.verbosity: a "${" without closing brace; write $$ for a dollar sign'],
   ],
   [
     'a wrong name of a variable',
     edit('  debug:\n', '  debug:\n    verbosity: ${env:1X}\n'),
     [
-      '5:16: exporters.debug.verbosity: "1X" is not a name of an environment variable; allowed are letters, digits and _, not beginning with a digit',
+      '5:16: exporters.debug.verbosity: not the name of an environment variable; allowed are letters, digits and _, not beginning with a digit',
     ],
   ],
   [
@@ -360,7 +362,11 @@ const table: readonly Wrong[] = [
     edit('  debug:\n', '  debug:\n    verbosity: ${env:${TEXT}}\n'),
     ['5:16: exporters.debug.verbosity: references cannot stand inside each other'],
   ],
-  ['an unknown anchor', edit('  debug:\n', '  debug: *d\n'), ['4:10: exporters.debug: there is no anchor &d above this alias']],
+  [
+    'an unknown anchor',
+    edit('  debug:\n', '  debug: *d\n'),
+    ['4:10: exporters.debug: there is no anchor of this name above this alias; quote the value if "*" belongs to it'],
+  ],
   ['a merge of no map', edit('  process:\n', '  process: {<<: 5}\n'), ['2:13: receivers.process: only maps can be merged by "<<"']],
   [
     'five mistakes in the kernel section',
@@ -423,6 +429,6 @@ const table: readonly Wrong[] = [
 describe('a wrong configuration', () => {
   it.each(table)('with %s', (_, text, problems) => {
     expect(problemsOf(text)).toEqual(problems);
-    expect(loadConfig({ file: 'c.yaml', text }, fakeRegistry, environment).config).toBeUndefined();
+    expect(loadConfig([{ file: 'c.yaml', text }], fakeRegistry, environment).config).toBeUndefined();
   });
 });

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { z, type ZodType } from 'zod';
 import { formatProblem } from '../../src/config/problems.ts';
 import { allowedKeys, validateValue } from '../../src/config/validate-value.ts';
-import { readYaml } from '../../src/config/yaml-tree.ts';
+import { readSources } from '../../src/config/sources.ts';
 
 const problemsOf = (schema: ZodType, text: string, environment = {}): string[] => {
-  const tree = readYaml('f', text, environment);
+  const tree = readSources([{ file: 'f', text }], environment);
   expect(tree.problems).toEqual([]);
   return validateValue(tree, [], schema, tree.root).problems.map(formatProblem);
 };

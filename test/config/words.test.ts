@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { expandReferences } from '../../src/config/expand.ts';
+import { createExpander, type Environment } from '../../src/config/expand.ts';
 import { parseId, parsePipelineId } from '../../src/config/ids.ts';
 import { didYouMean, editDistance, nearest, oneOf } from '../../src/config/nearest.ts';
 import { formatPath } from '../../src/config/problems.ts';
@@ -47,6 +47,8 @@ describe('edit distance', () => {
   });
 });
 
+const expandReferences = (text: string, environment: Environment) => createExpander(environment, '.')(text);
+
 describe('references', () => {
   it('leaves text without a dollar alone and gives every dollar back', () => {
     fc.assert(
@@ -63,8 +65,8 @@ describe('references', () => {
   });
 
   it('tells whether the whole scalar is one reference', () => {
-    expect(expandReferences('${env:A}', { A: '1' })).toMatchObject({ text: '1', whole: '${env:A}', replaced: true });
-    expect(expandReferences('x${env:A}', { A: '1' })).toMatchObject({ text: 'x1', whole: undefined, replaced: true });
+    expect(expandReferences('${env:A}', { A: '1' })).toMatchObject({ text: '1', whole: '${env:A}', outside: ['1'] });
+    expect(expandReferences('x${env:A}', { A: '1' })).toMatchObject({ text: 'x1', whole: undefined, outside: ['1'] });
   });
 });
 

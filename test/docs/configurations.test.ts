@@ -10,7 +10,7 @@ import { type Block, blocksOf, pages } from './markdown.ts';
 
 const registry = createRegistry(components);
 const environment = { TOKEN: 'secret' };
-const load = (text: string, file: string) => loadConfig({ file, text }, registry, environment);
+const load = (text: string, file: string) => loadConfig([{ file, text }], registry, environment);
 
 const blocks = pages.flatMap(blocksOf);
 const shown = (info: string) =>

@@ -152,7 +152,7 @@ export const worldRegistry = (world: World): Registry => {
 };
 
 export const configOf = (world: World, text: string): RingtailConfig => {
-  const { config, problems } = loadConfig({ file: 'test.yaml', text }, worldRegistry(world), {});
+  const { config, problems } = loadConfig([{ file: 'test.yaml', text }], worldRegistry(world), {});
   if (config === undefined) throw new Error(JSON.stringify(problems));
   return config;
 };

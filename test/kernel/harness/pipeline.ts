@@ -116,7 +116,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
   const logger: Logger = { debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
   const counters = createCounters();
   const registry = createRegistry([processReceiver, resolveProcessProcessor, resolveUserProcessor, captureFactory(events)]);
-  const { config, problems } = loadConfig({ file: 'scenario', text: yamlOf(options) }, registry, {});
+  const { config, problems } = loadConfig([{ file: 'scenario', text: yamlOf(options) }], registry, {});
   assert(config !== undefined, JSON.stringify(problems));
   const { kernel: own } = config;
   const kernel = createKernelServices({
