@@ -16,12 +16,12 @@ const logsEndpoints = (config: OtlpHttpConfig): readonly Endpoint[] => {
   return [{ ...endpoint, path: endpoint.path || '/' }];
 };
 
-/** Sends to anything that takes OTLP over HTTP; the cheaper way for much data. */
+/** Sends to anything that takes OTLP over HTTP, a Collector on this host by default. */
 export const otlpHttpExporter: ExporterFactory = {
   kind: 'exporter',
   type: 'otlp_http',
   aliases: ['otlphttp'],
-  summary: 'Sends OTLP over HTTP, the cheaper way for much data; by default to the Collector on this host',
+  summary: 'Sends OTLP over HTTP, by default to the Collector on this host',
   signals: ['logs'],
   config: otlpHttpConfig,
   hostNeeds: (config: OtlpHttpConfig) => connectionNeeds(config),
