@@ -3,6 +3,7 @@ import type { Registry } from '../config/registry.ts';
 import type { Lifecycle } from '../core/component.ts';
 import type { Counters } from '../core/counters.ts';
 import type { Logger } from '../core/logger.ts';
+import type { Recorder } from '../kernel/capture/recorder.ts';
 import type { ProbeReport } from '../kernel/probe.ts';
 import type { LineStream } from '../service/logging.ts';
 
@@ -14,6 +15,8 @@ export type KernelOptions = {
   readonly counters: Counters;
   readonly logger: Logger;
   readonly version: string;
+  /** Writes down all that comes. */
+  readonly recorder?: Recorder;
 };
 
 /** Everything that a command touches outside itself, so that tests can stand in for it. */

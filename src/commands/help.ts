@@ -49,6 +49,13 @@ Examples:
   $ ringtail init --output -    to the terminal
 
 Works as an ordinary user too.`,
+  record: `
+Examples:
+  $ ringtail record --output host.ringtail --duration 30s
+  $ ringtail record --output host.ringtail --config my.yaml    beside the pipelines of a configuration
+
+The replay receiver plays the file, on any machine and without privileges. It holds command lines as they were, secrets among them: nothing is
+redacted before the replay, and only its owner may read it.`,
   components: `
 Examples:
   $ ringtail components

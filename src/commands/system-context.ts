@@ -37,7 +37,7 @@ export const systemContext = (host: Host = process): CommandContext => {
     environment: host.env,
     now: () => performance.now(),
     registry: async () => createRegistry((await import('../components.ts')).components),
-    async createKernel({ config, counters, logger }) {
+    async createKernel({ config, counters, logger, recorder }) {
       const { createKernelServices } = await import('../kernel/services.ts');
       return createKernelServices({
         ringBytes: config.ring_bytes,
@@ -48,6 +48,7 @@ export const systemContext = (host: Host = process): CommandContext => {
         procfsIntervalMs: config.procfs_interval,
         counters,
         logger,
+        recorder,
         injectedFacts: injectedFacts(host.env['RINGTAIL_INJECT_FACTS']),
       });
     },

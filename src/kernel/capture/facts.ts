@@ -1,7 +1,6 @@
 /** The chunks that are JSON, as schemas: what comes out of a file is checked before it is believed. */
 import { z } from 'zod';
 import type { ZodType } from 'zod';
-import type { Attribute } from '../../core/batch.ts';
 import { CaptureError, parseJson } from './format.ts';
 
 const u32 = z.int().min(0).max(0xffff_ffff);
@@ -30,7 +29,6 @@ export const aboutSchema = z.object({
   version: text,
   kernel: z.object({ release: text, machine: text }),
   startedAt: text,
-  rung: text,
   resource: z.array(z.tuple([text, text])).max(1024),
 });
 export type About = z.output<typeof aboutSchema>;
@@ -94,5 +92,3 @@ export const programJson = ({ atMs, wallOffsetNs, actor, path, pathFlags }: Omit
   path: Buffer.from(path).toString('base64'),
   pathFlags,
 });
-
-export type ResourceAttributes = readonly Attribute[];

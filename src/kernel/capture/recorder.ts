@@ -25,9 +25,8 @@ export type Recorder = {
   observer(lookups: Pick<KernelLookups, 'users' | 'cgroups'>): HubObserver;
   /** The first chunk; what comes before it is counted as skipped. */
   begin(about: About): void;
-  /** The last chunk. `lost` is what the kernel side dropped. */
-  finish(reason: string, lost: number): End;
-  totals(): Omit<End, 'reason' | 'lost'>;
+  /** The last chunk. */
+  finish(reason: string): End;
 };
 
 /** What a record of arguments can hold at the most: ARGS_LIMIT in bpf/process.bpf.c. */
@@ -44,6 +43,7 @@ export const createRecorder = (writer: CaptureWriter, counters: Counters): Recor
   let frozenMs: number | undefined;
   let begun = false;
   let frames = 0;
+  let lost = 0;
   let gap: Gap | undefined;
   /** The frame that was taken in last, when it is in the file. */
   let captured: KernelFrame | undefined;
@@ -147,10 +147,10 @@ export const createRecorder = (writer: CaptureWriter, counters: Counters): Recor
     recordsCaptured.value += rowsOf(frame);
   };
 
-  const tellLoss = ({ lostByKind, reason, startMs, endMs }: LossByKind): void =>
-    void put(encodeJson(chunkType.loss, { reason, startMs, endMs, lostByKind: [...lostByKind] }));
-
-  const totals = () => ({ frames, records: recordsCaptured.value, skipped: recordsSkipped.value });
+  const tellLoss = ({ lostByKind, reason, startMs, endMs }: LossByKind): void => {
+    for (const count of lostByKind.values()) lost += count;
+    put(encodeJson(chunkType.loss, { reason, startMs, endMs, lostByKind: [...lostByKind] }));
+  };
 
   return {
     needs: { argsMaxBytes: ARGS_LIMIT_BYTES, threads: true, failedExecs: true },
@@ -181,13 +181,12 @@ export const createRecorder = (writer: CaptureWriter, counters: Counters): Recor
       begun = true;
       writer.put(encodeJson(chunkType.about, about), true);
     },
-    finish(reason, lost) {
+    finish(reason) {
       if (gap !== undefined) writer.put(encodeJson(chunkType.gap, { ...gap, recordsByKind: [...gap.recordsByKind] }), true);
       gap = undefined;
-      const end = { reason, ...totals(), lost };
+      const end = { reason, frames, records: recordsCaptured.value, skipped: recordsSkipped.value, lost };
       writer.put(encodeJson(chunkType.end, end), true);
       return end;
     },
-    totals,
   };
 };

@@ -7,6 +7,8 @@ import { encodeFileHeader } from './format.ts';
 export const MAX_HELD_BYTES = 32 << 20;
 /** Kept free under the limit of the file for what must still be said when it is reached. */
 const RESERVED_BYTES = 64 << 10;
+/** Less is not worth a file. */
+export const SMALLEST_CAPTURE_BYTES = 1 << 20;
 /** One write takes at most about so much, so that a stop does not wait behind all of the queue. */
 const WRITE_BYTES = 4 << 20;
 
