@@ -39,6 +39,8 @@ export type LogWriter = {
   recycle(bytes: LogRequest['bytes']): void;
   /** Records in the open request. */
   openRecords(): number;
+  /** From now on requests are at most this large, if that is less than before. */
+  limitRequests(bytes: number): void;
 };
 
 /** Tag and length of one record, the fixed part, the time; with slack. */
@@ -61,7 +63,8 @@ type Prepared = { readonly plan: FieldPlan; readonly start: Template };
 
 /** One writer for one exporter. It owns one buffer that grows to the size of a request. */
 export const createLogWriter = (options: LogWriterOptions): LogWriter => {
-  const { version, onRequest, maxRequestBytes = DEFAULT_MAX_REQUEST_BYTES, maxRecords = MANY_RECORDS, nowMs = Date.now } = options;
+  const { version, onRequest, maxRecords = MANY_RECORDS, nowMs = Date.now } = options;
+  let maxRequestBytes = options.maxRequestBytes ?? DEFAULT_MAX_REQUEST_BYTES;
   const output = createOutput(maxRequestBytes);
   const envelope = createLogEnvelope({ output, resource: { attributes: options.resource }, version });
   const prepared = new WeakMap<EventSchema, Prepared>();
@@ -168,5 +171,8 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
     },
     recycle: output.recycle,
     openRecords: () => records,
+    limitRequests(bytes) {
+      maxRequestBytes = Math.min(maxRequestBytes, bytes);
+    },
   };
 };

@@ -1,7 +1,7 @@
 /** The accounts of one exporter: accepted = sent + rejected + failed + dropped + held, at any moment between two calls. */
 import type { Counter, Counters } from '../../core/counters.ts';
 
-export type FailReason = 'permanent' | 'timeout' | 'retry_disabled' | 'closed';
+export type FailReason = 'permanent' | 'too_large' | 'timeout' | 'retry_disabled' | 'closed';
 export type DropReason = 'queue_full' | 'shutdown';
 
 export type Books = {
@@ -10,6 +10,8 @@ export type Books = {
   rejected(records: number): void;
   failed(records: number, reason: FailReason): void;
   dropped(records: number, reason: DropReason): void;
+  /** Dropped since the beginning, for whatever reason. */
+  droppedRecords(): number;
 };
 
 /** `held` is read at collection time. Counters appear with their first record, but for the ones without a reason. */
@@ -22,6 +24,7 @@ export const createBooks = (counters: Counters, exporter: string, held: () => nu
   const sendFailed = counters.counter('otelcol_exporter_send_failed_log_records', { exporter });
   const enqueueFailed = counters.counter('otelcol_exporter_enqueue_failed_log_records', { exporter });
   counters.gauge('ringtail_exporter_items', { exporter, outcome: 'held' }, held);
+  let dropped = 0;
   return {
     accept(records) {
       accepted.value += records;
@@ -39,8 +42,10 @@ export const createBooks = (counters: Counters, exporter: string, held: () => nu
       sendFailed.value += records;
     },
     dropped(records, reason) {
+      dropped += records;
       items('dropped', reason).value += records;
       (reason === 'queue_full' ? enqueueFailed : sendFailed).value += records;
     },
+    droppedRecords: () => dropped,
   };
 };

@@ -1,30 +1,8 @@
 /** Settings that every sending exporter has, by the names that the Collector uses. */
 import { z } from 'zod';
-import { byteSize, duration } from '../../core/config-types.ts';
+import { duration } from '../../core/config-types.ts';
 
-/** A request is at most about 4 MB, so that one always fits. */
-const SMALLEST_QUEUE_BYTES = 4 * 1024 * 1024;
-
-export const sendingQueue = z
-  .strictObject({
-    enabled: z.boolean().default(true).describe('false: a request that finds all consumers busy is dropped at once'),
-    queue_size: byteSize({ min: SMALLEST_QUEUE_BYTES })
-      .prefault('32MiB')
-      .describe('most bytes of encoded requests held in memory, those under way included; what comes on top is dropped and counted'),
-    num_consumers: z.int().min(1).max(64).default(4).describe('requests that are under way at the same time'),
-  })
-  .prefault({});
-
-export const retryOnFailure = z
-  .strictObject({
-    enabled: z.boolean().default(true).describe('false: a request that fails once is given up'),
-    initial_interval: duration({ minMs: 1 }).prefault('5s').describe('wait before the first retry'),
-    randomization_factor: z.number().min(0).max(1).default(0.5).describe('each wait is spread by this share to both sides'),
-    multiplier: z.number().min(1).max(100).default(1.5).describe('each wait is this much longer than the one before'),
-    max_interval: duration({ minMs: 1 }).prefault('30s').describe('longest wait between two retries'),
-    max_elapsed_time: duration().prefault('5m').describe('a request that is not through by then is given up; 0 means never'),
-  })
-  .prefault({});
+export { retryOnFailure, sendingQueue, type QueueConfig, type RetryConfig } from './queue-config.ts';
 
 export const flushInterval = duration({ minMs: 1, maxMs: 60_000 })
   .prefault('200ms')
@@ -49,6 +27,4 @@ export const tls = z
   .refine(({ cert_file, key_file }) => (cert_file === undefined) === (key_file === undefined), 'cert_file and key_file go together')
   .prefault({});
 
-export type QueueConfig = z.output<typeof sendingQueue>;
-export type RetryConfig = z.output<typeof retryOnFailure>;
 export type TlsConfig = z.output<typeof tls>;

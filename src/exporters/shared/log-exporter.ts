@@ -1,11 +1,18 @@
 /** What otlp_grpc and otlp_http have in common: batches are encoded inside `logs`, requests queue, a transport sends them. */
-import type { Exporter, Settings } from '../../core/component.ts';
+import type { Batch } from '../../core/batch.ts';
+import type { Exporter, Health, Settings } from '../../core/component.ts';
 import { createLogWriter } from '../../otlp/log-writer.ts';
-import { createBooks, type DropReason } from './books.ts';
-import type { QueueConfig, RetryConfig } from './config.ts';
+import { createBooks } from './books.ts';
+import { createLossTeller } from './loss-teller.ts';
+import type { QueueConfig, RetryConfig } from './queue-config.ts';
 import { createSendingQueue } from './queue.ts';
 import { systemTimers, type Timers } from './timers.ts';
 import type { Transport } from './transport.ts';
+
+/** A server that takes less than this is broken; then its refusals are split, one by one. */
+const SMALLEST_REQUEST_LIMIT_BYTES = 64 * 1024;
+/** A request holds at most this share of a queue that counts records, so that several can be under way. */
+const REQUEST_SHARE_OF_ITEMS = 4;
 
 export type LogExporterOptions = {
   readonly settings: Settings<unknown>;
@@ -19,36 +26,47 @@ export type LogExporterOptions = {
   readonly connect: () => Promise<Transport>;
   readonly maxRequestBytes?: number;
   readonly timers?: Timers;
-  /** Told of every drop, so that a `ringtail.loss` event can be made of it. */
-  readonly onDropped?: (records: number, reason: DropReason) => void;
 };
 
 export const createLogExporter = (options: LogExporterOptions): Exporter => {
-  const { settings, config, connect, maxRequestBytes, timers = systemTimers, onDropped } = options;
+  const { settings, config, connect, maxRequestBytes, timers = systemTimers } = options;
   const { id: exporter, counters, logger } = settings;
-  const heldRecords = (): number => writer.openRecords() + queue.heldRecords();
+  const { sending_queue: queueConfig } = config;
+  const heldRecords = (): number => writer.openRecords() + queue.holds.records();
   const books = createBooks(counters, exporter, heldRecords);
+  const losses = createLossTeller(exporter);
+  let limitBytes = Infinity;
   const queue = createSendingQueue({
-    queue: config.sending_queue,
+    queue: queueConfig,
     retry: config.retry_on_failure,
     timeoutMs: config.timeout,
     books,
     logger,
     timers,
-    ...(onDropped && { onDropped }),
+    onSettled: () => tellLosses(),
+    onTooLarge(bytes) {
+      // what was refused is larger than what is taken, so half of it is never less than half of that
+      const limit = Math.max(SMALLEST_REQUEST_LIMIT_BYTES, Math.ceil(bytes / 2));
+      if (limit >= limitBytes) return;
+      limitBytes = limit;
+      writer.limitRequests(limit);
+      logger.warn({ refused_bytes: bytes, limit_bytes: limit }, 'the receiving side takes smaller requests; they are smaller from now on');
+    },
   });
   let sealedRecords = 0;
   const writer = createLogWriter({
     resource: settings.resource,
     version: settings.version,
     ...(maxRequestBytes !== undefined && { maxRequestBytes }),
+    ...(queueConfig.sizer === 'items' && { maxRecords: Math.ceil(queueConfig.queue_size / REQUEST_SHARE_OF_ITEMS) }),
     onRequest(request) {
       sealedRecords += request.records;
-      queue.push(request);
+      const told = losses.closed();
+      if (queue.push(request) === 'queue_full') losses.dropped(request.records, told);
     },
   });
-  counters.gauge('otelcol_exporter_queue_size', { exporter }, queue.heldBytes);
-  counters.gauge('otelcol_exporter_queue_capacity', { exporter }, () => config.sending_queue.queue_size);
+  counters.gauge('otelcol_exporter_queue_size', { exporter }, queue.holds.size);
+  counters.gauge('otelcol_exporter_queue_capacity', { exporter }, () => queue.holds.limit);
 
   /** What was sent is read by nobody any more. After a failure the connection may still hold the bytes: then the collector frees them. */
   const recycling = (transport: Transport): Transport => ({
@@ -68,23 +86,54 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
     writer.flush();
   };
 
+  const append = (batch: Batch): void => {
+    const before = sealedRecords + writer.openRecords();
+    try {
+      writer.append(batch);
+    } finally {
+      books.accept(sealedRecords + writer.openRecords() - before);
+    }
+  };
+  const flushSoon = (): void => {
+    if (stopped) flush();
+    else if (writer.openRecords() > 0) cancelFlush ??= timers.after(config.flush_interval, flush);
+  };
+  const tellLosses = (): void => {
+    losses.tell(append);
+    flushSoon();
+  };
+
+  /** Undefined: more may come. */
+  const readiness = (): Promise<void> | undefined => {
+    if (stopped) return undefined;
+    if (queueConfig.wait_for_result) flush();
+    const busy = queueConfig.wait_for_result && queue.holds.records() > 0;
+    return busy || (queueConfig.block_on_overflow && queue.holds.isFull()) ? queue.changed() : undefined;
+  };
+
   return {
     async start() {
       queue.open(recycling(await connect()));
     },
     logs(batch) {
-      const before = sealedRecords + writer.openRecords();
+      losses.saw(batch.receiver);
       try {
-        writer.append(batch);
+        append(batch);
       } finally {
-        books.accept(sealedRecords + writer.openRecords() - before);
-        if (stopped) flush();
-        else if (writer.openRecords() > 0) cancelFlush ??= timers.after(config.flush_interval, flush);
+        flushSoon();
       }
+    },
+    ...((queueConfig.block_on_overflow || queueConfig.wait_for_result) && { readiness }),
+    health(): Health {
+      const error = queue.lastError();
+      const message = error ?? (queue.holds.isFull() ? 'the queue is full' : '');
+      const { bytes, size, limit } = queue.holds;
+      const details = { queue_bytes: bytes(), queue_size: size(), queue_capacity: limit, dropped: books.droppedRecords() };
+      return { status: message === '' ? 'ok' : 'recoverable', message, details };
     },
     async stop(deadlineMs) {
       stopped = true;
-      flush();
+      tellLosses();
       await queue.close(deadlineMs);
     },
   };

@@ -1,19 +1,21 @@
 /**
  * The bounded queue between encoding and sending, with retry. It holds bytes and nothing else. A request leaves it as sent, rejected in
- * part, failed (never taken, or not within `max_elapsed_time`) or dropped (no room, or not through at the end).
+ * part, failed (never taken, or not within `max_elapsed_time`) or dropped (no room, or not through at the end). One that is refused for its size
+ * goes on as two halves.
  */
 import type { Logger } from '../../core/logger.ts';
 import { createRateLimit } from '../../core/rate-limit.ts';
-import type { Books, DropReason } from './books.ts';
-import type { QueueConfig, RetryConfig } from './config.ts';
+import type { LogRequest } from '../../otlp/log-writer.ts';
+import { splitRequest } from '../../otlp/split.ts';
+import type { Books, DropReason, FailReason } from './books.ts';
+import { type Capacity, createCapacity } from './capacity.ts';
+import { createBackoff, createPacing } from './pacing.ts';
+import type { QueueConfig, RetryConfig } from './queue-config.ts';
 import type { Timers } from './timers.ts';
 import type { Outcome, Transport } from './transport.ts';
-import type { LogRequest } from '../../otlp/log-writer.ts';
 
 /** Between retries while stopping: the deadline is near, so there is no point in the long waits. */
 const STOPPING_RETRY_MS = 250;
-/** setTimeout cannot wait longer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export type SendingQueueOptions = {
   readonly queue: QueueConfig;
@@ -22,139 +24,152 @@ export type SendingQueueOptions = {
   readonly books: Books;
   readonly logger: Logger;
   readonly timers: Timers;
-  readonly onDropped?: (records: number, reason: DropReason) => void;
+  /** A request left the queue, so that there is room. */
+  readonly onSettled?: () => void;
+  /** A request of this many bytes and of several records was refused for its size. */
+  readonly onTooLarge?: (bytes: number) => void;
 };
 
 export type SendingQueue = {
-  /** Takes the request or drops it, at once. */
-  push(request: LogRequest): void;
+  /** Takes the request or drops it, at once; says why when it dropped it. */
+  push(request: LogRequest): DropReason | undefined;
   /** From now on what was pushed is sent. */
   open(transport: Transport): void;
   /** Tries to send what is left until the deadline; the rest is dropped as `shutdown`. Afterwards every push is. */
   close(deadlineMs: number): Promise<void>;
-  heldRecords(): number;
-  heldBytes(): number;
+  /** Settles with the next request that leaves the queue, and at the end. */
+  changed(): Promise<void>;
+  readonly holds: Pick<Capacity, 'size' | 'limit' | 'bytes' | 'records' | 'isFull'>;
+  /** Why the latest try failed; undefined when it did not. */
+  lastError(): string | undefined;
 };
 
+/** `startMs`: its first try, or that of the request that it is a part of. */
+type Entry = LogRequest & { startMs?: number };
+
 export const createSendingQueue = (options: SendingQueueOptions): SendingQueue => {
-  const { queue, retry, timeoutMs, books, timers, onDropped } = options;
+  const { queue, retry, timeoutMs, books, timers, onSettled, onTooLarge } = options;
   const limit = createRateLimit(timers.nowMs);
   const warn = (fields: object, message: string): void => limit(message, (some, text) => options.logger.warn(some, text), fields, message);
-  const waiting: LogRequest[] = [];
+  const capacity = createCapacity(queue);
+  const pacing = createPacing(timers);
+  const waiting: Entry[] = [];
   /** Taken from `waiting` and not settled yet. */
-  const underWay = new Set<LogRequest>();
-  /** How to wake those that wait for their next try; true: also before their time. */
-  const sleepers = new Map<() => void, boolean>();
+  const underWay = new Set<Entry>();
   let transport: Transport | undefined;
-  let heldBytes = 0;
-  let heldRecords = 0;
+  let error: string | undefined;
   let endMs: number | undefined;
   let ended = false;
   let onIdle: (() => void) | undefined;
+  let change: PromiseWithResolvers<void> | undefined;
 
   const drop = ({ records }: LogRequest, reason: DropReason): void => {
     books.dropped(records, reason);
     warn({ records, reason }, 'records dropped');
-    onDropped?.(records, reason);
   };
 
-  const release = ({ bytes, records }: LogRequest): void => {
-    heldBytes -= bytes.length;
-    heldRecords -= records;
+  const tellChange = (): void => {
+    change?.resolve();
+    change = undefined;
   };
 
   /** Every request is settled once: by its outcome, or by the end. */
-  const settle = (request: LogRequest, account: () => void): void => {
-    if (!underWay.delete(request)) return;
-    release(request);
+  const settle = (entry: Entry, account: () => void): void => {
+    if (!underWay.delete(entry)) return;
+    capacity.remove(entry);
     account();
-    if (heldRecords === 0) onIdle?.();
+    tellChange();
+    onSettled?.();
+    if (capacity.records() === 0) onIdle?.();
   };
 
-  const wake = (all: boolean): void => {
-    for (const [awaken, early] of sleepers) if (all || early) awaken();
-  };
-
-  /** `early`: a success elsewhere ends this wait too, for the other side is back. Ends at the latest with the queue. */
-  const sleep = (delayMs: number, early: boolean): Promise<void> =>
-    new Promise((resolve) => {
-      const awaken = (): void => {
-        cancel();
-        sleepers.delete(awaken);
-        resolve();
-      };
-      const cancel = timers.after(Math.min(delayMs, LONGEST_TIMER_MS), awaken);
-      sleepers.set(awaken, early);
-    });
-
-  const succeed = (request: LogRequest, outcome: Outcome & { kind: 'success' }): void =>
-    settle(request, () => {
-      const rejected = Math.min(outcome.rejected ?? 0, request.records);
-      books.sent(request.records - rejected);
+  const succeed = (entry: Entry, outcome: Outcome & { kind: 'success' }): void => {
+    error = undefined;
+    settle(entry, () => {
+      const rejected = Math.min(outcome.rejected ?? 0, entry.records);
+      books.sent(entry.records - rejected);
       if (rejected > 0) books.rejected(rejected);
       if (rejected > 0 || outcome.message !== undefined)
         warn({ rejected, answer: outcome.message }, 'the receiving side did not take everything');
-      wake(false);
+      pacing.wake(false);
+    });
+  };
+
+  const fail = (entry: Entry, reason: FailReason, message: string): void =>
+    settle(entry, () => {
+      books.failed(entry.records, reason);
+      warn({ records: entry.records, reason, error: message }, 'records could not be sent');
     });
 
-  const attempt = async (request: LogRequest): Promise<Outcome> => {
+  /** The halves go first, with the time that is left to the whole. */
+  const divide = (entry: Entry, message: string): void => {
+    const halves = splitRequest(entry.bytes);
+    if (halves === undefined) return fail(entry, 'too_large', message);
+    if (!underWay.delete(entry)) return;
+    capacity.remove(entry);
+    for (const half of halves) capacity.add(half);
+    waiting.unshift(...halves.map((half) => ({ ...half, startMs: entry.startMs! })));
+    onTooLarge?.(entry.bytes.length);
+  };
+
+  const attempt = async (entry: Entry): Promise<Outcome> => {
     const remainingMs = endMs === undefined ? timeoutMs : Math.min(timeoutMs, endMs - timers.nowMs());
     try {
-      return await transport!.send(request.bytes, Math.max(1, Math.ceil(remainingMs)));
-    } catch (error) {
-      return { kind: 'permanent', message: String(error) };
+      return await transport!.send(entry.bytes, Math.max(1, Math.ceil(remainingMs)));
+    } catch (thrown) {
+      return { kind: 'permanent', message: String(thrown) };
     }
   };
 
-  const deliver = async (request: LogRequest): Promise<void> => {
-    const startMs = timers.nowMs();
-    let intervalMs = retry.initial_interval;
-    while (underWay.has(request)) {
-      const outcome = await attempt(request);
-      if (outcome.kind === 'success') return succeed(request, outcome);
+  const deliver = async (entry: Entry): Promise<void> => {
+    const nextWaitMs = createBackoff(retry, timers.random);
+    while (underWay.has(entry)) {
+      const turn = pacing.turn();
+      if (turn !== undefined) {
+        await turn;
+        continue;
+      }
+      entry.startMs ??= timers.nowMs();
+      const outcome = await attempt(entry);
+      if (outcome.kind === 'success') return succeed(entry, outcome);
       const { message } = outcome;
-      if (outcome.kind === 'permanent' || !retry.enabled) {
-        const reason = outcome.kind === 'permanent' ? 'permanent' : 'retry_disabled';
-        return settle(request, () => {
-          books.failed(request.records, reason);
-          warn({ records: request.records, reason, error: message }, 'records could not be sent');
-        });
-      }
-      const spread = 1 + retry.randomization_factor * (2 * timers.random() - 1);
-      const waitMs = Math.max(outcome.afterMs ?? 0, endMs === undefined ? intervalMs * spread : STOPPING_RETRY_MS);
-      intervalMs = Math.min(intervalMs * retry.multiplier, retry.max_interval);
-      if (retry.max_elapsed_time > 0 && timers.nowMs() + waitMs - startMs > retry.max_elapsed_time) {
-        return settle(request, () => {
-          books.failed(request.records, 'timeout');
-          warn({ records: request.records, reason: 'timeout', error: message }, 'records could not be sent');
-        });
-      }
-      warn({ retry_in_ms: Math.round(waitMs), queued_bytes: heldBytes, error: message }, 'sending failed and is tried again');
-      await sleep(waitMs, outcome.afterMs === undefined);
+      error = message;
+      if (outcome.kind === 'permanent') return outcome.tooLarge === true ? divide(entry, message) : fail(entry, 'permanent', message);
+      const { afterMs } = outcome;
+      if (afterMs !== undefined) pacing.throttle(afterMs);
+      if (!retry.enabled) return fail(entry, 'retry_disabled', message);
+      const pauseMs = endMs === undefined ? nextWaitMs() : STOPPING_RETRY_MS;
+      const waitMs = Math.max(pauseMs, afterMs ?? 0);
+      if (retry.max_elapsed_time > 0 && timers.nowMs() + waitMs - entry.startMs > retry.max_elapsed_time)
+        return fail(entry, 'timeout', message);
+      warn({ retry_in_ms: Math.round(waitMs), queued_bytes: capacity.bytes(), error: message }, 'sending failed and is tried again');
+      await pacing.pause(pauseMs);
     }
   };
 
   const pump = (): void => {
     if (transport === undefined || ended) return;
     while (underWay.size < queue.num_consumers) {
-      const request = waiting.shift();
-      if (request === undefined) return;
-      underWay.add(request);
-      void deliver(request).then(pump);
+      const entry = waiting.shift();
+      if (entry === undefined) return;
+      underWay.add(entry);
+      void deliver(entry).then(pump);
     }
   };
 
   return {
     push(request) {
-      const room = queue.enabled
-        ? heldBytes + request.bytes.length <= queue.queue_size
-        : transport !== undefined && underWay.size + waiting.length < queue.num_consumers;
-      if (ended || !room) return drop(request, ended ? 'shutdown' : 'queue_full');
-      heldBytes += request.bytes.length;
-      heldRecords += request.records;
-      waiting.push(request);
+      const room = capacity.fits(request) && (queue.enabled || transport !== undefined);
+      const reason = ended ? 'shutdown' : room ? undefined : 'queue_full';
+      if (reason !== undefined) {
+        drop(request, reason);
+        return reason;
+      }
+      capacity.add(request);
+      waiting.push({ ...request });
       // Not now: whoever pushes is in the middle of a batch.
       queueMicrotask(pump);
+      return undefined;
     },
     open(opened) {
       transport = opened;
@@ -163,8 +178,8 @@ export const createSendingQueue = (options: SendingQueueOptions): SendingQueue =
     async close(deadlineMs) {
       if (ended) return;
       endMs = timers.nowMs() + deadlineMs;
-      wake(false);
-      if (heldRecords > 0 && transport !== undefined) {
+      pacing.wake(false);
+      if (capacity.records() > 0 && transport !== undefined) {
         await new Promise<void>((resolve) => {
           const cancel = timers.after(deadlineMs, resolve);
           onIdle = () => {
@@ -174,15 +189,17 @@ export const createSendingQueue = (options: SendingQueueOptions): SendingQueue =
         });
       }
       ended = true;
-      for (const request of [...underWay, ...waiting.splice(0)]) {
-        release(request);
-        drop(request, 'shutdown');
+      for (const entry of [...underWay, ...waiting.splice(0)]) {
+        capacity.remove(entry);
+        drop(entry, 'shutdown');
       }
       underWay.clear();
-      wake(true);
+      pacing.wake(true);
+      tellChange();
       transport?.close();
     },
-    heldRecords: () => heldRecords,
-    heldBytes: () => heldBytes,
+    changed: () => (change ??= Promise.withResolvers()).promise,
+    holds: capacity,
+    lastError: () => error,
   };
 };

@@ -1,0 +1,58 @@
+/** What a queue holds, counted in three ways, and whether there is room for more. */
+import type { LogRequest } from '../../otlp/log-writer.ts';
+import type { QueueConfig, Sizer } from './queue-config.ts';
+
+/** Memory is bounded whatever the queue counts: the 32 MiB of the default eight times over. */
+const MOST_BYTES = 256 * 1024 * 1024;
+/**
+ * On top of a queue that blocks: what one frame can become before anybody is asked again. A frame holds 4 MiB and 8,192 records unless configured
+ * otherwise, which make 8 KiB each with long paths and ancestors.
+ */
+const FRAME_BYTES = 64 * 1024 * 1024;
+
+export type Capacity = {
+  add(request: LogRequest): void;
+  remove(request: LogRequest): void;
+  /** True when the request may come in. */
+  fits(request: LogRequest): boolean;
+  /** True when nobody should be asked for more. */
+  isFull(): boolean;
+  /** In units of the sizer, as is `limit`. */
+  size(): number;
+  readonly limit: number;
+  bytes(): number;
+  records(): number;
+};
+
+export const createCapacity = (config: QueueConfig): Capacity => {
+  // without a queue there is room for what is under way
+  const sizer: Sizer = config.enabled ? config.sizer : 'requests';
+  const limit = config.enabled ? config.queue_size : config.num_consumers;
+  const mostBytes = sizer === 'bytes' ? limit : MOST_BYTES;
+  let requests = 0;
+  let records = 0;
+  let bytes = 0;
+  const size = (): number => (sizer === 'bytes' ? bytes : sizer === 'items' ? records : requests);
+  const unitsOf = (request: LogRequest): number => (sizer === 'bytes' ? request.bytes.length : sizer === 'items' ? request.records : 1);
+  return {
+    add(request) {
+      requests++;
+      records += request.records;
+      bytes += request.bytes.length;
+    },
+    remove(request) {
+      requests--;
+      records -= request.records;
+      bytes -= request.bytes.length;
+    },
+    fits: (request) =>
+      config.block_on_overflow
+        ? bytes + request.bytes.length <= mostBytes + FRAME_BYTES
+        : size() + unitsOf(request) <= limit && bytes + request.bytes.length <= mostBytes,
+    isFull: () => size() >= limit || bytes >= mostBytes,
+    size,
+    limit,
+    bytes: () => bytes,
+    records: () => records,
+  };
+};
