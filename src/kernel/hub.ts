@@ -43,6 +43,8 @@ export type Hub = {
    * not fit into the ring. Returns a function that ends it.
    */
   holdWhile(check: HoldCheck): () => void;
+  /** For those who bring batches on another way than the ring: undefined = go on, else a promise that settles when it is worth asking again. */
+  readiness(): Promise<void> | undefined;
   /** Nobody holds frames back any more, now and later: the end has begun, and what is left shall come through. */
   releaseHolds(): void;
   /** Tells each subscriber once, with the sum over its kinds. */
@@ -66,6 +68,8 @@ export const createHub = ({ gate, logger, observer }: HubOptions): Hub => {
   /** What is waited for; another one, or none, when that does not count any more. */
   let hold: object | undefined;
   let released = false;
+  /** For those that wait outside. */
+  let free: PromiseWithResolvers<void> | undefined;
 
   const ask = (check: HoldCheck): Promise<void> | undefined => {
     try {
@@ -134,6 +138,8 @@ export const createHub = ({ gate, logger, observer }: HubOptions): Hub => {
   /** Asks everybody again. */
   const letGo = (): void => {
     hold = undefined;
+    free?.resolve();
+    free = undefined;
     pump();
   };
 
@@ -153,6 +159,7 @@ export const createHub = ({ gate, logger, observer }: HubOptions): Hub => {
         if (holds.delete(check) && hold !== undefined) letGo();
       };
     },
+    readiness: () => (isHeld() ? (free ??= Promise.withResolvers()).promise : undefined),
     releaseHolds() {
       released = true;
       holds.clear();

@@ -97,6 +97,23 @@ describe('a hub that is held', () => {
     expect(seen).toEqual([1, 2, 3]);
   });
 
+  it('tells others too when to wait, and when not any more', async () => {
+    const { hub } = setUp();
+    const one = valve();
+    hub.holdWhile(one.check);
+    expect(hub.readiness()).toBeUndefined();
+    one.shut();
+    const ready = hub.readiness()!;
+    one.open();
+    await ready;
+    expect(hub.readiness()).toBeUndefined();
+    one.shut();
+    const atTheEnd = hub.readiness()!;
+    hub.releaseHolds();
+    await atTheEnd;
+    expect(hub.readiness()).toBeUndefined();
+  });
+
   it('forgets what waits when its memory goes', async () => {
     const { hub, seen, deliver } = setUp();
     const one = valve();
