@@ -22,3 +22,7 @@ export const withConfigOptions = (command: Command, { required = false } = {}): 
     .option('--set <key=value>', 'override one value, as in exporters.otlp_http.timeout=10s; may be repeated', collect)
     .option('--root-path <dir>', "where the host's root is mounted: short for --set kernel.root_path=<dir>");
 };
+
+/** Shells that can complete this command line. */
+export const shells = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof shells)[number];

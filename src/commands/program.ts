@@ -1,12 +1,13 @@
 /** The command line: options, help and exit codes. Commands are loaded when they are called, so that help and version are quick. */
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import { exitCode, type ExitCode, messageOf, ConfigError, RingtailError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import { commandHelp, programHelp } from './help.ts';
 import type { InitOptions } from './init.ts';
-import { type ConfigOptions, withConfigOptions } from './options.ts';
+import { type ConfigOptions, type Shell, shells, withConfigOptions } from './options.ts';
+import type { RecordOptions } from './record.ts';
 import type { ValidateOptions } from './validate.ts';
 
 /** The whole command line. `finish` gets the exit code of the command that ran. */
@@ -41,6 +42,11 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
     .option('--endpoint <address>', 'where to send, instead of looking for a Collector on this host')
     .option('--root-path <dir>', "where the host's root is mounted")
     .action(async (options: InitOptions) => finish(await (await import('./init.ts')).initCommand(options, context)));
+  withConfigOptions(command('record', 'write what comes out of the kernel to a file, for the replay receiver'))
+    .requiredOption('-o, --output <file>', 'the capture; must not be there yet')
+    .option('--duration <time>', 'how long, as in 30s; else until SIGINT or SIGTERM')
+    .option('--max-size <size>', 'ends the recording when the file is as large as this', '1GiB')
+    .action(async (options: RecordOptions) => finish(await (await import('./record.ts')).recordCommand(options, context)));
   command('components', 'list what a configuration may name')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => finish(await (await import('./components.ts')).componentsCommand(options, context)));
@@ -53,6 +59,9 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
     .action(async (options: { address?: string; json?: boolean }) =>
       finish(await (await import('./ledger.ts')).ledgerCommand(options, context)),
     );
+  command('completion', 'print a script that completes this command line in a shell')
+    .addArgument(new Argument('<shell>', 'which shell').choices(shells))
+    .action(async (shell: Shell) => finish(await (await import('./completion.ts')).completionCommand(shell, program, context)));
   return program;
 };
 
