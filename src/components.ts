@@ -3,15 +3,19 @@ import type { ComponentFactory } from './core/component.ts';
 import { debugExporter } from './exporters/debug/index.ts';
 import { otlpGrpcExporter } from './exporters/otlp-grpc/index.ts';
 import { otlpHttpExporter } from './exporters/otlp-http/index.ts';
+import { attributesProcessor } from './processors/attributes/index.ts';
 import { resolveProcessProcessor } from './processors/resolve-process/index.ts';
 import { resolveUserProcessor } from './processors/resolve-user/index.ts';
+import { resourceProcessor } from './processors/resource/index.ts';
 import { processReceiver } from './receivers/process/index.ts';
 
 export const components: readonly ComponentFactory[] = [
   processReceiver,
 
+  attributesProcessor,
   resolveProcessProcessor,
   resolveUserProcessor,
+  resourceProcessor,
 
   debugExporter,
   otlpGrpcExporter,

@@ -6,6 +6,7 @@
  *
  * A group is compared by identity, for every record: rows of one batch may belong to different resources, each row with its own group.
  */
+import { LRUCache } from 'lru-cache';
 import type { BatchResource } from '../core/batch.ts';
 import type { Output } from './output.ts';
 import { encodeAttributes, putPaddedVarint4, putVarint } from './wire.ts';
@@ -53,6 +54,9 @@ export const delimited = (tag: number, ...parts: readonly Uint8Array[]): Uint8Ar
 
 const resourceField = (attributes: BatchResource['attributes']): Uint8Array => delimited(0x0a, encodeAttributes(attributes, 0x0a));
 
+/** Resources that are known by what they say, so that equal ones of several pipelines are one: more than a host has containers. */
+const KNOWN_RESOURCES = 1024;
+
 /** Records from `recordsAt` to `end` in the output, without the fields around them. */
 type Piece = { readonly group: LogGroup; readonly recordsAt: number; end: number };
 
@@ -65,7 +69,14 @@ export type LogEnvelopeOptions = {
 };
 
 export const createLogEnvelope = ({ output, resource: hostResource, version }: LogEnvelopeOptions): LogEnvelope => {
-  const hostField = resourceField(hostResource.attributes);
+  const known = new LRUCache<string, Uint8Array>({ max: KNOWN_RESOURCES });
+  const intern = (field: Uint8Array): Uint8Array => {
+    const content = Buffer.from(field).toString('latin1');
+    const same = known.get(content);
+    if (same === undefined) known.set(content, field);
+    return same ?? field;
+  };
+  const hostField = intern(resourceField(hostResource.attributes));
   const fields = new WeakMap<BatchResource, Uint8Array>();
   const scopes = new Map<string, Uint8Array>();
   /** As many scopes as receivers for each resource that somebody still holds. */
@@ -82,7 +93,7 @@ export const createLogEnvelope = ({ output, resource: hostResource, version }: L
   const fieldOf = (resource: BatchResource | undefined): Uint8Array => {
     if (resource === undefined) return hostField;
     let field = fields.get(resource);
-    if (field === undefined) fields.set(resource, (field = resourceField(resource.attributes)));
+    if (field === undefined) fields.set(resource, (field = intern(resourceField(resource.attributes))));
     return field;
   };
 

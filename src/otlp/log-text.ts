@@ -1,5 +1,14 @@
 /** The plain reading of a row: its attributes as values, for the debug exporter and as the model that the byte writer is tested against. */
-import { LENGTH_MASK, NO_ACTOR, type Attribute, type AttributeField, type AttributeValue, type Batch, type Frame } from '../core/batch.ts';
+import {
+  LENGTH_MASK,
+  NO_ACTOR,
+  type Attribute,
+  type AttributeColumn,
+  type AttributeField,
+  type AttributeValue,
+  type Batch,
+  type Frame,
+} from '../core/batch.ts';
 import { HEAD_KERNEL_THREAD, HEAD_NESTED_PID_NS, LOGIN_UID_UNSET } from './actor-head.ts';
 import { isoTimeOfUs } from './iso-time.ts';
 import { attributeName } from './names.ts';
@@ -34,29 +43,31 @@ const createdUsOf = ({ frame: { actors, wallOffsetNs }, actorAttributes }: Batch
   return Number((wide(actors.startNsLo[actor]!, actors.startNsHi[actor]!) + wallOffsetNs) / 1000n);
 };
 
-/** The attributes that the kernel gave of an actor, as `ActorBlocks` writes them. */
-const headOf = (batch: Batch, actor: number, decode: Decode): Attribute[] => {
+type Wanted = (name: string) => boolean;
+
+/** Adds the attributes that the kernel gave of an actor, as `ActorBlocks` writes them. */
+const addHead = (to: Attribute[], batch: Batch, actor: number, decode: Decode, wanted: Wanted): void => {
   const { frame, omitted } = batch;
   const { actors, strings } = frame;
   const at = (column: Uint32Array): number => column[actor]!;
   const euid = at(actors.euid);
   const loginUid = at(actors.loginUid);
-  const has = (flag: number) => (at(actors.flags) & flag) !== 0;
+  const has = (flag: number): boolean => (at(actors.flags) & flag) !== 0;
   const comm = at(actors.comm);
-  const list: readonly (Attribute | false)[] = [
-    [attributeName.processPid, at(actors.pid)],
-    [attributeName.processParentPid, at(actors.ppid)],
-    [attributeName.processUserId, euid],
-    [attributeName.threadId, at(actors.tid)],
-    [attributeName.processCreationTime, isoTimeOfUs(createdUsOf(batch, actor))],
-    (strings.lengths[comm]! & LENGTH_MASK) !== 0 && [attributeName.threadComm, decode(bytesOfString(frame, comm))],
-    [attributeName.cgroupId, integer(wide(at(actors.cgroupIdLo), at(actors.cgroupIdHi)))],
-    has(HEAD_NESTED_PID_NS) && [attributeName.processVpid, at(actors.vpid)],
-    at(actors.uid) !== euid && [attributeName.processRealUserId, at(actors.uid)],
-    loginUid !== LOGIN_UID_UNSET && loginUid !== euid && [attributeName.loginUserId, loginUid],
-    has(HEAD_KERNEL_THREAD) && [attributeName.kernelThread, true],
-  ];
-  return list.filter((attribute): attribute is Attribute => attribute !== false && omitted?.has(attribute[0]) !== true);
+  const add = (name: string, isThere: boolean, value: () => AttributeValue): void => {
+    if (isThere && wanted(name) && omitted?.has(name) !== true) to.push([name, value()]);
+  };
+  add(attributeName.processPid, true, () => at(actors.pid));
+  add(attributeName.processParentPid, true, () => at(actors.ppid));
+  add(attributeName.processUserId, true, () => euid);
+  add(attributeName.threadId, true, () => at(actors.tid));
+  add(attributeName.processCreationTime, true, () => isoTimeOfUs(createdUsOf(batch, actor)));
+  add(attributeName.threadComm, (strings.lengths[comm]! & LENGTH_MASK) !== 0, () => decode(bytesOfString(frame, comm)));
+  add(attributeName.cgroupId, true, () => integer(wide(at(actors.cgroupIdLo), at(actors.cgroupIdHi))));
+  add(attributeName.processVpid, has(HEAD_NESTED_PID_NS), () => at(actors.vpid));
+  add(attributeName.processRealUserId, at(actors.uid) !== euid, () => at(actors.uid));
+  add(attributeName.loginUserId, loginUid !== LOGIN_UID_UNSET && loginUid !== euid, () => loginUid);
+  add(attributeName.kernelThread, has(HEAD_KERNEL_THREAD), () => true);
 };
 
 /** Undefined = left out. */
@@ -101,22 +112,45 @@ const valueOf = ({ frame, columns }: Batch, field: AttributeField, row: number, 
   }
 };
 
-/**
- * All attributes of a row, in the order of the wire: the actor's own, those of `actorAttributes`, those of `rowAttributes`, the fields of
- * the kind. `decode` applies to what comes out of the frame. Allocates; not for volume.
- */
-export const attributesOf = (batch: Batch, row: number, decode: Decode = replacing): Attribute[] => {
-  const { kind } = batch;
-  const actor = batch.actor[row]!;
-  const attributes: Attribute[] = [];
-  if (actor !== NO_ACTOR) {
-    attributes.push(...headOf(batch, actor, decode));
-    for (const { source, ids } of batch.actorAttributes) if (ids[actor] !== 0) attributes.push(...source.entries(ids[actor]!));
-  }
-  for (const { source, ids } of batch.rowAttributes) if (ids[row] !== 0) attributes.push(...source.entries(ids[row]!));
-  for (const field of kind.fields) {
-    const value = valueOf(batch, field, row, decode);
-    if (value !== undefined) attributes.push([field.name, value]);
-  }
-  return attributes;
+/** Adds those of a column that are wanted. A source that has none of them is not asked. */
+const addEntries = (to: Attribute[], { source, ids }: AttributeColumn, index: number, wanted: Wanted): void => {
+  const id = ids[index]!;
+  if (id !== 0) for (const attribute of source.entries(id)) if (wanted(attribute[0])) to.push(attribute);
 };
+
+const mayHave = ({ source: { names } }: AttributeColumn, wanted: Wanted): boolean => {
+  if (names === undefined) return true;
+  for (const name of names) if (wanted(name)) return true;
+  return false;
+};
+
+const everything: Wanted = () => true;
+
+/**
+ * Reads rows of a batch: their attributes in the order of the wire, that is the actor's own, those of `actorAttributes`, those of
+ * `rowAttributes`, the fields of the kind. Only those whose name is wanted. `decode` applies to what comes out of the frame. Valid as long as
+ * the batch is.
+ */
+export const rowReaderOf = (batch: Batch, wanted: Wanted = everything, decode: Decode = replacing): ((row: number) => Attribute[]) => {
+  const ofActor = batch.actorAttributes.filter((column) => mayHave(column, wanted));
+  const ofRow = batch.rowAttributes.filter((column) => mayHave(column, wanted));
+  const fields = batch.kind.fields.filter(({ name }) => wanted(name));
+  return (row) => {
+    const attributes: Attribute[] = [];
+    const actor = batch.actor[row]!;
+    if (actor !== NO_ACTOR) {
+      addHead(attributes, batch, actor, decode, wanted);
+      for (const column of ofActor) addEntries(attributes, column, actor, wanted);
+    }
+    for (const column of ofRow) addEntries(attributes, column, row, wanted);
+    for (const field of fields) {
+      const value = valueOf(batch, field, row, decode);
+      if (value !== undefined) attributes.push([field.name, value]);
+    }
+    return attributes;
+  };
+};
+
+/** All attributes of a row, in the order of the wire. Allocates; not for volume. */
+export const attributesOf = (batch: Batch, row: number, decode: Decode = replacing): Attribute[] =>
+  rowReaderOf(batch, everything, decode)(row);

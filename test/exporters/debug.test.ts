@@ -295,6 +295,16 @@ describe('detailed', () => {
   it('escapes names too', () => expect(attributeLines(event('x', [['a\nb', 'c\nd']]), plain)).toEqual(['    a\\nb  c\\nd']));
 });
 
+it("shows a resource that is not the host's, with all details and as JSON", async () => {
+  const batch = { ...textBatch(1), resource: { attributes: [['service.name', 'audit']] as const } };
+  const detailed = sink();
+  (await setUp({ verbosity: 'detailed' }, detailed)).exporter.logs!(batch);
+  expect((await detailed.lines()).at(-1)!.trim().split(/ {2,}/)).toEqual(['resource service.name', 'audit']);
+  const json = sink();
+  (await setUp({ format: 'json' }, json)).exporter.logs!(batch);
+  expect(JSON.parse(await json.text())).toMatchObject({ resource: { 'service.name': 'audit' } });
+});
+
 describe('json', () => {
   it('is one object a line with everything', async () => {
     const target = sink({ isTTY: true, columns: 20 });

@@ -141,6 +141,7 @@ const resources: readonly (BatchResource | undefined)[] = [
   undefined,
   { attributes: [] },
   { attributes: [['service.name', 'other']] },
+  { attributes: [['service.name', 'other']] },
   {
     attributes: [
       ['service.name', 'third'],

@@ -44,7 +44,7 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
   const ignoreError = (): void => {}; // the callbacks of the writes tell
 
   const linesOf = (batch: Batch, row: number, options: LineOptions): string => {
-    const event = { name: batch.kind.eventName, unixNs: unixNsOf(batch, row), attributes: [] };
+    const event = { name: batch.kind.eventName, unixNs: unixNsOf(batch, row), attributes: [], resource: batch.resource?.attributes };
     if (config.format === 'json') return `${jsonLine({ ...event, attributes: attributesOf(batch, row) }, batch.receiver)}\n`;
     const readable = { ...event, attributes: attributesOf(batch, row, decodeKeepingBytes) };
     const lines = [eventLine(readable, options), ...(config.verbosity === 'detailed' ? attributeLines(readable, options) : [])];

@@ -12,8 +12,17 @@ const timeText = (unixNs: bigint): string => {
   return `${seconds}.${String(unixNs % 1_000_000_000n).padStart(9, '0')}Z`;
 };
 
-/** Members: `time`, `event`, `receiver`, `attributes` by name. Integers beyond 2^53 become strings, as in OTLP's JSON. */
-export const jsonLine = ({ name, unixNs, attributes }: Event, receiver: string): string =>
-  JSON.stringify({ time: timeText(unixNs), event: name, receiver, attributes: Object.fromEntries(attributes) }, (_key, value: unknown) =>
-    typeof value === 'bigint' ? String(value) : value,
-  ).replace(unsafe, escaped);
+/**
+ * Members: `time`, `event`, `receiver`, `attributes` by name, and `resource` by name when it is not the host's. Integers beyond 2^53 become
+ * strings, as in OTLP's JSON.
+ */
+export const jsonLine = ({ name, unixNs, attributes, resource }: Event, receiver: string): string => {
+  const line = {
+    time: timeText(unixNs),
+    event: name,
+    receiver,
+    attributes: Object.fromEntries(attributes),
+    ...(resource && { resource: Object.fromEntries(resource) }),
+  };
+  return JSON.stringify(line, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).replace(unsafe, escaped);
+};

@@ -12,7 +12,13 @@ export type LineOptions = {
   readonly width: number | undefined;
 };
 
-export type Event = { readonly name: string; readonly unixNs: bigint; readonly attributes: readonly Attribute[] };
+export type Event = {
+  readonly name: string;
+  readonly unixNs: bigint;
+  readonly attributes: readonly Attribute[];
+  /** Of the resource, when it is not the host's. */
+  readonly resource?: readonly Attribute[] | undefined;
+};
 
 type Style = Parameters<typeof styleText>[0];
 type Part = { readonly text: string; readonly style?: Style };
@@ -146,11 +152,12 @@ export const eventLine = (event: Event, options: LineOptions): string => {
   return render([{ text: clockText(event.unixNs), style: 'dim' }, ...who, { text: GAP }, ...result], options).trimEnd();
 };
 
-/** Every attribute on a line of its own, below the line of the event. */
-export const attributeLines = ({ attributes }: Event, options: LineOptions): readonly string[] => {
+/** Every attribute on a line of its own, below the line of the event; those of the resource behind, marked. */
+export const attributeLines = ({ attributes, resource = [] }: Event, options: LineOptions): readonly string[] => {
   const indent = ' '.repeat(4);
-  const widest = Math.max(0, ...attributes.map(([key]) => textWidth(escapeText(key))));
-  return attributes.map(([key, value]) =>
+  const all = [...attributes, ...resource.map(([key, value]) => [`resource ${key}`, value] as const)];
+  const widest = Math.max(0, ...all.map(([key]) => textWidth(escapeText(key))));
+  return all.map(([key, value]) =>
     render([{ text: indent + padText(escapeText(key), widest), style: 'dim' }, { text: GAP + valueText(value) }], {
       ...options,
       width: undefined,

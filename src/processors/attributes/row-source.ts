@@ -1,0 +1,32 @@
+/** Attributes made for one batch: sets of them, written once and given to rows by their number. */
+import type { Attribute, AttributeSource } from '../../core/batch.ts';
+import { encodeAttributes, putBytes } from '../../otlp/wire.ts';
+
+export type RowSource = AttributeSource & {
+  /** Returns the id of the set; 0 for an empty one. */
+  add(attributes: readonly Attribute[]): number;
+};
+
+/** Lives as long as its batch. It holds what its rows hold, so it is bounded by what a frame holds. */
+export const createRowSource = (): RowSource => {
+  const sets: (readonly Attribute[])[] = [[]];
+  const encoded: Uint8Array[] = [new Uint8Array(0)];
+  return {
+    add(attributes) {
+      if (attributes.length === 0) return 0;
+      encoded.push(encodeAttributes(attributes));
+      return sets.push(attributes) - 1;
+    },
+    size: (id) => encoded[id]!.length,
+    write: (id, out, at) => putBytes(out, at, encoded[id]!),
+    entries: (id) => sets[id]!,
+  };
+};
+
+/** The same attributes on every row: id 1. */
+export const createConstantSource = (attributes: readonly Attribute[]): AttributeSource => {
+  const source = createRowSource();
+  source.add(attributes);
+  const { size, write, entries } = source;
+  return { names: new Set(attributes.map(([name]) => name)), size, write, entries };
+};

@@ -1,0 +1,36 @@
+import { map } from 'rxjs';
+import type { Batch, BatchResource } from '../../core/batch.ts';
+import type { Processor, ProcessorFactory } from '../../core/component.ts';
+import { actionOf, applyActions } from '../shared/actions.ts';
+import { resourceConfig, type ResourceConfig } from './config.ts';
+
+/** Changes the resource of records by the Collector's actions. */
+export const resourceProcessor: ProcessorFactory = {
+  kind: 'processor',
+  type: 'resource',
+  summary: 'Sets, copies, converts, hashes and deletes attributes of the resource',
+  signals: ['logs'],
+  config: resourceConfig,
+  create({ resource }, { attributes }: ResourceConfig): Processor {
+    const actions = attributes.map(actionOf);
+    const change = ({ attributes: before }: BatchResource): BatchResource => {
+      const after = new Map(before);
+      applyActions(actions, after);
+      return { attributes: [...after] };
+    };
+    const ofHost = change({ attributes: resource });
+    /** Kept for as long as the resource that it was made of. */
+    const changed = new WeakMap<BatchResource, BatchResource>();
+    const changedOf = (before: BatchResource | undefined): BatchResource => {
+      if (before === undefined) return ofHost;
+      let after = changed.get(before);
+      if (after === undefined) changed.set(before, (after = change(before)));
+      return after;
+    };
+    return {
+      start: async () => {},
+      stop: async () => {},
+      logs: (source$) => source$.pipe(map((batch: Batch): Batch => ({ ...batch, resource: changedOf(batch.resource) }))),
+    };
+  },
+};

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import type { Batch, BatchResource } from '../../../src/core/batch.ts';
+import { createKernelFrameBuilder } from '../../../src/kernel/frame-builder.ts';
+import { resourceConfig } from '../../../src/processors/resource/config.ts';
+import { resourceProcessor } from '../../../src/processors/resource/index.ts';
+import { batchesOf, createLookups, runThrough, settingsOf } from '../harness.ts';
+
+const processorOf = (attributes: readonly object[]) =>
+  resourceProcessor.create(
+    { ...settingsOf(createLookups(), 'resource'), resource: [['service.name', 'ringtail'], ['host.id', 'f00d']] } as never,
+    resourceConfig.parse({ attributes }) as never,
+  ); // prettier-ignore
+
+const batchWith = (resource: BatchResource | undefined): Batch => {
+  const builder = createKernelFrameBuilder({ wallOffsetNs: 0n });
+  builder.addRow(1, { bootNs: 1n, actor: builder.addActor({ pid: 1 }) });
+  return { ...batchesOf(builder.build())[0]!, resource };
+};
+
+describe('resource processor', () => {
+  it('does its actions in order on the resource of the host and on those that batches bring', () => {
+    const processor = processorOf([
+      { key: 'service.name', value: 'audit', action: 'upsert' },
+      { key: 'copy', from_attribute: 'service.name', action: 'insert' },
+      { key: 'host.id', action: 'delete' },
+      { key: 'container.id', pattern: '^(?P<short>.{4})', action: 'extract' },
+    ]);
+    const own: BatchResource = { attributes: [['container.id', 'abcdef']] };
+    const [host, container] = runThrough(processor, [batchWith(undefined), batchWith(own)]);
+    expect(host!.resource!.attributes).toEqual([
+      ['service.name', 'audit'],
+      ['copy', 'audit'],
+    ]);
+    expect(Object.fromEntries(container!.resource!.attributes)).toEqual({
+      'container.id': 'abcdef',
+      'service.name': 'audit',
+      copy: 'audit',
+      short: 'abcd',
+    });
+  });
+
+  it('gives one object for one resource, so that exporters write it once', () => {
+    const processor = processorOf([{ key: 'a', value: 1, action: 'insert' }]);
+    const own: BatchResource = { attributes: [] };
+    const out = runThrough(processor, [batchWith(undefined), batchWith(own), batchWith(undefined), batchWith(own)]);
+    expect(out[2]!.resource).toBe(out[0]!.resource);
+    expect(out[3]!.resource).toBe(out[1]!.resource);
+    expect(out[1]!.resource).not.toBe(out[0]!.resource);
+  });
+});
