@@ -6,6 +6,7 @@ import type { Counters } from '../core/counters.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { createRateLimit } from '../core/rate-limit.ts';
+import type { BackPressure } from './back-pressure.ts';
 import type { Instance } from './instance.ts';
 import { connectPipeline } from './pipeline.ts';
 
@@ -27,7 +28,9 @@ export type Connector = {
   failureOf(receiver: Instance): string | undefined;
 };
 
-export const createConnector = ({ counters, logger }: { readonly counters: Counters; readonly logger: Logger }): Connector => {
+export type ConnectorOptions = { readonly counters: Counters; readonly logger: Logger; readonly backPressure: BackPressure };
+
+export const createConnector = ({ counters, logger, backPressure }: ConnectorOptions): Connector => {
   const rateLimit = createRateLimit();
   const connections = new Map<PipelineInstances, Subscription>();
   const sources = new WeakMap<Instance, Observable<Batch>>();
@@ -94,6 +97,7 @@ export const createConnector = ({ counters, logger }: { readonly counters: Count
         connection.unsubscribe();
         connections.delete(pipeline);
       }
+      backPressure.follow(pipelines.flatMap(({ exporters }) => exporters.map(({ component }) => component)));
     },
     failureOf: (receiver) => failures.get(receiver),
   };

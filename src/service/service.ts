@@ -7,6 +7,7 @@ import type { Counters } from '../core/counters.ts';
 import { RuntimeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { closeBooks } from './close-books.ts';
+import { createBackPressure } from './back-pressure.ts';
 import { createConnector } from './connector.ts';
 import { type Graph, type GraphInput, planGraph, processorsOf } from './graph.ts';
 import { kernelInstance } from './instance.ts';
@@ -59,7 +60,8 @@ const after = (ms: number): Promise<void> =>
 /** Creates the components of the configuration; throws a typed error when one cannot be created. */
 export const createService = (options: ServiceOptions): Service => {
   const { counters, logger, version, now = () => performance.now(), describe = () => '' } = options;
-  const connector = createConnector({ counters, logger });
+  const backPressure = createBackPressure(options.kernel);
+  const connector = createConnector({ counters, logger, backPressure });
   const lifecycles = createLifecycles(logger);
   const retirement = createRetirement({ lifecycles, logger, deadlineMs: STOP_DEADLINE_MS });
   const requests = createReloadRequests(counters, logger);
@@ -101,6 +103,8 @@ export const createService = (options: ServiceOptions): Service => {
     const left = () => Math.max(0, endMs - now());
     const early = () => Math.max(0, left() - deadlineMs * EXPORTER_SHARE);
     retirement.end();
+    // what is held back shall come through, or be counted by who cannot take it
+    backPressure.follow([]);
     await lifecycles.stop(lifecycles.running('receiver'), early());
     await lifecycles.stop([kernel], early());
     connector.connect([]);
