@@ -72,6 +72,12 @@ struct excluded_key {
 	__u32 zero;
 };
 
+/* What all who ask for processes need together; it may change while the programs run. */
+struct process_settings {
+	__u32 args_max;     /* most bytes of arguments in a record, at most 65536 */
+	__u32 want_threads; /* whether forks that make a thread are told; 0 or 1 */
+};
+
 /*
  * Who did it: the acting process at that moment. Identical actors of one frame are handed over once, so this is
  * compared as bytes; every byte is set.

@@ -14,7 +14,21 @@
 #define FILE_BYTES 4096
 #define STRINGS_BYTES (2 * PATH_BYTES + FILE_BYTES)
 
-const volatile __u32 args_max = 32768; /* at most ARGS_LIMIT */
+/* What may change while the programs run: written by the loader, whole, before they are attached and at any time after. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct process_settings);
+} settings SEC(".maps");
+
+static __always_inline __u32 args_max(void)
+{
+	__u32 zero = 0;
+	struct process_settings *now = bpf_map_lookup_elem(&settings, &zero);
+
+	return now ? now->args_max : 0;
+}
 
 struct exec_record {
 	struct exec_event event;
@@ -81,10 +95,11 @@ static __always_inline __u64 put_args_slowly(struct exec_record *record, __u64 t
 static __always_inline __u64 put_args(struct exec_record *record, __u64 to, struct mm_struct *mm)
 {
 	__u64 from = BPF_CORE_READ(mm, arg_start), total = BPF_CORE_READ(mm, arg_end) - from, want = total;
+	__u32 most = args_max();
 
 	record->event.args_total = total;
-	if (want > args_max) {
-		want = args_max;
+	if (want > most) {
+		want = most;
 		record->event.exec_flags |= EXEC_ARGS_TRUNCATED;
 	}
 	barrier_var(to);

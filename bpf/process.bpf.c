@@ -12,7 +12,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-const volatile bool want_threads = false;
 const volatile bool have_group_dead = false; /* sched_process_exit says that the last thread left, 6.16 */
 
 struct task_record {
@@ -71,6 +70,14 @@ int on_exec_tp(struct trace_event_raw_sched_process_exec *ctx)
 
 /* ---- fork ---- */
 
+static __always_inline bool wants_threads(void)
+{
+	__u32 zero = 0;
+	struct process_settings *now = bpf_map_lookup_elem(&settings, &zero);
+
+	return now && now->want_threads;
+}
+
 /* `child` is null where the hook does not show it: then only its number is known. */
 static __always_inline int fork_event(struct task_struct *child, __u32 child_tid, __u64 clone_flags)
 {
@@ -85,7 +92,7 @@ static __always_inline int fork_event(struct task_struct *child, __u32 child_tid
 	count->seen++;
 	if (!thread)
 		inherit_run(task, child ? BPF_CORE_READ(child, tgid) : child_tid, child ? BPF_CORE_READ(child, start_boottime) : 0);
-	if ((thread && !want_threads) || is_left_out(task)) {
+	if ((thread && !wants_threads()) || is_left_out(task)) {
 		count->filtered++;
 		return 0;
 	}

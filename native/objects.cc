@@ -164,7 +164,7 @@ Failure LoadedObject::Attach(const std::string &name)
 	bpf_link *link = bpf_program__attach(program);
 	if (!link)
 		return Fail(errno, "cannot attach " + name, &log);
-	links_.push_back(link);
+	links_.emplace_back(name, link);
 	bpf_link_info info = {};
 	uint32_t bytes = sizeof(info);
 	if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &bytes) == 0)
@@ -204,6 +204,25 @@ void DestroyLinks(std::vector<bpf_link *> links)
 		bpf_link__destroy(links.back());
 		links.pop_back();
 	}
+}
+
+std::vector<bpf_link *> LoadedObject::TakeLinks()
+{
+	std::vector<bpf_link *> taken;
+	for (const auto &[program, link] : std::exchange(links_, {}))
+		taken.push_back(link);
+	return taken;
+}
+
+std::vector<bpf_link *> LoadedObject::TakeLinks(const std::string &program)
+{
+	std::vector<bpf_link *> taken;
+	std::erase_if(links_, [&](const auto &attached) {
+		if (attached.first == program)
+			taken.push_back(attached.second);
+		return attached.first == program;
+	});
+	return taken;
 }
 
 void LoadedObject::Detach()

@@ -55,7 +55,9 @@ public:
 	Failure RunIterator(const std::string &program);
 	void Detach();
 	// Hands the links to the caller, who destroys them with DestroyLinks; on any thread, for the kernel may take seconds.
-	std::vector<bpf_link *> TakeLinks() { return std::exchange(links_, {}); }
+	std::vector<bpf_link *> TakeLinks();
+	// The same for the links of one program; none when it is not attached.
+	std::vector<bpf_link *> TakeLinks(const std::string &program);
 	// One entry of a map that the object brought, not of a per-CPU one; key and value must have the sizes of the map.
 	Failure PutEntry(const std::string &map, const std::vector<uint8_t> &key, const std::vector<uint8_t> &value);
 	// False in `found` when there was no such entry.
@@ -68,7 +70,7 @@ private:
 	LoadedObject() = default;
 	Failure FindMap(const std::string &name, size_t keyBytes, bpf_map *&map) const;
 	bpf_object *object_ = nullptr;
-	std::vector<bpf_link *> links_;
+	std::vector<std::pair<std::string, bpf_link *>> links_; // by program, in the order in which they were attached
 	std::vector<uint32_t> linkIds_; // also of links that are gone
 };
 

@@ -266,13 +266,14 @@ void Session::RunIterator(const Napi::CallbackInfo &info)
 		Throw(info.Env(), failure);
 }
 
-// A promise: a busy kernel takes seconds to let go of a tracepoint, and the pipeline goes on meanwhile.
+// A promise: a busy kernel takes seconds to let go of a tracepoint, and the pipeline goes on meanwhile. One program, or all.
 Napi::Value Session::Detach(const Napi::CallbackInfo &info)
 {
 	LoadedObject *object = ObjectAt(info);
-	if (!object)
+	std::string program;
+	if (!object || (!info[1].IsUndefined() && !ReadString(info.Env(), info[1], program)))
 		return info.Env().Undefined();
-	auto *detaching = new Detaching(info.Env(), object->TakeLinks()); // deletes itself
+	auto *detaching = new Detaching(info.Env(), info[1].IsUndefined() ? object->TakeLinks() : object->TakeLinks(program)); // deletes itself
 	detaching->Queue();
 	return detaching->Promise();
 }

@@ -85,8 +85,8 @@ export type NativeSession = {
   load(spec: ObjectSpec): number;
   attach(object: number, program: string): void;
   runIterator(object: number, program: string): void;
-  /** Off the main thread: the kernel may take seconds when it is busy. */
-  detach(object: number): Promise<void>;
+  /** One program or all, off the main thread: the kernel may take seconds when it is busy. One that is not attached is no error. */
+  detach(object: number, program?: string): Promise<void>;
   unload(object: number): void;
   /** Writes one entry of a map of the object; key and value must have the sizes of the map, which is no per-CPU one. */
   putEntry(object: number, map: string, key: Uint8Array, value: Uint8Array): void;

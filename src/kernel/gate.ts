@@ -33,9 +33,9 @@ const needs = ['process', 'user', 'cgroup'] as const;
 export type GateNeed = (typeof needs)[number];
 
 export type Gate = {
-  /** Said by components when they are made; nothing is done that nobody asked for. */
-  require(need: GateNeed): void;
-  /** Fills the caches that can be filled beforehand, as far as somebody asked. */
+  /** Said by components that begin their work; nothing is done that nobody asks for. Returns a function that takes it back. */
+  require(need: GateNeed): () => void;
+  /** Fills the caches that can be filled beforehand, as far as somebody asks; each once, however often it is called. */
   start(): Promise<void>;
   /**
    * Takes a frame in. undefined: it can go on. Else a promise that resolves when the facts are there or the wait is over, and never
@@ -90,7 +90,9 @@ const questionOf = ({ actors, strings }: Frame): ProgramQuestion => {
 
 export const createGate = (options: GateOptions): Gate => {
   const { processTable, users, cgroups, readProgram, counters, maxWaitMs = DEFAULT_MAX_WAIT_MS, nowMs = Date.now } = options;
-  const required = new Set<GateNeed>();
+  /** How many ask for each. */
+  const required = new Map<GateNeed, number>();
+  const filled = new Set<GateNeed>();
   const notBeforeMs = new LRUCache<string, number>({ max: MAX_REMEMBERED });
   const cacheCounters = Object.fromEntries(
     needs.map((cache) => [
@@ -204,10 +206,25 @@ export const createGate = (options: GateOptions): Gate => {
   };
 
   return {
-    require: (need) => void required.add(need),
+    require(need) {
+      required.set(need, (required.get(need) ?? 0) + 1);
+      let asks = true;
+      return () => {
+        if (!asks) return;
+        asks = false;
+        const others = required.get(need)! - 1;
+        if (others === 0) required.delete(need);
+        else required.set(need, others);
+      };
+    },
     abandon: () => void abandoned++,
     async start() {
-      await Promise.all([required.has('cgroup') && cgroups.start(), required.has('user') && users.start()]);
+      const isDue = (need: GateNeed): boolean => {
+        const due = required.has(need) && !filled.has(need);
+        if (due) filled.add(need);
+        return due;
+      };
+      await Promise.all([isDue('cgroup') && cgroups.start(), isDue('user') && users.start()]);
     },
     admit(frame) {
       const orphansBefore = processTable.stats().unknownMakers;

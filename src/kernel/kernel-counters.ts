@@ -22,6 +22,8 @@ export type KernelCounters = {
   total(name: (typeof counterNames)[number]): number;
   /** Reads again now; the last reading stays when `read` throws or gives nothing. */
   refresh(): void;
+  /** Registers nothing any more; what was counted stays on the page. */
+  unregister(): void;
 };
 
 /**
@@ -45,13 +47,16 @@ export const createKernelCounters = (
     return last;
   };
   const numberOf = (kind: number, index: number) => current()[kind * counterNames.length + index] ?? 0;
-  for (const [kind, event] of eventLabels) {
-    counterNames.forEach((outcome, index) => {
-      counters.observed('ringtail_kernel_events', { receiver, event, outcome }, () => numberOf(kind, index));
-    });
-  }
+  const removals = Array.from(eventLabels, ([kind, event]) =>
+    counterNames.map((outcome, index) =>
+      counters.observed('ringtail_kernel_events', { receiver, event, outcome }, () => numberOf(kind, index)),
+    ),
+  ).flat();
   return {
     refresh,
+    unregister() {
+      for (const remove of removals) remove();
+    },
     of: (kind) => Object.fromEntries(counterNames.map((name, index) => [name, numberOf(kind, index)])) as KernelCounts,
     total: (name) => {
       const index = counterNames.indexOf(name);

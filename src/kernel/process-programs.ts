@@ -67,22 +67,34 @@ const describe = (error: unknown): string => {
   return last === '' ? messageOf(error) : `${messageOf(error)} (${last})`;
 };
 
-const loadRung = (
-  rung: KernelRung,
-  { session, facts, needs, ringBytes, selfPid, onLoaded }: ProcessProgramOptions,
-): LoadedPrograms => {
+/** `struct process_settings`, the only entry of its map. */
+const writeSettings = (session: NativeSession, object: number, { argsMaxBytes, threads }: ProcessNeeds): void =>
+  session.putEntry(object, 'settings', new Uint8Array(4), new Uint8Array(Uint32Array.of(argsMaxBytes, threads ? 1 : 0).buffer));
+
+/** Other needs for programs that run; what stays is not let go of. Throws when a program that is needed now cannot be attached. */
+export const changeProcessNeeds = async (
+  session: NativeSession,
+  { rung, object }: Pick<LoadedPrograms, 'rung' | 'object'>,
+  before: ProcessNeeds,
+  needs: ProcessNeeds,
+): Promise<void> => {
+  const failedExecs = failedExecProgram[rung];
+  if (failedExecs !== undefined && needs.failedExecs && !before.failedExecs) session.attach(object, failedExecs);
+  writeSettings(session, object, needs);
+  if (failedExecs !== undefined && before.failedExecs && !needs.failedExecs) await session.detach(object, failedExecs);
+};
+
+const loadRung = (rung: KernelRung, { session, facts, needs, ringBytes, selfPid, onLoaded }: ProcessProgramOptions): LoadedPrograms => {
   const notes: string[] = [];
   const modern = facts.helpers['loop'] === true && facts.helpers['task_pt_regs'] === true && facts.helpers['get_current_task_btf'] === true;
-  const failed = needs.failedExecs ? failedExecProgram[rung] : undefined;
-  const programs = [...programsOf[rung], ...(failed === undefined ? [] : [failed])];
+  const failedExecs = failedExecProgram[rung];
   const object = session.load({
     path: buildPath(modern ? 'bpf/process.bpf.o' : 'bpf/process_legacy.bpf.o'),
-    programs: [...programs, ITERATOR],
+    // attached or not, the program of failed execs is loaded, so that it can be attached later
+    programs: [...programsOf[rung], ...(failedExecs === undefined ? [] : [failedExecs]), ITERATOR],
     options: {
       ring_bytes: ringBytes,
       self_tgid: selfPid,
-      args_max: needs.argsMaxBytes,
-      want_threads: needs.threads ? 1 : 0,
       have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0,
       // the record of the tracepoint differs by kernel, its arguments are told by BTF
       have_group_dead: rung !== 'tp' && facts.traceArguments['sched_process_exit'] === 2 ? 1 : 0,
@@ -91,8 +103,12 @@ const loadRung = (
   });
   try {
     onLoaded?.(object);
-    for (const program of programs) session.attach(object, program);
-    if (needs.failedExecs && failed === undefined) notes.push(`${rung} cannot tell of refused execs`);
+    writeSettings(session, object, needs);
+    for (const program of programsOf[rung]) session.attach(object, program);
+    if (needs.failedExecs) {
+      if (failedExecs === undefined) notes.push(`${rung} cannot tell of refused execs`);
+      else session.attach(object, failedExecs);
+    }
     let iterated = true;
     try {
       session.runIterator(object, ITERATOR);

@@ -4,11 +4,12 @@ import type { Logger } from '../core/logger.ts';
 import { messageOf } from '../core/errors.ts';
 import { actorLayout, eventKind, eventLayouts } from './layouts.gen.ts';
 import type { Addon, KernelFacts, NativeSession, NativeStats } from './addon.ts';
+import type { Recorder } from './capture/recorder.ts';
 import { decodeFrame } from './decode.ts';
 import type { Exclusion } from './exclude.ts';
 import type { Hub } from './hub.ts';
 import { createKernelCounters, eventLabels, type KernelCounters } from './kernel-counters.ts';
-import { loadProcessPrograms, type LoadedPrograms, type ProcessNeeds, type Rung } from './process-programs.ts';
+import { changeProcessNeeds, loadProcessPrograms, type LoadedPrograms, type ProcessNeeds, type Rung } from './process-programs.ts';
 
 /** A frame holds `flush_rows` records of usual length; four of them cover a stall of the main thread while the ring fills. */
 const FRAME_BYTES = 4 << 20;
@@ -43,6 +44,8 @@ export type RingSourceOptions = {
   /** What the kernel knows Ringtail by, so that it is left out; 0 = not known. */
   readonly selfPid: number;
   readonly exclusion: Exclusion;
+  /** Gets the records of each frame as they were in the ring. */
+  readonly recorder?: Pick<Recorder, 'keep'> | undefined;
 };
 
 export type RingSource = {
@@ -51,6 +54,8 @@ export type RingSource = {
   stats(): NativeStats;
   /** For tests: holds the reading up. */
   pause(paused: boolean): void;
+  /** Other needs, for the programs that run; one call at a time. Throws when the kernel does not take them; then those of before are in force. */
+  change(needs: ProcessNeeds): Promise<void>;
   /** Detaches, reads the ring to its end and waits for the frames; true when all that was written came through by the deadline. */
   quiesce(deadlineMs: number): Promise<boolean>;
   /** Gives everything back and waits until the kernel has freed it, for a second at the most. */
@@ -65,7 +70,11 @@ const sleep = (ms: number): Promise<void> =>
     setTimeout(resolve, ms);
   });
 
-const openSession = ({ addon, ringBytes, flushRows, flushIntervalMs, hub }: RingSourceOptions): NativeSession => {
+/** `onDelivered` is called for each frame that went through. */
+const openSession = (
+  { addon, ringBytes, flushRows, flushIntervalMs, hub, recorder }: RingSourceOptions,
+  onDelivered: () => void,
+): NativeSession => {
   let arenas: readonly ArrayBuffer[] = [];
   const session: NativeSession = new addon.Session(
     {
@@ -74,9 +83,17 @@ const openSession = ({ addon, ringBytes, flushRows, flushIntervalMs, hub }: Ring
       frames: FRAMES,
       flushMs: flushIntervalMs,
       maxRows: flushRows,
+      keepRaw: recorder !== undefined,
       layouts: { actor: actorLayout.fields, events: Object.values(eventLayouts) },
     },
-    (index) => hub.deliver(decodeFrame(arenas[index]!), () => session.release(index)),
+    (index) => {
+      const frame = decodeFrame(arenas[index]!);
+      recorder?.keep(frame, session.rawOf(index));
+      hub.deliver(frame, () => {
+        session.release(index);
+        onDelivered();
+      });
+    },
   );
   arenas = session.arenas();
   return session;
@@ -109,8 +126,10 @@ const createLossWatch = (session: NativeSession, object: number, counts: KernelC
 
 /** Throws what opening the ring throws; a kernel that takes no program on any rung is an answer, not an error. */
 export const openRingSource = (options: RingSourceOptions): RingSourceResult => {
-  const { hub, logger, counters, needs } = options;
-  const session = openSession(options);
+  const { hub, logger, counters } = options;
+  let { needs } = options;
+  let delivered = 0;
+  const session = openSession(options, () => void delivered++);
   let open = true;
   const result = (() => {
     try {
@@ -141,20 +160,23 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
     counters.gauge('ringtail_ring_bytes', {}, () => stats().ringBytes),
     counters.gauge('ringtail_ring_used_bytes', {}, () => stats().ringUsedBytes),
   ];
-  const abandonedRecords = counters.counter('ringtail_ring_records', { ring: 'events', outcome: 'abandoned' });
+  let abandoned = 0;
   const ringRecords = (outcome: string, read: () => number) =>
-    counters.observed('ringtail_ring_records', { ring: 'events', outcome }, read);
+    unregister.push(counters.observed('ringtail_ring_records', { ring: 'events', outcome }, read));
   ringRecords('written', () => counts.total('written'));
-  ringRecords('read', () => stats().read - stats().malformed - abandonedRecords.value);
+  ringRecords('read', () => stats().read - stats().malformed - abandoned);
   ringRecords('malformed', () => stats().malformed);
+  ringRecords('abandoned', () => abandoned);
   unregister.push(
     // known only as bytes; an empty ring holds none, so that the book is checked whenever it is quiet
     counters.gauge('ringtail_ring_records', { ring: 'events', outcome: 'waiting' }, () =>
       stats().ringUsedBytes === 0 ? 0 : counts.total('written') - stats().read,
     ),
   );
-  counters.observed('ringtail_frames', { outcome: 'delivered' }, () => hub.delivered);
-  counters.observed('ringtail_frames', { outcome: 'stalled' }, () => stats().stalls);
+  unregister.push(
+    counters.observed('ringtail_frames', { outcome: 'delivered' }, () => delivered),
+    counters.observed('ringtail_frames', { outcome: 'stalled' }, () => stats().stalls),
+  );
 
   const watchLoss = createLossWatch(session, loaded.object, counts, hub);
   const timer = setInterval(() => {
@@ -180,12 +202,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
       await sleep(DRAIN_POLL_MS);
       counts.refresh();
       // a program that was running when it was detached may still write
-      settled =
-        detached &&
-        stats().read >= counts.total('written') &&
-        stats().ringUsedBytes === 0 &&
-        stats().frames === hub.delivered &&
-        hub.pending === 0;
+      settled = detached && stats().read >= counts.total('written') && stats().ringUsedBytes === 0 && stats().frames === delivered;
     }
     watchLoss();
     return settled;
@@ -197,6 +214,10 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
       counters: counts,
       stats,
       pause: (paused) => session.pause(paused),
+      async change(wanted) {
+        await changeProcessNeeds(session, loaded, needs, wanted);
+        needs = wanted;
+      },
       quiesce: (deadlineMs) => (quiet ??= drain(deadlineMs)),
       async close() {
         if (!open) return;
@@ -205,10 +226,10 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
         counts.refresh();
         open = false;
         options.exclusion.use(undefined);
-        const abandoned = hub.abandon();
+        abandoned = hub.abandon();
         if (abandoned > 0) logger.warn({ rows: abandoned }, 'records were still waiting for facts at the deadline and are lost');
-        abandonedRecords.value += abandoned;
         session.close();
+        counts.unregister();
         for (const remove of unregister) remove();
         // the kernel frees behind a grace period; whoever looks when we are gone shall find nothing
         const end = performance.now() + FREED_WITHIN_MS;

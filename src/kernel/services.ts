@@ -1,9 +1,10 @@
 /** The kernel side of one running Ringtail: what receivers, processors and commands are given of it. */
 import { messageOf, KernelError } from '../core/errors.ts';
 import type { Counters } from '../core/counters.ts';
-import type { Lifecycle } from '../core/component.ts';
+import type { Health, Lifecycle } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
 import { loadAddon, type KernelFacts, type NativeError } from './addon.ts';
+import type { Recorder } from './capture/recorder.ts';
 import { createExclusion, NOBODY_EXCLUDED, type ExcludeRules } from './exclude.ts';
 import { createHub, type Hub } from './hub.ts';
 import { createLookups } from './lookups.ts';
@@ -31,12 +32,15 @@ export type KernelOptions = {
   readonly exclude?: ExcludeRules;
   readonly counters: Counters;
   readonly logger: Logger;
+  /** Writes down all that comes; then everything is asked for, whoever needs it. */
+  readonly recorder?: Recorder | undefined;
   /** For tests: what the kernel is said to have. */
   readonly injectedFacts?: Partial<KernelFacts>;
 };
 
 export type KernelStatus = {
-  readonly rung: Rung;
+  /** `none`: nobody asks for processes, so the kernel is left alone. */
+  readonly rung: Rung | 'none';
   /** What was tried before, and what this rung cannot tell; one sentence each. */
   readonly notes: readonly string[];
 };
@@ -44,11 +48,20 @@ export type KernelStatus = {
 export type KernelServices = Lifecycle &
   KernelLookups & {
     readonly hub: Hub;
-    /** Said by components when they are made; the programs do what any of them needs. */
-    needProcesses(needs: ProcessNeeds): void;
+    /**
+     * Said by receivers while somebody listens to them; the programs do what any of them needs from the next `reconfigure` on. Without anybody
+     * nothing is loaded and procfs is not read. Returns a function that takes it back. What already runs is entered in the process table once,
+     * when the first one asks; it is never handed out as records.
+     */
+    needProcesses(needs: ProcessNeeds): () => void;
+    /**
+     * Brings the programs in line with what is needed now: they are loaded, changed while they run, or detached; what stays is not let go of.
+     * Throws a KernelError when it cannot be; the programs then do what they did before.
+     */
+    reconfigure(): Promise<void>;
+    health(): Health;
     /** Takes other rules of who is left out; resolves when they are in force. */
     exclude(rules: ExcludeRules): Promise<void>;
-    /** After `start`. */
     status(): KernelStatus;
     /** Stops the programs and brings what they wrote through the pipelines; the same promise when called again. */
     quiesce(deadlineMs: number): Promise<void>;
@@ -59,14 +72,23 @@ export type KernelServices = Lifecycle &
 
 type KernelRung = Exclude<Rung, 'procfs'>;
 const kernelRungs = rungs.filter((rung): rung is KernelRung => rung !== 'procfs');
-const NOTHING_NEEDED: ProcessNeeds = { argsMaxBytes: 0, threads: false, failedExecs: false };
+const OWN_PID_NAMESPACE = 'Ringtail runs in a pid namespace of its own and cannot leave itself out';
+/** What the ring holds when nobody listens any more is of no use; the kernel may take a second to let go. */
+const CLOSE_DEADLINE_MS = 2000;
+const UNUSED: KernelStatus = { rung: 'none', notes: ['no component asks for processes'] };
 
-/** What all ask for together. */
-const union = (a: ProcessNeeds, b: ProcessNeeds): ProcessNeeds => ({
-  argsMaxBytes: Math.max(a.argsMaxBytes, b.argsMaxBytes),
-  threads: a.threads || b.threads,
-  failedExecs: a.failedExecs || b.failedExecs,
-});
+/** What all ask for together; undefined when nobody does. */
+const unionOf = (all: Iterable<ProcessNeeds>): ProcessNeeds | undefined => {
+  let union: ProcessNeeds | undefined;
+  for (const { argsMaxBytes, threads, failedExecs } of all) {
+    union = {
+      argsMaxBytes: Math.max(union?.argsMaxBytes ?? 0, argsMaxBytes),
+      threads: (union?.threads ?? false) || threads,
+      failedExecs: (union?.failedExecs ?? false) || failedExecs,
+    };
+  }
+  return union;
+};
 
 /** Without the addon names come from /etc/passwd; so they do for a host whose root is mounted elsewhere, for NSS would answer for the container. */
 const nssLookup = (): LookupUsers | undefined => {
@@ -78,20 +100,25 @@ const nssLookup = (): LookupUsers | undefined => {
 };
 
 export const createKernelServices = (options: KernelOptions): KernelServices => {
-  const { counters, logger, injectedFacts = {} } = options;
+  const { counters, logger, recorder, injectedFacts = {} } = options;
   const root = options.rootPath === '/' ? '' : options.rootPath;
-  const lookups = createLookups({ root, counters, lookupUsers: root === '' ? nssLookup() : undefined });
+  const lookups = createLookups({ root, counters, lookupUsers: root === '' ? nssLookup() : undefined, recorder });
   const { gate } = lookups;
-  const hub = createHub({ gate, logger });
+  const hub = createHub({ gate, logger, observer: recorder?.observer(lookups) });
   const exclusion = createExclusion({ root, rules: options.exclude ?? NOBODY_EXCLUDED, logger });
-  let needs = NOTHING_NEEDED;
-  let current: KernelStatus | undefined;
+  const asking = new Set<ProcessNeeds>();
+  if (recorder !== undefined) {
+    for (const need of ['process', 'user', 'cgroup'] as const) gate.require(need);
+    asking.add(recorder.needs);
+  }
+  let current: KernelStatus = UNUSED;
+  let unregisterRung = (): void => {};
   let ring: RingSource | undefined;
   let watcher: ProcfsWatcher | undefined;
   let quiet: Promise<void> | undefined;
 
   /** Opens the ring on the best of the wanted rungs; sentences that say why not, when it cannot be. */
-  const openRing = (wanted: readonly KernelRung[]): readonly string[] => {
+  const openRing = (wanted: readonly KernelRung[], needs: ProcessNeeds): readonly string[] => {
     if (wanted.length === 0) return [];
     const { ringBytes, flushRows, flushIntervalMs } = options;
     try {
@@ -114,14 +141,12 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
         rungs: wanted,
         selfPid,
         exclusion,
+        recorder,
       });
       if (result.source === undefined) return result.refusals;
       ring = result.source;
       const { rung, notes } = ring.programs;
-      current = {
-        rung,
-        notes: selfPid === 0 ? [...notes, 'Ringtail runs in a pid namespace of its own and cannot leave itself out'] : notes,
-      };
+      current = { rung, notes: selfPid === 0 ? [...notes, OWN_PID_NAMESPACE] : notes };
       return [];
     } catch (error) {
       return [(error as NativeError).code === undefined ? messageOf(error) : refusalOf(error)];
@@ -161,32 +186,63 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     return quiet;
   };
 
+  const open = async (needs: ProcessNeeds): Promise<void> => {
+    const { rung } = options;
+    const wanted = rung === 'auto' ? kernelRungs : kernelRungs.filter((name) => name === rung);
+    await exclusion.start();
+    const reasons = openRing(wanted, needs);
+    if (ring === undefined && rung !== 'auto' && rung !== 'procfs') {
+      throw new KernelError(`kernel.rung is ${rung}, which does not work here: ${reasons.join('; ')}`, {
+        advice: 'set kernel.rung to auto, or see what `ringtail doctor` says',
+      });
+    }
+    if (ring === undefined && recorder !== undefined) {
+      throw new KernelError(`there is nothing to record: ${[...reasons, 'procfs has no records'].join('; ')}`, {
+        advice: 'record as root on a kernel of 5.8 or newer with BTF; `ringtail doctor` tells what is missing',
+      });
+    }
+    if (ring === undefined) {
+      if (rung === 'auto') logger.warn({ reasons }, 'the kernel cannot be asked; processes are read from /proc, which misses much');
+      await openProcfs(reasons);
+    }
+    unregisterRung = counters.gauge('ringtail_receiver_rung', { receiver: 'process', rung: current.rung }, () => 1);
+  };
+
+  const close = async (): Promise<void> => {
+    const [oldRing, oldWatcher] = [ring, watcher];
+    [ring, watcher, current] = [undefined, undefined, UNUSED];
+    unregisterRung();
+    await oldWatcher?.stop();
+    await oldRing?.quiesce(CLOSE_DEADLINE_MS);
+    exclusion.stop();
+    await oldRing?.close();
+  };
+
+  const reconfigure = async (): Promise<void> => {
+    const needs = unionOf(asking);
+    if (needs === undefined) return await close();
+    await gate.start();
+    if (ring !== undefined) await ring.change(needs);
+    else if (watcher === undefined) await open(needs);
+  };
+
   return {
     ...lookups,
     hub,
-    needProcesses(more) {
-      needs = union(needs, more);
+    needProcesses(needs) {
+      const mine = { ...needs };
+      asking.add(mine);
+      return () => asking.delete(mine);
+    },
+    reconfigure,
+    health() {
+      const { rung, notes } = current;
+      return { status: 'ok', message: rung === 'none' ? '' : notes.join('; '), details: { rung } };
     },
     exclude: (rules) => exclusion.set(rules),
-    status: () => current ?? { rung: 'procfs', notes: ['not started'] },
+    status: () => current,
     ring: () => ring,
-    async start() {
-      const { rung } = options;
-      const wanted = rung === 'auto' ? kernelRungs : kernelRungs.filter((name) => name === rung);
-      await gate.start();
-      await exclusion.start();
-      const reasons = openRing(wanted);
-      if (ring === undefined && rung !== 'auto' && rung !== 'procfs') {
-        throw new KernelError(`kernel.rung is ${rung}, which does not work here: ${reasons.join('; ')}`, {
-          advice: 'set kernel.rung to auto, or see what `ringtail doctor` says',
-        });
-      }
-      if (ring === undefined) {
-        if (rung === 'auto') logger.warn({ reasons }, 'the kernel cannot be asked; processes are read from /proc, which misses much');
-        await openProcfs(reasons);
-      }
-      counters.gauge('ringtail_receiver_rung', { receiver: 'process', rung: current!.rung }, () => 1);
-    },
+    start: reconfigure,
     quiesce,
     async stop(deadlineMs) {
       await quiesce(deadlineMs);

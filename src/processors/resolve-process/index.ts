@@ -12,12 +12,15 @@ export const resolveProcessProcessor: ProcessorFactory = {
   signals: ['logs'],
   config: resolveProcessConfig,
   create({ kernel }: Settings<KernelLookups>, { ancestors }: ResolveProcessConfig): Processor {
-    kernel.gate.require('process');
-    kernel.gate.require('cgroup');
+    let endings: readonly (() => void)[] = [];
     const addColumns = createProcessColumns(kernel, ancestors);
     return {
-      start: async () => {},
-      stop: async () => {},
+      async start() {
+        endings = [kernel.gate.require('process'), kernel.gate.require('cgroup')];
+      },
+      async stop() {
+        for (const end of endings) end();
+      },
       logs: (source$) => source$.pipe(map(addColumns)),
     };
   },

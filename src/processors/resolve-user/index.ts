@@ -1,7 +1,7 @@
 import { map } from 'rxjs';
 import { withActorAttributes, type Batch } from '../../core/batch.ts';
 import type { Processor, ProcessorFactory, Settings } from '../../core/component.ts';
-import type { KernelLookups } from '../../kernel/service-types.ts';
+import { lookupsOf, type KernelLookups } from '../../kernel/service-types.ts';
 import { resolveUserConfig } from './config.ts';
 
 /** Names the user that a process acts as, and the one who logged in when that is somebody else. */
@@ -11,9 +11,10 @@ export const resolveUserProcessor: ProcessorFactory = {
   summary: 'Adds the name of the effective user, and of the login user when it differs',
   signals: ['logs'],
   config: resolveUserConfig,
-  create({ kernel: { users, gate } }: Settings<KernelLookups>): Processor {
-    gate.require('user');
+  create({ kernel }: Settings<KernelLookups>): Processor {
+    let end = (): void => {};
     const addColumns = (batch: Batch): Batch => {
+      const { users } = lookupsOf(batch.frame, kernel);
       const { owners, logins } = users.resolve(batch.frame);
       return [
         { source: users.ownerSource, ids: owners },
@@ -21,8 +22,10 @@ export const resolveUserProcessor: ProcessorFactory = {
       ].reduce(withActorAttributes, batch);
     };
     return {
-      start: async () => {},
-      stop: async () => {},
+      async start() {
+        end = kernel.gate.require('user');
+      },
+      stop: async () => end(),
       logs: (source$) => source$.pipe(map(addColumns)),
     };
   },

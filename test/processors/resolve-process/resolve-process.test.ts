@@ -41,6 +41,7 @@ describe('resolve_process', () => {
   it('says what each actor runs, where and under whom, and leaves out what is not known', async () => {
     const kernel = createLookups({ cgroups: { root: proc.root } });
     const processor = create(kernel, { ancestors: 2 });
+    await processor.start();
     const frame = family();
     await kernel.gate.start();
     await kernel.gate.admit(frame);
@@ -63,6 +64,7 @@ describe('resolve_process', () => {
   it('stands for the creation time of the head only where it tells one', async () => {
     const kernel = createLookups();
     const processor = create(kernel, {});
+    await processor.start();
     const frame = family();
     await kernel.gate.admit(frame);
     const [batch] = runThrough(processor, batchesOf(frame));
@@ -89,6 +91,7 @@ describe('resolve_process', () => {
   it('adds no column for the unknown when all are known', async () => {
     const kernel = createLookups();
     const processor = create(kernel, {});
+    await processor.start();
     const builder = createKernelFrameBuilder({ wallOffsetNs: 0n });
     builder.addRow(eventKind.exec, { bootNs: 1n, actor: builder.addActor({ pid: 1 }), columns: { path: '/x' } });
     const frame = builder.build();
