@@ -1,9 +1,12 @@
+import type { ZodType } from 'zod';
 import type { ComponentId, ComponentKind } from '../core/component.ts';
+import { REDACTED } from '../core/config-types.ts';
 import { idOf, parseId } from './ids.ts';
 import { didYouMean, nearest, oneOf } from './nearest.ts';
-import type { Problem } from './problems.ts';
+import type { Path, Problem } from './problems.ts';
 import type { FactoryByKind, Registry } from './registry.ts';
 import { kindOfValue } from './issue-words.ts';
+import { secretPaths } from './schema-walk.ts';
 import { validateValue } from './validate-value.ts';
 import type { YamlTree } from './located.ts';
 
@@ -40,6 +43,14 @@ export type Defined<K extends ComponentKind> = {
 
 export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A printed configuration has placeholders where secrets were. */
+const placeholders = (tree: YamlTree, at: Path, schema: ZodType, input: unknown): readonly Problem[] =>
+  secretPaths(schema, input)
+    .filter(({ text }) => text === REDACTED)
+    .map(({ path }) =>
+      tree.problemAtValue([...at, ...path], `a placeholder in place of a secret; write the secret, or a reference to it`, 'warning'),
+    );
 
 /** Checks the components of one section, which stands under `key`. */
 export const checkComponents = <S extends ComponentSection>(
@@ -98,7 +109,7 @@ export const checkComponents = <S extends ComponentSection>(
       problems.push(tree.problemAtKey([key, written], message, 'warning'));
     }
     const checked = validateValue(tree, [key, written], factory.config, body ?? {});
-    problems.push(...checked.problems);
+    problems.push(...checked.problems, ...placeholders(tree, [key, written], factory.config, checked.input));
     if (checked.problems.length === 0 && !tree.brokenAt([key, written]))
       components.set(id, { id, factory, config: checked.value, input: checked.input });
   }

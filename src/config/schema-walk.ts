@@ -34,8 +34,10 @@ export const schemasAt = (schema: ZodType, path: Path): readonly ZodType[] => {
   const inner = def.shape?.[String(key)] ?? def.valueType ?? def.element;
   return inner === undefined ? [] : schemasAt(inner, rest);
 };
-
 const marked = (schema: ZodType): boolean => schema.meta()?.['secret'] === true;
+
+/** The unit of a value that stands in YAML as text; see src/core/config-types.ts. */
+export const unitOf = (schema: ZodType): 'duration' | 'bytes' | undefined => schema.meta()?.['unit'] as 'duration' | 'bytes' | undefined;
 
 /** True when a value of this schema is secret or may hold something that is. */
 export const isSecretSchema = (schema: ZodType, above: ReadonlySet<ZodType> = new Set()): boolean => {
@@ -59,4 +61,16 @@ export const isSecretAt = (schema: ZodType, path: Path): boolean => {
   if (key === undefined) return true;
   const inner = def.shape?.[String(key)] ?? def.valueType ?? def.element;
   return inner !== undefined && isSecretAt(inner, rest);
+};
+
+/** The secrets in a value of a schema, or in one that has the wrong type. */
+export const secretPaths = (schema: ZodType, value: unknown): readonly { readonly path: Path; readonly text: string }[] => {
+  const found: { readonly path: Path; readonly text: string }[] = [];
+  const look = (at: unknown, path: Path): void => {
+    if (typeof at === 'object' && at !== null)
+      for (const [key, inner] of Object.entries(at)) look(inner, [...path, Array.isArray(at) ? Number(key) : key]);
+    else if (at !== null && at !== undefined && isSecretAt(schema, path)) found.push({ path, text: String(at) });
+  };
+  if (isSecretSchema(schema)) look(value, []);
+  return found;
 };

@@ -3,7 +3,7 @@ import type { ZodType } from 'zod';
 import { type Issue, kindOfValue, messageOfIssue, show } from './issue-words.ts';
 import { didYouMean, oneOf } from './nearest.ts';
 import type { Path, Problem } from './problems.ts';
-import { definitionOf, isSecretAt, schemasAt } from './schema-walk.ts';
+import { definitionOf, isSecretAt, schemasAt, secretPaths } from './schema-walk.ts';
 import type { YamlTree } from './located.ts';
 
 /** The keys that a map at `path` may have. */
@@ -71,14 +71,6 @@ const tells = (message: string, texts: Iterable<string>): boolean => {
   return false;
 };
 
-/** The texts of secrets in a value. */
-const secretsOf = (schema: ZodType, value: unknown, path: Path, found: Set<string>): Set<string> => {
-  if (typeof value === 'object' && value !== null) {
-    for (const [key, inner] of Object.entries(value)) secretsOf(schema, inner, [...path, Array.isArray(value) ? Number(key) : key], found);
-  } else if (value !== null && value !== undefined && isSecretAt(schema, path)) found.add(String(value));
-  return found;
-};
-
 /** Validates `input`, which stands at `base` in the tree. What references gave and what is secret is not repeated in problems. */
 export const validateValue = <T>(tree: YamlTree, base: Path, schema: ZodType<T>, input: unknown): Validated<T> => {
   const parse = (candidate: unknown) => schema.safeParse(candidate, { error: () => OURS, reportInput: true });
@@ -101,7 +93,7 @@ export const validateValue = <T>(tree: YamlTree, base: Path, schema: ZodType<T>,
   }
   if (result.success) return { value: result.data, input: value, problems: [] };
   let hiddenTexts: Set<string> | undefined;
-  const hidden = () => (hiddenTexts ??= secretsOf(schema, value, [], new Set(tree.outsideAt(base))));
+  const hidden = () => (hiddenTexts ??= new Set([...tree.outsideAt(base), ...secretPaths(schema, value).map(({ text }) => text)]));
   const problems = result.error.issues.flatMap(unfolded).flatMap((issue): Problem[] => {
     const path = toPath(issue.path);
     const place = [...base, ...path];

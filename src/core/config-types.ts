@@ -82,7 +82,8 @@ export const duration = (limits: DurationLimits = {}) => {
         return z.NEVER;
       }
       return ms;
-    });
+    })
+    .meta({ unit: 'duration' });
 };
 
 export type ByteSizeLimits = { readonly min?: number; readonly max?: number; readonly powerOfTwo?: boolean };
@@ -91,23 +92,26 @@ export type ByteSizeLimits = { readonly min?: number; readonly max?: number; rea
 export const byteSize = (limits: ByteSizeLimits = {}) => {
   const { min = 0, max = Number.MAX_SAFE_INTEGER, powerOfTwo = false } = limits;
   const wrong = 'not a size; write a number of bytes or one with a unit, as in 32768, 64KiB or 8MiB';
-  return z.union([z.string(), z.number()], { error: wrong }).transform((value, context) => {
-    const bytes = parseByteSize(String(value).trim());
-    if (bytes === undefined) {
-      context.addIssue({ code: 'custom', message: wrong });
-      return z.NEVER;
-    }
-    if (bytes < min || bytes > max) {
-      const most = max === Number.MAX_SAFE_INTEGER ? '' : ` to ${formatByteSize(max)}`;
-      context.addIssue({ code: 'custom', message: `out of range; allowed is ${formatByteSize(min)}${most === '' ? ' or more' : most}` });
-      return z.NEVER;
-    }
-    if (powerOfTwo && (bytes === 0 || !Number.isInteger(Math.log2(bytes)))) {
-      context.addIssue({ code: 'custom', message: 'not a power of two; allowed is for instance 64KiB, 1MiB or 8MiB' });
-      return z.NEVER;
-    }
-    return bytes;
-  });
+  return z
+    .union([z.string(), z.number()], { error: wrong })
+    .transform((value, context) => {
+      const bytes = parseByteSize(String(value).trim());
+      if (bytes === undefined) {
+        context.addIssue({ code: 'custom', message: wrong });
+        return z.NEVER;
+      }
+      if (bytes < min || bytes > max) {
+        const most = max === Number.MAX_SAFE_INTEGER ? '' : ` to ${formatByteSize(max)}`;
+        context.addIssue({ code: 'custom', message: `out of range; allowed is ${formatByteSize(min)}${most === '' ? ' or more' : most}` });
+        return z.NEVER;
+      }
+      if (powerOfTwo && (bytes === 0 || !Number.isInteger(Math.log2(bytes)))) {
+        context.addIssue({ code: 'custom', message: 'not a power of two; allowed is for instance 64KiB, 1MiB or 8MiB' });
+        return z.NEVER;
+      }
+      return bytes;
+    })
+    .meta({ unit: 'bytes' });
 };
 
 export const REDACTED = '[REDACTED]';
@@ -125,5 +129,19 @@ export const createSecret = (text: string): Secret => {
 export const isSecret = (value: unknown): value is Secret =>
   typeof value === 'object' && value !== null && typeof (value as Partial<Secret>).reveal === 'function';
 
-/** A text that must not be shown; `check` is of the text itself and its messages must not repeat it. Output: a `Secret`. */
-export const secret = (check: z.ZodType<string> = z.string()) => check.transform(createSecret).meta({ secret: true });
+/**
+ * A text that must not be shown; `check` is of the text itself and its messages must not repeat it. The placeholder passes whatever the check
+ * says, so that a printed configuration loads again. Output: a `Secret`.
+ */
+export const secret = (check: z.ZodType<string> = z.string()) =>
+  z
+    .string()
+    .transform((text, context): Secret => {
+      const checked = text === REDACTED ? undefined : check.safeParse(text);
+      if (checked?.success === false) {
+        for (const { message } of checked.error.issues) context.addIssue({ code: 'custom', message });
+        return z.NEVER;
+      }
+      return createSecret(checked?.data ?? text);
+    })
+    .meta({ secret: true });

@@ -2,7 +2,7 @@ import { NEVER } from 'rxjs';
 import { z } from 'zod';
 import { createRegistry } from '../../src/config/registry.ts';
 import type { ComponentFactory } from '../../src/core/component.ts';
-import { byteSize, duration } from '../../src/core/config-types.ts';
+import { byteSize, duration, secret } from '../../src/core/config-types.ts';
 
 const idle = { start: async () => {}, stop: async () => {} };
 
@@ -66,6 +66,8 @@ export const fakeFactories: readonly ComponentFactory[] = [
     config: z.strictObject({
       endpoint: z.string().min(1),
       headers: z.record(z.string(), z.string()).default({}),
+      token: secret(z.string().regex(/^[a-z0-9]+$/, 'not a token')).optional(),
+      tokens: z.record(z.string(), secret()).default({}),
       tls: z.strictObject({ insecure: z.boolean().default(false) }).prefault({}),
       timeout: duration({ minMs: 1 }).prefault('5s'),
       queue: z

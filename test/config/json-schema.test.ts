@@ -1,0 +1,95 @@
+/** What an editor says of a configuration by the schema agrees with what loading says, as far as a schema can know. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { components } from '../../src/components.ts';
+import { configJsonSchema } from '../../src/config/json-schema.ts';
+import { createRegistry } from '../../src/config/registry.ts';
+import { blocksOf, pages } from '../docs/markdown.ts';
+import { fakeRegistry } from './fakes.ts';
+
+const folder = new URL('../../config/', import.meta.url);
+const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
+
+const compile = (registry = createRegistry(components)) => {
+  const ajv = new Ajv2020({ strict: true, strictTypes: false, strictTuples: false, allErrors: true });
+  return ajv.compile(configJsonSchema(registry));
+};
+
+/** Where and what, for everything that is wrong. */
+const complaints = (validate: ReturnType<typeof compile>, value: unknown): readonly string[] =>
+  validate(value) ? [] : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
+
+describe('the schema of the components that there are', () => {
+  const validate = compile();
+  const whole = pages.flatMap(blocksOf).filter(({ info, text }) => info === 'yaml' && text.includes('\nservice:'));
+
+  it.each(files)('takes config/%s', (name) => {
+    expect(complaints(validate, parse(readFileSync(new URL(name, folder), 'utf8'), { merge: true }))).toEqual([]);
+  });
+
+  it.each(whole.map((block) => [`${block.page}:${block.line}`, block] as const))('takes what %s shows', (_place, { text }) => {
+    expect(complaints(validate, parse(text))).toEqual([]);
+  });
+
+  it('has examples to take', () => {
+    expect(files.length).toBeGreaterThanOrEqual(3);
+    expect(whole.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('describes every component by its summary and every option by its own', () => {
+    const schema = JSON.stringify(configJsonSchema(createRegistry(components)));
+    for (const { summary } of components) expect(schema).toContain(JSON.stringify(summary));
+    expect(schema).not.toContain('"unit"');
+  });
+});
+
+describe('the schema', () => {
+  const validate = compile(fakeRegistry);
+  const right = {
+    receivers: { process: null, 'process/b': { interval: '1m30s', args: { max_bytes: 5 } } },
+    exporters: {
+      otlp_grpc: { endpoint: 'a:1', timeout: '${env:T}', queue: { consumers: '${env:N:-3}', bytes: '1 MiB' } },
+      'otlp/x': { endpoint: 'b:1' },
+      debug: null,
+    },
+    service: { pipelines: { 'logs/a': { receivers: ['process'], exporters: ['debug'] } } },
+  };
+
+  it('takes references, nothings, units and aliases', () => {
+    expect(complaints(validate, right)).toEqual([]);
+  });
+
+  it.each<readonly [string, string, unknown]>([
+    ['an unknown section', '/recievers', {}],
+    ['an unknown component', '/receivers/proces', null],
+    ['an unknown option', '/exporters/debug', { verbosty: 'basic' }],
+    ['a wrong choice', '/exporters/debug', { verbosity: 'loud' }],
+    ['a wrong type', '/receivers/process', { threads: 'maybe' }],
+    ['a duration without unit', '/receivers/process', { interval: 5 }],
+    ['a size with a wrong unit', '/receivers/process', { args: { max_bytes: '5 parsecs' } }],
+    ['a number out of range', '/exporters/otlp_grpc', { endpoint: 'a', queue: { consumers: 65 } }],
+    ['an unknown signal', '/service/pipelines/profiles', { receivers: ['process'], exporters: ['debug'] }],
+    ['a pipeline without receivers', '/service/pipelines/logs', { receivers: [], exporters: ['debug'] }],
+    ['no pipelines', '/service/pipelines', {}],
+    ['a relative path', '/kernel', { root_path: 'host' }],
+    ['a list for a map', '/exporters', []],
+  ])('refuses %s', (_what, pointer, value) => {
+    const wrong = structuredClone(right) as Record<string, unknown>;
+    const keys = pointer.slice(1).split('/');
+    const last = keys.pop()!;
+    keys.reduce((map, key) => (map[key] ??= {}) as Record<string, unknown>, wrong)[last] = value;
+    expect(complaints(validate, wrong)).not.toEqual([]);
+  });
+
+  it('marks older names and secrets', () => {
+    const { properties } = configJsonSchema(fakeRegistry) as {
+      properties: { exporters: { patternProperties: Record<string, { deprecated?: boolean }> } };
+    };
+    const { patternProperties } = properties.exporters;
+    expect(patternProperties[String.raw`^otlp(/[^\s]+)?$`]?.deprecated).toBe(true);
+    expect(patternProperties[String.raw`^otlp_grpc(/[^\s]+)?$`]?.deprecated).toBeUndefined();
+    expect(JSON.stringify(patternProperties)).toContain('"writeOnly":true');
+  });
+});
