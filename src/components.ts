@@ -8,9 +8,11 @@ import { resolveProcessProcessor } from './processors/resolve-process/index.ts';
 import { resolveUserProcessor } from './processors/resolve-user/index.ts';
 import { resourceProcessor } from './processors/resource/index.ts';
 import { processReceiver } from './receivers/process/index.ts';
+import { replayReceiver } from './receivers/replay/index.ts';
 
 export const components: readonly ComponentFactory[] = [
   processReceiver,
+  replayReceiver,
 
   attributesProcessor,
   resolveProcessProcessor,

@@ -3,7 +3,7 @@ import type { RingtailConfig } from '../config/load.ts';
 import { requireConfig } from '../config/load.ts';
 import { DEFAULT_METRICS_ADDRESS, parseAddress } from '../config/schema.ts';
 import { createCounters, type Counters } from '../core/counters.ts';
-import { ConfigError, exitCode, type ExitCode, messageOf } from '../core/errors.ts';
+import { ConfigError, exitCode, type ExitCode, messageOf, RuntimeError } from '../core/errors.ts';
 import { type Logger, withFields } from '../core/logger.ts';
 import { createLogger } from '../service/logging.ts';
 import { observeProcess } from '../service/process-metrics.ts';
@@ -90,9 +90,16 @@ export const runCommand = async (options: ConfigOptions, context: CommandContext
       return true;
     });
     if ((await Promise.race([service.start(), forced])) === true) return exitCode.runtime;
-    const reason = await stop.promise;
+    let ended: Error | undefined;
+    const through = service.finished().then((error) => {
+      ended = error;
+      return 'every receiver is through';
+    });
+    const reason = await Promise.race([stop.promise, through]);
     logger.info({ reason }, 'stopping');
-    return (await Promise.race([service.stop(), forced])) === true ? exitCode.runtime : exitCode.done;
+    if ((await Promise.race([service.stop(), forced])) === true) return exitCode.runtime;
+    if (ended !== undefined) throw new RuntimeError('a receiver ended early', { cause: ended });
+    return exitCode.done;
   } finally {
     for (const off of handlers) off();
     await metrics?.close();

@@ -44,6 +44,11 @@ export type Lifecycle = {
 export type Receiver = Lifecycle & {
   /** Hot and shared. Each emission is one batch, valid during `next` only. Completes never by itself, errors never. */
   readonly logs$?: Observable<Batch>;
+  /**
+   * Only of a receiver that has an end: settles when it has emitted all that it ever will, with the error when it ended because of one. When
+   * all receivers that there are have settled, Ringtail stops by itself. Never rejects.
+   */
+  readonly finished?: Promise<Error | undefined>;
 };
 
 /** Synchronous: emits within the `next` of its source, at most one batch for each that came in; may drop one (and counts its rows). */

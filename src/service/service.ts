@@ -38,6 +38,11 @@ export type Service = {
    * throws, or the new graph cannot be, everything goes on as before, and the outcome says why.
    */
   reload(load: () => Promise<Revision>): Promise<ReloadOutcome>;
+  /**
+   * After the start: settles when every receiver has emitted all that it ever will, with the error of the first that ended because of one.
+   * Never as long as there is a receiver without an end.
+   */
+  finished(): Promise<Error | undefined>;
   /** Stops everything within about `deadlineMs`, checks the books and logs the result. The same promise when called again; never rejects. */
   stop(deadlineMs?: number): Promise<Ledger>;
   readonly view: ServiceView;
@@ -148,6 +153,14 @@ export const createService = (options: ServiceOptions): Service => {
         const revision = await load();
         return await reloader.change(graph!, revision, (changed) => (graph = changed));
       }),
+    async finished() {
+      for (;;) {
+        const { receivers } = graph!;
+        const ends = await Promise.all(Array.from(receivers.values(), ({ component }) => component.finished ?? new Promise<never>(() => {})));
+        // a reload may have brought others meanwhile
+        if (graph!.receivers === receivers) return ends.find((error) => error !== undefined);
+      }
+    },
     stop: (deadlineMs = STOP_DEADLINE_MS) =>
       (stopping ??= (async () => {
         // What starts late would not be stopped; a failed start has cleaned up after itself.

@@ -1,0 +1,179 @@
+/** Log records of OTLP as batches: what a record says stands in a row attribute as the bytes that it came in. */
+import { LRUCache } from 'lru-cache';
+import { actorsOf, NO_ACTOR, type AttributeSource, type Batch, type BatchResource, type EventSchema, type Frame } from '../../core/batch.ts';
+import { createCursor, ProtoError, type ProtoCursor } from '../../otlp/proto-cursor.ts';
+import { readAttributes } from '../../otlp/read-attributes.ts';
+
+/** Resources and kinds of events that are kept: more than a host has containers, or a program events. */
+const MAX_RESOURCES = 4_096;
+const MAX_KINDS = 4_096;
+/** What the writer gives every record; see src/otlp/log-writer.ts. */
+const SEVERITY_INFO = 9;
+const SCOPE_PREFIX = 'ringtail/';
+
+const NONE = new Uint32Array(0);
+const noActors = actorsOf(0, () => NONE);
+const noStrings = { bytes: new Uint8Array(0), offsets: new Uint32Array(1), lengths: new Uint32Array(1), count: 1 };
+
+/** Rows of one message, in order. `ends[i]` is where the attributes of row i end in `attributes`. */
+type Rows = { readonly kind: EventSchema; readonly receiver: string; readonly resource: BatchResource; first: number; count: number };
+
+export type OtlpBatches = {
+  /** The batches of one message. Throws a ProtoError when it is no request. */
+  of(message: Buffer): { readonly batches: readonly Batch[]; /** Unix time of the first record, ms. */ readonly timeMs: number | undefined };
+  /** Records that said more than a batch can: a severity other than INFO, a body, a trace. */
+  readonly shortened: number;
+};
+
+const wanted = (cursor: ProtoCursor, wireType: number): void => {
+  if (cursor.wireType !== wireType) throw new ProtoError(`the field ${cursor.field} has wire type ${cursor.wireType}`);
+};
+
+/** The attributes of each row begin where those of the row before end; ids count from 1. */
+const sourceOf = (bytes: Uint8Array, starts: Uint32Array): AttributeSource => ({
+  size: (id) => starts[id]! - starts[id - 1]!,
+  write(id, out, at) {
+    const part = bytes.subarray(starts[id - 1]!, starts[id]!);
+    out.set(part, at);
+    return at + part.length;
+  },
+  entries: (id) => (id === 0 ? [] : readAttributes(bytes, starts[id - 1]!, starts[id]!, 6)),
+});
+
+export const createOtlpBatches = (ownId: string): OtlpBatches => {
+  const resources = new LRUCache<string, BatchResource>({ max: MAX_RESOURCES });
+  const kinds = new LRUCache<string, EventSchema>({ max: MAX_KINDS });
+  let shortened = 0;
+  let sequence = 0;
+
+  const resourceOf = (message: Buffer, start: number, end: number): BatchResource => {
+    const key = message.toString('latin1', start, end);
+    let resource = resources.get(key);
+    if (resource === undefined) {
+      resource = { attributes: readAttributes(message, start, end, 1) };
+      resources.set(key, resource);
+    }
+    return resource;
+  };
+  const kindOf = (eventName: string): EventSchema => {
+    let kind = kinds.get(eventName);
+    if (kind === undefined) {
+      kind = { eventName, fields: [] };
+      kinds.set(eventName, kind);
+    }
+    return kind;
+  };
+
+  /** The records of other programs have the id of the replay as their scope. */
+  const receiverOf = (message: Buffer, start: number, end: number): string => {
+    let name = '';
+    const cursor = createCursor(message, start, end);
+    while (cursor.next()) if (cursor.field === 1 && cursor.wireType === 2) name = message.toString('utf8', cursor.at, cursor.to);
+    return name.startsWith(SCOPE_PREFIX) && name.length > SCOPE_PREFIX.length ? name.slice(SCOPE_PREFIX.length) : ownId;
+  };
+
+  const of = (message: Buffer): ReturnType<OtlpBatches['of']> => {
+    // no longer than the message: what stands in it is copied once at the most
+    const attributes = Buffer.allocUnsafeSlow(message.length);
+    const starts: number[] = [0];
+    const timesLo: number[] = [];
+    const timesHi: number[] = [];
+    const runs: Rows[] = [];
+    let end = 0;
+
+    const addRecord = (start: number, to: number, receiver: string, resource: BatchResource): void => {
+      let eventName = '';
+      let [lo, hi] = [0, 0];
+      let isShort = false;
+      const cursor = createCursor(message, start, to);
+      while (cursor.next()) {
+        switch (cursor.field) {
+          case 1:
+            wanted(cursor, 1);
+            lo = message.readUInt32LE(cursor.at);
+            hi = message.readUInt32LE(cursor.at + 4);
+            break;
+          case 2:
+            isShort ||= cursor.lo !== SEVERITY_INFO;
+            break;
+          case 6:
+            wanted(cursor, 2);
+            end += message.copy(attributes, end, cursor.from, cursor.to);
+            break;
+          case 12:
+            wanted(cursor, 2);
+            eventName = message.toString('utf8', cursor.at, cursor.to);
+            break;
+          case 5:
+          case 9:
+          case 10:
+            isShort ||= cursor.to > cursor.at;
+            break;
+          default: // nothing that a record of ours has, or the observed time, which is ours
+        }
+      }
+      if (isShort) shortened++;
+      starts.push(end);
+      timesLo.push(lo);
+      timesHi.push(hi);
+      const kind = kindOf(eventName);
+      const run = runs.at(-1);
+      if (run !== undefined && run.kind === kind && run.receiver === receiver && run.resource === resource) run.count++;
+      else runs.push({ kind, receiver, resource, first: timesLo.length - 1, count: 1 });
+    };
+
+    const addScope = (start: number, to: number, resource: BatchResource): void => {
+      let receiver = ownId;
+      const ahead = createCursor(message, start, to);
+      while (ahead.next()) if (ahead.field === 1 && ahead.wireType === 2) receiver = receiverOf(message, ahead.at, ahead.to);
+      const cursor = createCursor(message, start, to);
+      while (cursor.next()) {
+        if (cursor.field !== 2) continue;
+        wanted(cursor, 2);
+        addRecord(cursor.at, cursor.to, receiver, resource);
+      }
+    };
+
+    const outer = createCursor(message, 0, message.length);
+    while (outer.next()) {
+      if (outer.field !== 1) continue;
+      wanted(outer, 2);
+      let resource = resourceOf(message, outer.at, outer.at);
+      const ahead = createCursor(message, outer.at, outer.to);
+      while (ahead.next()) if (ahead.field === 1 && ahead.wireType === 2) resource = resourceOf(message, ahead.at, ahead.to);
+      const cursor = createCursor(message, outer.at, outer.to);
+      while (cursor.next()) {
+        if (cursor.field !== 2) continue;
+        wanted(cursor, 2);
+        addScope(cursor.at, cursor.to, resource);
+      }
+    }
+
+    const frame: Frame = { sequence: sequence++, wallOffsetNs: 0n, strings: noStrings, actors: noActors };
+    const source = sourceOf(attributes, Uint32Array.from(starts));
+    const batches = runs.map(({ kind, receiver, resource, first, count }): Batch => ({
+      kind,
+      receiver,
+      frame,
+      rows: count,
+      bootNsLo: Uint32Array.from(timesLo.slice(first, first + count)),
+      bootNsHi: Uint32Array.from(timesHi.slice(first, first + count)),
+      actor: new Uint32Array(count).fill(NO_ACTOR),
+      columns: {},
+      selection: undefined,
+      actorAttributes: [],
+      rowAttributes: [{ source, ids: Uint32Array.from({ length: count }, (_, row) => first + row + 1) }],
+      resource,
+      omitted: undefined,
+    }));
+    const timeMs = timesLo.length === 0 ? undefined : (timesHi[0]! * 0x1_0000_0000 + timesLo[0]!) / 1e6;
+    return { batches, timeMs };
+  };
+
+  return {
+    of,
+    get shortened() {
+      return shortened;
+    },
+  };
+};
