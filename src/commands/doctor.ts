@@ -1,6 +1,7 @@
+import path from 'node:path';
 import { kernelSchema } from '../config/schema.ts';
 import { createCounters } from '../core/counters.ts';
-import { exitCode, type ExitCode } from '../core/errors.ts';
+import { exitCode, type ExitCode, UsageError } from '../core/errors.ts';
 import { silentLogger } from '../core/logger.ts';
 import { printable } from '../core/printable.ts';
 import { version } from '../service/version.ts';
@@ -38,9 +39,18 @@ const humanReport = (report: ProbeReport): string => {
   ].join('\n');
 };
 
+export type DoctorOptions = { readonly json?: boolean; readonly rootPath?: string };
+
 /** `ringtail doctor`: what works on this kernel, what does not, and what to do. Exit code 3 when nothing works, not even procfs. */
-export const doctorCommand = async (options: { readonly json?: boolean }, context: CommandContext): Promise<ExitCode> => {
-  const kernel = await context.createKernel({ config: kernelSchema.parse({}), counters: createCounters(), logger: silentLogger, version });
+export const doctorCommand = async (options: DoctorOptions, context: CommandContext): Promise<ExitCode> => {
+  const { rootPath = '/' } = options;
+  if (!path.isAbsolute(rootPath)) throw new UsageError(`--root-path ${JSON.stringify(rootPath)} is not an absolute path`);
+  const kernel = await context.createKernel({
+    config: kernelSchema.parse({ root_path: rootPath }),
+    counters: createCounters(),
+    logger: silentLogger,
+    version,
+  });
   const report = await kernel.probe();
   context.stdout.write(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : humanReport(report));
   return missing(report) && !procfsWorks(report) ? exitCode.kernel : exitCode.done;

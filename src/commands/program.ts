@@ -4,6 +4,7 @@ import { exitCode, type ExitCode, messageOf, ConfigError, RingtailError } from '
 import { printable } from '../core/printable.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
+import type { DoctorOptions } from './doctor.ts';
 import { commandHelp, programHelp } from './help.ts';
 import type { InitOptions } from './init.ts';
 import { type ConfigOptions, type Shell, shells, withConfigOptions } from './options.ts';
@@ -36,6 +37,12 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
     .option('--deny-warnings', 'exit code 1 for warnings too')
     .option('--json', 'as JSON, problems included')
     .action(async (options: ValidateOptions) => finish(await (await import('./validate.ts')).validateCommand(options, context)));
+  withConfigOptions(command('print-config', 'print a configuration with every default, as it will be in force')).action(
+    async (options: ConfigOptions) => finish(await (await import('./print-config.ts')).printConfigCommand(options, context)),
+  );
+  command('schema', 'print a JSON Schema of configurations, for editors').action(async () =>
+    finish(await (await import('./schema.ts')).schemaCommand(context)),
+  );
   command('init', 'write a commented configuration for what is found on this host')
     .option('--output <file>', 'where to write it; - is the terminal', 'ringtail.yaml')
     .option('--force', 'overwrite a file that is there')
@@ -52,7 +59,8 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
     .action(async (options: { json?: boolean }) => finish(await (await import('./components.ts')).componentsCommand(options, context)));
   command('doctor', 'tell what works on this kernel, what does not, and what to do')
     .option('--json', 'as JSON')
-    .action(async (options: { json?: boolean }) => finish(await (await import('./doctor.ts')).doctorCommand(options, context)));
+    .option('--root-path <dir>', "where the host's root is mounted")
+    .action(async (options: DoctorOptions) => finish(await (await import('./doctor.ts')).doctorCommand(options, context)));
   command('ledger', 'print the books of a running instance and whether they balance')
     .option('--address <host:port>', 'where its metrics are served (default: 127.0.0.1:18888)')
     .option('--json', 'as JSON')

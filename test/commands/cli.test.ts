@@ -5,6 +5,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { components } from '../../src/components.ts';
+import { createRegistry } from '../../src/config/registry.ts';
 import { KernelError } from '../../src/core/errors.ts';
 import { version } from '../../src/service/version.ts';
 import { batchOf, createWorld } from '../service/fakes.ts';
@@ -59,6 +62,11 @@ describe('help and usage', () => {
     [['run', 'x'], 'too many arguments'],
     [['run', '--config'], 'argument missing'],
     [['validate'], 'required option'],
+    [['validate', '-c', 'x', '--deny-warning'], '(Did you mean --deny-warnings?)'],
+    [['run', '--set', 'kernel.rung'], 'there is no "="; write --set key=value'],
+    [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish'],
+    [['compnents'], '(Did you mean components?)'],
+    [['doctor', '--root-path', 'here'], 'not an absolute path'],
     [['ledger', '--address', 'here'], '"here" is not an address'],
   ])('%j is wrong usage', async (argv, text) => {
     const cli = createCli();
@@ -138,6 +146,61 @@ describe('ringtail validate', () => {
     expect(cli.stderr()).toMatch(
       /^ringtail: cannot read the configuration .*none: ENOENT.*; give the path of a YAML file with --config\n$/,
     );
+  });
+});
+
+describe('several sources', () => {
+  it('are merged in their order, single values last', async () => {
+    const cli = createCli();
+    const first = await fileOf(quietConfig);
+    const second = await fileOf('processors: {stage: {keep: 5}}\n');
+    const sets = ['--set', 'processors.stage.keep=7', '--set', 'kernel.ring_bytes=64KiB', '--root-path', '/host'];
+    expect(await cli.run('print-config', '-c', first, '-c', second, ...sets)).toBe(0);
+    expect(parse(cli.stdout())).toMatchObject({ processors: { stage: { keep: 7 } }, kernel: { ring_bytes: '64KiB', root_path: '/host' } });
+  });
+
+  it('come from the environment and from the command line too', async () => {
+    const cli = createCli();
+    expect(await cli.run('validate', '--no-host', '-c', `yaml:${quietConfig}`, '--set', 'processors.stage.kep=7')).toBe(1);
+    expect(cli.stderr()).toContain(
+      '--set processors.stage.kep:1:18: processors.stage.kep: unknown key; allowed are keep and fail; did you mean "keep"?\n',
+    );
+    const unset = createCli();
+    expect(await unset.run('validate', '-c', 'env:NOT_SET')).toBe(1);
+    expect(unset.stderr()).toContain('NOT_SET');
+  });
+});
+
+describe('ringtail print-config', () => {
+  it('prints what loads again to the same, without secrets', async () => {
+    const text = `receivers: {process: }
+exporters: {otlp_http: {headers: {authorization: 'Bearer canary-\${env:TOKEN}'}}}
+service: {pipelines: {logs: {receivers: [process], exporters: [otlp_http]}}}
+`;
+    const registry = createRegistry(components);
+    const cli = createCli(createWorld(), undefined, registry);
+    expect(await cli.run('print-config', '--config', await fileOf(text))).toBe(0);
+    expect(cli.stdout()).not.toContain('canary');
+    expect(parse(cli.stdout())).toMatchObject({ exporters: { otlp_http: { headers: { authorization: '[REDACTED]' }, timeout: '5s' } } });
+    const again = createCli(createWorld(), undefined, registry);
+    expect(await again.run('print-config', '--config', await fileOf(cli.stdout()))).toBe(0);
+    expect(again.stdout()).toBe(cli.stdout());
+  });
+
+  it('tells what is wrong like the others', async () => {
+    const cli = createCli();
+    expect(await cli.run('print-config', '--config', await fileOf('receivers: {source: }\n'))).toBe(1);
+    expect(cli.stderr()).toContain('missing; a section "exporters" is needed');
+    expect(cli.stdout()).toBe('');
+  });
+});
+
+it('ringtail schema prints a JSON Schema', async () => {
+  const cli = createCli();
+  expect(await cli.run('schema')).toBe(0);
+  expect(JSON.parse(cli.stdout())).toMatchObject({
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    required: ['receivers', 'exporters', 'service'],
   });
 });
 
