@@ -137,6 +137,18 @@ export type Batch = {
   readonly resource: BatchResource | undefined;
   /** Names of common attributes (those that stand in the actor itself: process.pid, ...) that are not written. One object for equal sets. */
   readonly omitted: ReadonlySet<string> | undefined;
+  /** How the pipeline wants its records cut into requests; for exporters that send requests. One object a pipeline. */
+  readonly requests?: RequestCut | undefined;
+};
+
+/** Requests of a pipeline hold records of that pipeline alone. A request is also as small as the exporter's own bounds want it. */
+export type RequestCut = {
+  /** A request is sent when it holds this many records ... */
+  readonly records: number;
+  /** ... and holds at most this many. */
+  readonly maxRecords: number;
+  /** A request is sent this long after its first record although it is not full, ms; 0: after each batch. */
+  readonly timeoutMs: number;
 };
 
 /** Attributes of a resource. Immutable; whoever makes one keeps it for as long as it may be wanted again. */

@@ -47,7 +47,7 @@ export type LogWriter = {
 const RECORD_BOUND = 32;
 const SEVERITY_INFO = 9;
 /** More than fit a request of any size, and still a small integer to the compiler. */
-const MANY_RECORDS = 2 ** 30 - 1;
+export const MANY_RECORDS = 2 ** 30 - 1;
 
 const utf8 = new TextEncoder();
 

@@ -1,8 +1,9 @@
 /** What otlp_grpc and otlp_http have in common: batches are encoded inside `logs`, requests queue, a transport sends them. */
 import type { Batch } from '../../core/batch.ts';
 import type { Exporter, Health, Settings } from '../../core/component.ts';
-import { createLogWriter } from '../../otlp/log-writer.ts';
+import { MANY_RECORDS } from '../../otlp/log-writer.ts';
 import { createBooks } from './books.ts';
+import { createLogWriters } from './log-writers.ts';
 import { createLossTeller } from './loss-teller.ts';
 import type { QueueConfig, RetryConfig } from './queue-config.ts';
 import { createSendingQueue } from './queue.ts';
@@ -54,11 +55,13 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
     },
   });
   let sealedRecords = 0;
-  const writer = createLogWriter({
+  const writer = createLogWriters({
     resource: settings.resource,
     version: settings.version,
     ...(maxRequestBytes !== undefined && { maxRequestBytes }),
-    ...(queueConfig.sizer === 'items' && { maxRecords: Math.ceil(queueConfig.queue_size / REQUEST_SHARE_OF_ITEMS) }),
+    maxRecords: queueConfig.sizer === 'items' ? Math.ceil(queueConfig.queue_size / REQUEST_SHARE_OF_ITEMS) : MANY_RECORDS,
+    flushIntervalMs: config.flush_interval,
+    timers,
     onRequest(request) {
       sealedRecords += request.records;
       const told = losses.closed();
@@ -78,13 +81,7 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
     close: () => transport.close(),
   });
 
-  let cancelFlush: (() => void) | undefined;
   let stopped = false;
-  const flush = (): void => {
-    cancelFlush?.();
-    cancelFlush = undefined;
-    writer.flush();
-  };
 
   const append = (batch: Batch): void => {
     const before = sealedRecords + writer.openRecords();
@@ -95,8 +92,8 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
     }
   };
   const flushSoon = (): void => {
-    if (stopped) flush();
-    else if (writer.openRecords() > 0) cancelFlush ??= timers.after(config.flush_interval, flush);
+    if (stopped) writer.flush();
+    else writer.schedule();
   };
   const tellLosses = (): void => {
     losses.tell(append);
@@ -106,7 +103,7 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
   /** Undefined: more may come. */
   const readiness = (): Promise<void> | undefined => {
     if (stopped) return undefined;
-    if (queueConfig.wait_for_result) flush();
+    if (queueConfig.wait_for_result) writer.flush();
     const busy = queueConfig.wait_for_result && queue.holds.records() > 0;
     return busy || (queueConfig.block_on_overflow && queue.holds.isFull()) ? queue.changed() : undefined;
   };
