@@ -1,4 +1,4 @@
-import type { KernelConfig } from '../config/schema.ts';
+import type { ExcludeConfig, KernelConfig } from '../config/schema.ts';
 import type { Registry } from '../config/registry.ts';
 import type { Lifecycle } from '../core/component.ts';
 import type { Counters } from '../core/counters.ts';
@@ -8,10 +8,12 @@ import type { ProbeReport } from '../kernel/probe.ts';
 import type { LineStream } from '../service/logging.ts';
 
 /** The kernel side as commands use it; components see more of it. */
-export type CommandKernel = Lifecycle & { probe(): Promise<ProbeReport> };
+export type CommandKernel = Lifecycle & { exclude(rules: ExcludeConfig): Promise<void>; probe(): Promise<ProbeReport> };
 
 export type KernelOptions = {
   readonly config: KernelConfig;
+  /** Nobody when it is not given. */
+  readonly exclude?: ExcludeConfig;
   readonly counters: Counters;
   readonly logger: Logger;
   readonly version: string;

@@ -71,6 +71,7 @@ export const runCommand = async (options: ConfigOptions, context: CommandContext
     metrics = await openMetrics(config.telemetry, counters, logger);
     const kernel = await context.createKernel({
       config: config.kernel,
+      exclude: config.exclude,
       counters,
       logger: withFields(logger, { component: 'kernel' }),
       version,

@@ -37,7 +37,7 @@ export const systemContext = (host: Host = process): CommandContext => {
     environment: host.env,
     now: () => performance.now(),
     registry: async () => createRegistry((await import('../components.ts')).components),
-    async createKernel({ config, counters, logger, recorder }) {
+    async createKernel({ config, exclude, counters, logger, recorder }) {
       const { createKernelServices } = await import('../kernel/services.ts');
       return createKernelServices({
         ringBytes: config.ring_bytes,
@@ -46,6 +46,7 @@ export const systemContext = (host: Host = process): CommandContext => {
         rootPath: config.root_path,
         rung: config.rung,
         procfsIntervalMs: config.procfs_interval,
+        ...(exclude === undefined ? {} : { exclude }),
         counters,
         logger,
         recorder,

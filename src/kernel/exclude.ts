@@ -13,16 +13,17 @@ import { readLatin1 } from './procfs/read.ts';
 import type { SeenProcess } from './procfs/snapshot.ts';
 import { readStat, TICK_NS } from './procfs/stat.ts';
 
+/** As `service.exclude` has them. */
 export type ExcludeRules = {
   /** Paths in the v2 hierarchy, as in `/proc/<pid>/cgroup`. */
   readonly cgroups: readonly string[];
   /** Files on the host that hold a pid. */
-  readonly pidFiles: readonly string[];
+  readonly pid_files: readonly string[];
   /** Absolute paths as `/proc/<pid>/exe` tells them. */
   readonly executables: readonly string[];
 };
 
-export const NOBODY_EXCLUDED: ExcludeRules = { cgroups: [], pidFiles: [], executables: [] };
+export const NOBODY_EXCLUDED: ExcludeRules = { cgroups: [], pid_files: [], executables: [] };
 
 /** The maps of the programs; see bpf/exclude.bpf.h. */
 export type ExclusionMaps = {
@@ -141,7 +142,7 @@ export const createExclusion = (options: ExclusionOptions): Exclusion => {
         return info && { kind: excludedFlag.cgroup, id: info.ino, also: 0n };
       }),
     );
-    const files = await Promise.all(wanted.pidFiles.map(ofPidFile));
+    const files = await Promise.all(wanted.pid_files.map(ofPidFile));
     const executables = await Promise.all(
       wanted.executables.map(async (path) => {
         const info = await ifThere(() => stat(`${root}${path}`, { bigint: true }));
@@ -149,7 +150,7 @@ export const createExclusion = (options: ExclusionOptions): Exclusion => {
       }),
     );
     const running_ = wanted.executables.length === 0 ? [] : await running(new Set(wanted.executables));
-    const all = [...wanted.cgroups, ...wanted.pidFiles, ...wanted.executables];
+    const all = [...wanted.cgroups, ...wanted.pid_files, ...wanted.executables];
     const found = [...cgroups, ...files, ...executables];
     return {
       entries: [...found.filter((entry) => entry !== undefined), ...running_],
@@ -186,7 +187,7 @@ export const createExclusion = (options: ExclusionOptions): Exclusion => {
     looking ??= look().finally(() => (looking = undefined));
     return looking;
   };
-  const hasRules = () => rules.cgroups.length + rules.pidFiles.length + rules.executables.length > 0;
+  const hasRules = () => rules.cgroups.length + rules.pid_files.length + rules.executables.length > 0;
   const again = (): void => {
     clearTimeout(timer);
     timer = undefined;

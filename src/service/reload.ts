@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../core/errors.ts';
+import type { RingtailConfig } from '../config/load.ts';
 import type { Lifecycle } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Connector } from './connector.ts';
@@ -21,6 +22,8 @@ const START_DEADLINE_MS = 30_000;
 export type ServiceKernel = Lifecycle & {
   /** Does what those ask for that are connected now, without letting go of what stays. Throws when that cannot be. */
   reconfigure?(): Promise<void>;
+  /** Takes the rules of `service.exclude`; resolves when they are in force. */
+  exclude?(rules: RingtailConfig['exclude']): Promise<void>;
 };
 
 /** What a reload brings, beside the graph. */
@@ -69,6 +72,7 @@ const changeOf = ({ graph, created, retired }: Plan, previous: Graph): Readonly<
     removed: gone.filter((name) => !made.includes(name)),
     pipelines,
     telemetry: isDeepStrictEqual(previous.config.telemetry, graph.config.telemetry) ? [] : ['own logs, metrics or resource'],
+    exclude: isDeepStrictEqual(previous.config.exclude, graph.config.exclude) ? [] : ['who is left out'],
   };
   return Object.fromEntries(Object.entries(parts).filter(([, names]) => names.length > 0));
 };
@@ -116,7 +120,11 @@ export const createReloader = (options: ReloaderOptions): Reloader => {
       const goBack = async (created: readonly Instance[]): Promise<void> => {
         if (connected) {
           connector.connect(current.pipelines);
-          await kernel.reconfigure?.().catch((error: unknown) => logger.error(errorFields(error), 'the kernel side could not be set back'));
+          const setBack = async () => {
+            await kernel.reconfigure?.();
+            await kernel.exclude?.(current.config.exclude);
+          };
+          await setBack().catch((error: unknown) => logger.error(errorFields(error), 'the kernel side could not be set back'));
         }
         await lifecycles.stop(
           created.filter(({ kind }) => kind === 'extension'),
@@ -141,6 +149,8 @@ export const createReloader = (options: ReloaderOptions): Reloader => {
         connected = true;
         connector.connect(graph.pipelines);
         await kernel.reconfigure?.();
+        const { exclude } = revision.config;
+        if (!isDeepStrictEqual(current.config.exclude, exclude)) await kernel.exclude?.(exclude);
         await startAll(created, 'receiver');
         replaced(graph);
         retirement.retire(retired);

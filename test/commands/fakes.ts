@@ -23,7 +23,7 @@ export const createCli = (world: World = createWorld(), probe: ProbeReport = ful
   const waiting: { readonly text: string; readonly resolve: () => void }[] = [];
   let nowMs = 0;
   let options: KernelOptions | undefined;
-  const kernel: CommandKernel = { ...lifecycleOf(world, 'kernel'), probe: async () => probe };
+  const kernel: CommandKernel = { ...lifecycleOf(world, 'kernel'), exclude: async () => {}, probe: async () => probe };
   const context: CommandContext = {
     stdout: { write: (text) => out.push(text) },
     stderr: {

@@ -93,7 +93,7 @@ const pidFile: Scenario = {
   rungs: kernelRungs,
   async run({ start, folder, program }) {
     const file = join(folder, 'daemon.pid');
-    const pipeline = await start({ exclude: { pidFiles: [file] } });
+    const pipeline = await start({ exclude: { pid_files: [file] } });
     const wait = async () => {
       const { child, ended, output } = startProgram(program('ends'), ['wait']);
       await pipeline.until('the program to wait', () => output() !== '');
@@ -108,14 +108,14 @@ const pidFile: Scenario = {
     };
     const [first, second, third] = [await wait(), await wait(), await wait()];
     writeFileSync(file, `${first.pid}\n`);
-    await pipeline.kernel.exclude({ cgroups: [], pidFiles: [file], executables: [] });
+    await pipeline.kernel.exclude({ cgroups: [], pid_files: [file], executables: [] });
     assert.deepEqual(await leave(first), []);
     writeFileSync(file, `not a number ${second.pid}`);
-    await pipeline.kernel.exclude({ cgroups: [], pidFiles: [file], executables: [] });
+    await pipeline.kernel.exclude({ cgroups: [], pid_files: [file], executables: [] });
     assert.deepEqual(await leave(second), [EXIT, FORK]);
-    await pipeline.kernel.exclude({ cgroups: [], pidFiles: [], executables: [program('ends')] });
+    await pipeline.kernel.exclude({ cgroups: [], pid_files: [], executables: [program('ends')] });
     assert.deepEqual(await leave(third), []);
-    await pipeline.kernel.exclude({ cgroups: [], pidFiles: [], executables: [] });
+    await pipeline.kernel.exclude({ cgroups: [], pid_files: [], executables: [] });
     const fourth = await wait();
     assert.deepEqual(await leave(fourth), [EXIT, FORK]);
   },
