@@ -98,8 +98,11 @@ export const unaryCall = (
     stream.on('data', (chunk: Buffer) => {
       if (settled) return;
       length += chunk.length;
-      if (length > PREFIX_BYTES + MAX_ANSWER_BYTES)
-        return settle({ code: grpcCodes.RESOURCE_EXHAUSTED, message: `an answer of more than ${MAX_ANSWER_BYTES} bytes` });
+      if (length > PREFIX_BYTES + MAX_ANSWER_BYTES) {
+        settle({ code: grpcCodes.RESOURCE_EXHAUSTED, message: `an answer of more than ${MAX_ANSWER_BYTES} bytes` });
+        // who sends that may go on sending although the stream is closed
+        return link.destroy();
+      }
       chunks.push(chunk);
     });
     stream.on('trailers', (trailers) => {
@@ -113,15 +116,19 @@ export const unaryCall = (
     stream.on('error', () => {
       // 'close' follows
     });
-    stream.on('close', () => {
+    const onClose = (): void => {
       if (status !== undefined) return settle(status);
       const ended = link.ended();
       if (stream.rstCode === REFUSED_STREAM)
         return settle({ code: grpcCodes.UNAVAILABLE, message: ended ?? 'the other side refused the stream', unprocessed: true });
-      if (ended !== undefined || link.session.destroyed)
-        return settle({ code: grpcCodes.UNAVAILABLE, message: ended ?? 'the connection ended' });
+      if (ended !== undefined) return settle({ code: grpcCodes.UNAVAILABLE, message: ended });
       if (stream.rstCode === 0) return settle({ code: grpcCodes.UNKNOWN, message: 'the answer has no grpc-status' });
       settle({ code: codeOfReset(stream.rstCode), message: `the stream was reset: ${nameOfReset(stream.rstCode)}` });
+    };
+    stream.on('close', () => {
+      // when the connection has gone, its own end, which comes next, says why
+      if (link.session.destroyed && link.ended() === undefined) link.session.once('close', onClose);
+      else onClose();
     });
     signal.addEventListener('abort', onAbort);
 

@@ -2,6 +2,7 @@ import type { ExporterFactory } from '../../core/component.ts';
 import { connectAll, connectionNeeds } from '../shared/connections.ts';
 import { endpointsOf } from '../shared/endpoints-config.ts';
 import { createLogExporter } from '../shared/log-exporter.ts';
+import { stallWarnings } from '../shared/queue-config.ts';
 import { GRPC_PORT, otlpGrpcConfig, type OtlpGrpcConfig } from './config.ts';
 import { createGrpcTransport } from './transport.ts';
 
@@ -14,6 +15,7 @@ export const otlpGrpcExporter: ExporterFactory = {
   signals: ['logs'],
   config: otlpGrpcConfig,
   hostNeeds: (config: OtlpGrpcConfig) => connectionNeeds(config),
+  warnings: stallWarnings,
   create(settings, config: OtlpGrpcConfig) {
     const { compression, keepalive, timeout } = config;
     return createLogExporter({
