@@ -43,9 +43,10 @@ const environmentScheme =
   };
 
 const fileScheme =
-  (folder: string): Scheme =>
+  (folder: string, onFile: (path: string) => void): Scheme =>
   (path) => {
     if (path === '' || path.includes('\0')) return { message: 'no path; allowed is ${file:PATH}' };
+    onFile(resolve(folder, path));
     const read = readReferencedFile(resolve(folder, path));
     return 'text' in read ? { text: read.text.replace(/\r?\n$/, '') } : { message: `cannot read the file ${path}: ${read.message}` };
   };
@@ -60,10 +61,10 @@ const resolveReference = (body: string, schemes: ReadonlyMap<string, Scheme>): R
 };
 
 /** Expands the references of scalars. `folder` is where relative paths begin. */
-export const createExpander = (environment: Environment, folder: string): Expander => {
+export const createExpander = (environment: Environment, folder: string, onFile: (path: string) => void = () => {}): Expander => {
   const schemes = new Map([
     ['env', environmentScheme(environment)],
-    ['file', fileScheme(folder)],
+    ['file', fileScheme(folder, onFile)],
   ]);
   let left = MAX_OUTSIDE_CHARACTERS;
   const budgeted = (result: ReadText): ReadText => {

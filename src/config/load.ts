@@ -40,6 +40,8 @@ export type LoadedConfig = {
   /** Undefined when there is an error among the problems. */
   readonly config: RingtailConfig | undefined;
   readonly problems: readonly Problem[];
+  /** The files that it was read from, and those that it refers to, each once. */
+  readonly files: readonly string[];
   /** For checks that come later: a problem with the place of the value at this path or, where nothing stands, of the nearest key above. */
   problemAt(path: Path, message: string, severity?: Problem['severity']): Problem;
 };
@@ -83,7 +85,8 @@ const named = <K extends ComponentKind>(
 
 /** Reads, merges and checks sources, later ones over earlier ones; never throws. */
 export const loadConfig = (sources: readonly ConfigSource[], registry: Registry, environment: Environment): LoadedConfig => {
-  const tree = readSources(sources, environment);
+  const files = new Set(sources.flatMap(({ path }) => (path === undefined ? [] : [path])));
+  const tree = readSources(sources, environment, (path) => files.add(path));
   const problems: Problem[] = [...tree.problems];
   const result = (config?: RingtailConfig): LoadedConfig => ({
     config: problems.some(({ severity }) => severity === 'error') ? undefined : config,
@@ -91,6 +94,7 @@ export const loadConfig = (sources: readonly ConfigSource[], registry: Registry,
       problems,
       sources.map(({ file }) => file),
     ),
+    files: [...files],
     problemAt: tree.problemAtValue,
   });
   const { root } = tree;

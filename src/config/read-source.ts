@@ -30,7 +30,7 @@ const readText = async (file: string): Promise<string> => {
 
 const fileSource = async (file: string): Promise<ConfigSource> => {
   try {
-    return { file, text: await readText(file), folder: path.dirname(file) };
+    return { file, path: file, text: await readText(file), folder: path.dirname(file) };
   } catch (error) {
     const isFolder = (error as NodeJS.ErrnoException).code === 'EISDIR';
     throw new ConfigError(`cannot read the configuration ${file}`, {

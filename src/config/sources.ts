@@ -14,6 +14,8 @@ export type SourceKey = { readonly path: readonly string[]; readonly offsets: re
 export type ConfigSource = {
   readonly file: string;
   readonly text: string;
+  /** Where it was read from, when that was a file. */
+  readonly path?: string;
   /** Where relative paths of `${file:}` begin; without it the folder of `file`. */
   readonly folder?: string;
   /** The text is not a whole file but a value with the key under which it stands. */
@@ -61,9 +63,9 @@ export const overrideSource = (text: string): ConfigSource => {
   return { file: `--set ${text.slice(0, under.valueOffset - 1)}`, text, folder: '.', under };
 };
 
-const readOne = ({ file, text, folder, under }: ConfigSource, environment: Environment) => {
+const readOne = ({ file, text, folder, under }: ConfigSource, environment: Environment, onFile: (path: string) => void) => {
   const source = sourceText(file, text);
-  const expand = createExpander(environment, folder ?? path.dirname(file));
+  const expand = createExpander(environment, folder ?? path.dirname(file), onFile);
   const start = { source, offset: 0 };
   if (under === undefined) return { ...readYaml(source, text, expand), start };
   const { root, problems } = readYaml(source, text.slice(under.valueOffset), expand, under.valueOffset, under.path);
@@ -75,12 +77,16 @@ const readOne = ({ file, text, folder, under }: ConfigSource, environment: Envir
   return { root: wrapped, problems, start };
 };
 
-/** Reads and merges sources in their order. Without any there is nothing in the tree. */
-export const readSources = (sources: readonly ConfigSource[], environment: Environment): YamlTree => {
+/** Reads and merges sources in their order; `onFile` is told of every file that they refer to. Without any there is nothing in the tree. */
+export const readSources = (
+  sources: readonly ConfigSource[],
+  environment: Environment,
+  onFile: (path: string) => void = () => {},
+): YamlTree => {
   const problems: Problem[] = [];
   let root: Located | undefined;
   let broken = false;
-  const read = sources.map((source) => readOne(source, environment));
+  const read = sources.map((source) => readOne(source, environment, onFile));
   for (const one of read) {
     problems.push(...one.problems);
     if (one.root === undefined) broken = true;

@@ -202,7 +202,16 @@ describe('files', () => {
   it('reads a file', async () => {
     const file = path.join(folder, 'a.yaml');
     await writeFile(file, 'a: ü\n');
-    expect(await readConfigSource(file)).toEqual({ file, text: 'a: ü\n', folder });
+    expect(await readConfigSource(file)).toEqual({ file, path: file, text: 'a: ü\n', folder });
+  });
+
+  it('tells which files a configuration was read from, those that it refers to included', async () => {
+    const [first, second] = [path.join(folder, 'first.yaml'), path.join(folder, 'second.yaml')];
+    await writeFile(first, 'a: ${file:one}\nb: [x, "${file:sub/two} ${file:one}"]\n');
+    await writeFile(second, 'a: ${file:/none/three}\n');
+    const sources = [await readConfigSource(first), await readConfigSource('yaml:c: ${file:four}'), await readConfigSource(second)];
+    const { files } = loadConfig(sources, fakeRegistry, {});
+    expect(files).toEqual([first, second, path.join(folder, 'one'), path.join(folder, 'sub/two'), path.resolve('four'), '/none/three']);
   });
 
   it('says why a file cannot be read', async () => {
