@@ -115,13 +115,30 @@ describe('otlp_http', () => {
     expect(warnings[0]!.fields).toMatchObject({ error: `HTTP status ${status}: busy` });
   });
 
-  it.each([400, 401, 413, 500])('gives up after status %d', async (status) => {
+  it.each([400, 401, 500])('gives up after status %d', async (status) => {
     const { port, received } = await serve((response) => response.writeHead(status, { 'content-type': 'text/plain' }).end('\u001b[31mno'));
     const { exporter, items, warnings } = await exporterTo(port);
     exporter.logs!(textBatch(2));
     await until(() => items()['failed/permanent'] === 2);
     expect(received).toHaveLength(1);
     expect(warnings[0]!.fields).toMatchObject({ error: `HTTP status ${status}:  [31mno` });
+  });
+
+  it('halves what is too large, and gives up what is so alone', async () => {
+    const { port, received } = await serve((response) => response.writeHead(413).end());
+    const { exporter, items } = await exporterTo(port);
+    exporter.logs!(textBatch(2));
+    await until(() => items()['failed/too_large'] === 2);
+    expect(received.map(({ texts }) => texts.length)).toEqual([2, 1, 1]);
+  });
+
+  it('says where a redirect leads, and does not go there', async () => {
+    const { port, received } = await serve((response) => response.writeHead(308, { location: '/elsewhere?key=x' }).end());
+    const { exporter, items, warnings } = await exporterTo(port);
+    exporter.logs!(textBatch(1));
+    await until(() => items()['failed/permanent'] === 1);
+    expect(warnings[0]!.fields).toMatchObject({ error: 'HTTP status 308: redirects are not followed; it leads to /elsewhere' });
+    expect(received).toHaveLength(1);
   });
 
   it('counts a partial success', async () => {
