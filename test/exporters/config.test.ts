@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { debugConfig } from '../../src/exporters/debug/config.ts';
 import { otlpGrpcConfig } from '../../src/exporters/otlp-grpc/config.ts';
 import { otlpHttpConfig } from '../../src/exporters/otlp-http/config.ts';
+import { otlpGrpcExporter } from '../../src/exporters/otlp-grpc/index.ts';
+import { otlpHttpExporter } from '../../src/exporters/otlp-http/index.ts';
+import { sendingQueue } from '../../src/exporters/shared/queue-config.ts';
 import { parseEndpoint } from '../../src/exporters/shared/endpoint.ts';
 
 const messagesOf = (result: {
@@ -26,7 +29,14 @@ describe('defaults', () => {
       compression: 'none',
       compression_params: {},
       flush_interval: 200,
-      sending_queue: { enabled: true, queue_size: 32 * 2 ** 20, num_consumers: 4 },
+      sending_queue: {
+        enabled: true,
+        sizer: 'bytes',
+        queue_size: 32 * 2 ** 20,
+        num_consumers: 4,
+        block_on_overflow: false,
+        wait_for_result: false,
+      },
       retry_on_failure: {
         enabled: true,
         initial_interval: 5000,
@@ -43,6 +53,54 @@ describe('defaults', () => {
     });
     expect(otlpHttpConfig.parse({})).toEqual({ endpoint: 'http://127.0.0.1:4318', idle_conn_timeout: 90_000, ...shared });
     expect(debugConfig.parse({})).toEqual({ verbosity: 'normal', format: 'text' });
+  });
+});
+
+const queueRefusals: [object, string][] = (
+  [
+    [{ queue_size: '1MiB' }, 'out of range; allowed is 4MiB or more, so that a request fits'],
+    [{ queue_size: 1000 }, 'out of range; allowed is 4MiB or more, so that a request fits'],
+    [{ queue_size: 'much' }, 'not a size; write a number of bytes or one with a unit, as in 64MiB'],
+    [{ queue_size: true }, 'not a size; write 64MiB for bytes, or a whole number for items and requests'],
+    [{ sizer: 'requests', queue_size: '32MiB' }, 'not a number of requests; write a whole number as in 1000, or set sizer to bytes'],
+    [{ sizer: 'items', queue_size: 1.5 }, 'not a number of records; write a whole number as in 100000, or set sizer to bytes'],
+    [{ sizer: 'requests', queue_size: 0 }, 'out of range; allowed is 1 to 1000000000 requests'],
+  ] as const
+).map(([queue, message]) => [{ sending_queue: queue }, `sending_queue.queue_size: ${message}`]);
+
+describe('the size of a queue', () => {
+  it.each([
+    [{}, 32 * 2 ** 20],
+    [{ queue_size: '64MiB' }, 64 * 2 ** 20],
+    [{ sizer: 'bytes', queue_size: 4 * 2 ** 20 }, 4 * 2 ** 20],
+    [{ sizer: 'items' }, 100_000],
+    [{ sizer: 'requests' }, 1000],
+    [{ sizer: 'requests', queue_size: '5' }, 5],
+  ])('%o', (queue, size) => expect(sendingQueue.parse(queue).queue_size).toBe(size));
+
+  it('is read from what it was written as', () => {
+    for (const queue of [{}, { sizer: 'items' }, { sizer: 'requests', queue_size: 7, block_on_overflow: true }] as const) {
+      const once = sendingQueue.parse(queue);
+      expect(sendingQueue.parse(once)).toEqual(once);
+    }
+  });
+});
+
+describe('an exporter that can stall pipelines', () => {
+  const use = { pipelines: ['logs'], all: ['logs', 'logs/b'] };
+  it.each([otlpGrpcExporter, otlpHttpExporter])('says so: $type', ({ config, warnings }) => {
+    const of = (queue: object) => warnings!(config.parse({ sending_queue: queue }) as never, use);
+    expect(of({})).toEqual([]);
+    expect(of({ block_on_overflow: true, wait_for_result: true })).toEqual([
+      {
+        option: ['sending_queue', 'block_on_overflow'],
+        message: 'when the queue is full, all receivers wait for this exporter; it can stall the pipelines logs, logs/b',
+      },
+      {
+        option: ['sending_queue', 'wait_for_result'],
+        message: 'while a request is under way, all receivers wait for this exporter; it can stall the pipelines logs, logs/b',
+      },
+    ]);
   });
 });
 
@@ -75,6 +133,7 @@ describe('what is refused', () => {
     [{ compression: 'gzip', compression_params: { level: 10 } }, 'compression_params.level: not a level of gzip; allowed is 1 to 9'],
     [{ compression_params: { level: 1 } }, 'compression_params.level: has no meaning without compression'],
     [{ keepalive: { time: '1s' } }, 'keepalive.time: out of range; allowed is 0, or 10s and more'],
+    ...queueRefusals,
     [{ timeout: 0 }, 'timeout: out of range; allowed is 1ms to 24 days'],
   ])('%o', (config, message) => {
     expect(messagesOf(otlpGrpcConfig.safeParse(config))).toEqual([message]);

@@ -310,6 +310,30 @@ describe('a sending exporter', () => {
     expect(items()).toMatchObject({ 'dropped/queue_full': 4 + 16 + 64 });
   });
 
+  it('knows which of several open requests tells a loss', async () => {
+    const { exporter, advance, tries, items } = setUp({ queue: { queue_size: '4MiB', num_consumers: 1 } });
+    const requests = { records: 1, maxRecords: 100, timeoutMs: 50 };
+    await exporter.start();
+    for (const [rows, bytes] of [
+      [1, 10],
+      [1, 3_000_000],
+      [2, 1_000_000],
+    ] as const) {
+      exporter.logs!(textBatch(rows, bytes));
+      await advance(200);
+    }
+    // the last one was dropped, which the open request tells now
+    tries[0]!.answer({ kind: 'success' });
+    await advance(0);
+    exporter.logs!({ ...textBatch(4, 500_000), requests }); // dropped too, and has told nothing
+    tries[1]!.answer({ kind: 'success' });
+    await advance(200);
+    tries[2]!.answer({ kind: 'success' });
+    await advance(0);
+    expect(tries[2]!.texts).toEqual(['loss process queue_full 2', 'loss process queue_full 4']);
+    expect(items()).toEqual({ accepted: 10, sent: 4, 'dropped/queue_full': 6 });
+  });
+
   it('without a queue holds no more than what is under way', async () => {
     const { exporter, advance, tries, items } = setUp({ queue: { enabled: false, num_consumers: 2 } });
     await exporter.start();

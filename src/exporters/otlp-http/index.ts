@@ -3,6 +3,7 @@ import { connectAll, connectionNeeds } from '../shared/connections.ts';
 import { type Endpoint, parseEndpoint } from '../shared/endpoint.ts';
 import { endpointsOf } from '../shared/endpoints-config.ts';
 import { createLogExporter } from '../shared/log-exporter.ts';
+import { stallWarnings } from '../shared/queue-config.ts';
 import { HTTP_PORT, otlpHttpConfig, type OtlpHttpConfig } from './config.ts';
 import { createHttpTransport } from './transport.ts';
 
@@ -25,6 +26,7 @@ export const otlpHttpExporter: ExporterFactory = {
   signals: ['logs'],
   config: otlpHttpConfig,
   hostNeeds: (config: OtlpHttpConfig) => connectionNeeds(config),
+  warnings: stallWarnings,
   create(settings, config: OtlpHttpConfig) {
     const { compression, timeout, idle_conn_timeout: idleMs, max_connections: connections } = config;
     return createLogExporter({

@@ -62,9 +62,10 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
     maxRecords: queueConfig.sizer === 'items' ? Math.ceil(queueConfig.queue_size / REQUEST_SHARE_OF_ITEMS) : MANY_RECORDS,
     flushIntervalMs: config.flush_interval,
     timers,
-    onRequest(request) {
+    onRequest(request, cut) {
       sealedRecords += request.records;
-      const told = losses.closed();
+      // losses are told in the common request
+      const told = cut === undefined ? losses.closed() : undefined;
       if (queue.push(request) === 'queue_full') losses.dropped(request.records, told);
     },
   });

@@ -6,7 +6,9 @@ import type { Batch, RequestCut } from '../../core/batch.ts';
 import { createLogWriter, type LogRequest, type LogWriter, type LogWriterOptions } from '../../otlp/log-writer.ts';
 import type { Timers } from './timers.ts';
 
-export type LogWritersOptions = LogWriterOptions & {
+export type LogWritersOptions = Omit<LogWriterOptions, 'onRequest'> & {
+  /** `cut` is that of the batches which it was made of; undefined: what stood in the request that is common to all. */
+  readonly onRequest: (request: LogRequest, cut: RequestCut | undefined) => void;
   readonly maxRecords: number;
   /** For records whose pipeline says nothing. */
   readonly flushIntervalMs: number;
@@ -44,13 +46,13 @@ export const createLogWriters = (options: LogWritersOptions): LogWriters => {
   /** A pipeline that is gone takes its writer with it. */
   const ofCut = new WeakMap<RequestCut, Entry>();
 
-  const createEntry = (most: number, records: number, timeoutMs: number): Entry => {
+  const createEntry = (most: number, records: number, timeoutMs: number, cut?: RequestCut): Entry => {
     const writer = createLogWriter({
       ...options,
       maxRecords: Math.min(maxRecords, most),
       onRequest(request) {
         entry.sealed = true;
-        onRequest(request);
+        onRequest(request, cut);
       },
     });
     const entry: Entry = { writer, records, timeoutMs, limitBytes, sealed: false, cancel: undefined };
@@ -62,7 +64,7 @@ export const createLogWriters = (options: LogWritersOptions): LogWriters => {
   const entryOf = (cut: RequestCut | undefined): Entry => {
     if (cut === undefined) return common;
     let entry = ofCut.get(cut);
-    if (entry === undefined) ofCut.set(cut, (entry = createEntry(cut.maxRecords, cut.records, cut.timeoutMs)));
+    if (entry === undefined) ofCut.set(cut, (entry = createEntry(cut.maxRecords, cut.records, cut.timeoutMs, cut)));
     if (entry.limitBytes !== limitBytes) entry.writer.limitRequests((entry.limitBytes = limitBytes));
     return entry;
   };
