@@ -1,9 +1,11 @@
 /** Which components exist: a new one is a folder and a line here. */
 import type { ComponentFactory } from './core/component.ts';
 import { debugExporter } from './exporters/debug/index.ts';
+import { fileExporter } from './exporters/file/index.ts';
 import { otlpGrpcExporter } from './exporters/otlp-grpc/index.ts';
 import { otlpHttpExporter } from './exporters/otlp-http/index.ts';
 import { attributesProcessor } from './processors/attributes/index.ts';
+import { batchProcessor } from './processors/batch/index.ts';
 import { resolveProcessProcessor } from './processors/resolve-process/index.ts';
 import { resolveUserProcessor } from './processors/resolve-user/index.ts';
 import { resourceProcessor } from './processors/resource/index.ts';
@@ -15,11 +17,13 @@ export const components: readonly ComponentFactory[] = [
   replayReceiver,
 
   attributesProcessor,
+  batchProcessor,
   resolveProcessProcessor,
   resolveUserProcessor,
   resourceProcessor,
 
   debugExporter,
+  fileExporter,
   otlpGrpcExporter,
   otlpHttpExporter,
 ];

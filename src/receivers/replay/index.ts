@@ -90,6 +90,6 @@ export const replayReceiver: ReceiverFactory = {
   summary: 'Plays captures that `ringtail record` wrote, and files of OTLP logs; needs no privilege',
   signals: ['logs'],
   config: replayConfig,
-  hostNeeds: (config: never) => (config as ReplayConfig).path.map((path, index) => ({ kind: 'file', path, option: ['path', index] })),
+  hostNeeds: ({ path: paths }: ReplayConfig) => paths.map((path, index) => ({ kind: 'file', path, option: ['path', index] })),
   create: createReplayReceiver as ReceiverFactory['create'],
 };

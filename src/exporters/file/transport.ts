@@ -1,0 +1,127 @@
+/** Requests into a file, one after the other: whole, or not at all. */
+import { mkdir, open, stat, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { messageOf, RuntimeError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import { compressorOf } from '../shared/compress.ts';
+import type { Outcome, Transport } from '../shared/transport.ts';
+import type { FileConfig } from './config.ts';
+import { encodeMessage } from './encode.ts';
+import { deleteOld, putAside } from './rotation.ts';
+
+const MEBIBYTE = 2 ** 20;
+/** A capture of what happens on a host: its owner's business. */
+const MODE = 0o600;
+
+export type FileTransportOptions = {
+  readonly config: Pick<FileConfig, 'path' | 'format' | 'compression' | 'rotation' | 'append' | 'create_directory' | 'fsync'>;
+  readonly logger: Logger;
+  /** For tests: what opens files. */
+  readonly openFile?: typeof open;
+};
+
+type Target = { readonly file: FileHandle; readonly inode: number; size: number };
+
+/** Opens the file. Throws a RuntimeError when it cannot be. */
+export const openFileTransport = async ({ config, logger, openFile = open }: FileTransportOptions): Promise<Transport> => {
+  const { path, rotation, append, fsync } = config;
+  const compress = compressorOf({ compression: config.compression, compression_params: {} });
+  let target: Target | undefined;
+  let closed = false;
+  /** Writes are one after the other, whoever calls. */
+  let last: Promise<unknown> = Promise.resolve();
+
+  const openTarget = async (flags: 'a' | 'w'): Promise<Target> => {
+    const file = await openFile(path, flags, MODE);
+    try {
+      const facts = await file.stat();
+      if (!facts.isFile()) throw new RuntimeError(`${path} is not a file`);
+      return { file, inode: facts.ino, size: facts.size };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  };
+
+  /** The file under the name: another one when somebody has moved ours away. */
+  const current = async (): Promise<Target> => {
+    if (target !== undefined) {
+      const there = await stat(path).catch(() => undefined);
+      if (there?.ino === target.inode) return target;
+      const { file } = target;
+      target = undefined;
+      await file.close();
+    }
+    return (target = await openTarget('a'));
+  };
+
+  const rotate = async (full: Target): Promise<Target> => {
+    await putAside(path, rotation!);
+    target = undefined;
+    await full.file.close();
+    target = await openTarget('a');
+    try {
+      await deleteOld(path, rotation!);
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'files that were put aside could not be deleted');
+    }
+    return target;
+  };
+
+  const writeAll = async ({ file }: Target, parts: readonly Buffer[]): Promise<void> => {
+    for (let rest of parts) {
+      while (rest.length > 0) {
+        const { bytesWritten } = await file.write(rest);
+        if (bytesWritten === 0) throw new Error('the file takes nothing more');
+        rest = rest.subarray(bytesWritten);
+      }
+    }
+    if (fsync) await file.datasync();
+  };
+
+  const write = async (request: Buffer): Promise<Outcome> => {
+    if (closed) return { kind: 'permanent', message: 'the file is closed' };
+    let parts: readonly Buffer[];
+    try {
+      parts = await encodeMessage(request, config.format, compress);
+    } catch (error) {
+      return { kind: 'permanent', message: messageOf(error) };
+    }
+    try {
+      const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+      let into = await current();
+      if (rotation !== undefined && into.size > 0 && into.size + bytes > rotation.max_megabytes * MEBIBYTE) into = await rotate(into);
+      try {
+        await writeAll(into, parts);
+      } catch (error) {
+        // half a request would make the rest of the file unreadable
+        await into.file.truncate(into.size);
+        throw error;
+      }
+      into.size += bytes;
+      return { kind: 'success' };
+    } catch (error) {
+      return { kind: 'retryable', message: messageOf(error) };
+    }
+  };
+
+  try {
+    if (config.create_directory) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    target = await openTarget(append ? 'a' : 'w');
+  } catch (error) {
+    throw new RuntimeError('the file cannot be opened for writing', { cause: error, advice: 'see its folder and its permissions, or set create_directory' });
+  }
+  return {
+    send(request) {
+      const outcome = last.then(() => write(request));
+      last = outcome;
+      return outcome;
+    },
+    close() {
+      void last.then(async () => {
+        closed = true;
+        await target?.file.close().catch(() => {});
+      });
+    },
+  };
+};
