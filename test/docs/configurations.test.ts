@@ -5,16 +5,15 @@ import { components } from '../../src/components.ts';
 import { loadConfig, requireConfig } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problems.ts';
 import { createRegistry } from '../../src/config/registry.ts';
-import { ConfigError } from '../../src/core/errors.ts';
-import { type Block, blocksOf, pages } from './markdown.ts';
+import { ConfigError, exitCode } from '../../src/core/errors.ts';
+import { createCli } from '../commands/fakes.ts';
+import { createWorld } from '../service/fakes.ts';
+import { allBlocks as blocks, shown } from './blocks.ts';
+import type { Block } from './markdown.ts';
 
 const registry = createRegistry(components);
 const environment = { TOKEN: 'secret' };
 const load = (text: string, file: string) => loadConfig([{ file, text }], registry, environment);
-
-const blocks = pages.flatMap(blocksOf);
-const shown = (info: string) =>
-  blocks.filter((block) => block.info === info).map((block) => [`${block.page}:${block.line}`, block] as const);
 
 type Sections = Readonly<Record<string, object | undefined>>;
 
@@ -33,6 +32,12 @@ describe('a configuration', () => {
     const { config, problems } = load(complete(block), place);
     expect(problems.map(formatProblem)).toEqual([]);
     expect(config?.pipelines.length).toBeGreaterThan(0);
+  });
+
+  it.each(shown('yaml'))('%s has nothing against it that validate says', async (_, block) => {
+    const cli = createCli(createWorld(), undefined, registry);
+    expect(await cli.run('validate', '--no-host', '--deny-warnings', '--config', `yaml:${complete(block)}`)).toBe(exitCode.done);
+    expect(cli.stderr()).toBe('');
   });
 
   it('is looked at in the README and on the pages, whole and in parts', () => {

@@ -1,6 +1,7 @@
 /** docs/signals.md and the code have the same names, and no page speaks of others. */
 import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { createProgram } from '../../src/commands/program.ts';
 import type { AttributeField, EventSchema } from '../../src/core/batch.ts';
 import { exitCode } from '../../src/core/errors.ts';
 import { attributeName, attributionSource, eventName, resourceName } from '../../src/otlp/names.ts';
@@ -117,13 +118,11 @@ describe('exit codes', () => {
   });
 });
 
-it('the README has the commands of the help', async () => {
-  const cli = createCli();
-  await cli.run('--help');
-  const commands = Array.from(cli.stdout().matchAll(/^ {2}([a-z]+) \[options\]/gm), ([, name]) => name);
+it('the README has the commands, in the order of the help', () => {
+  const commands = createProgram({} as never, () => {}).commands.map((command) => command.name());
   const told = firstCodes(read('README.md'), 'command').map((code) => code.split(' ')[1]);
   expect(commands).not.toEqual([]);
-  expect(told.toSorted()).toEqual(commands.toSorted());
+  expect(told).toEqual(commands);
 });
 
 it('CONTRIBUTING has the scripts of package.json', () => {
@@ -145,10 +144,13 @@ describe.each(pages)('%s', (page) => {
     const text = read(page);
     const told = [
       ...Array.from(
-        text.matchAll(/`((?:ringtail|process|host|os|error)\.(?!bpf\b)[a-z_.]+|(?:ringtail|otelcol)_[a-z_]+)(?=[`{])/g),
+        text.matchAll(/`((?:ringtail|process|host|os|error)\.(?!(?:bpf|yaml|schema)\b)[a-z_.]+|(?:ringtail|otelcol)_[a-z_]+)(?=[`{])/g),
         ([, name]) => name!,
       ),
-      ...Array.from(text.matchAll(/(?<![\w./-])((?:ringtail|process)\.(?!bpf\b)[a-z_]+(?:\.[a-z_]+)*)(?![\w./*-])/g), ([, name]) => name!),
+      ...Array.from(
+        text.matchAll(/(?<![\w./-])((?:ringtail|process)\.(?!(?:bpf|yaml|schema)\b)[a-z_]+(?:\.[a-z_]+)*)(?![\w./*-])/g),
+        ([, name]) => name!,
+      ),
     ];
     expect(told.filter((name) => !names.has(name.replace(/_total$/, '')))).toEqual([]);
   });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { toJSONSchema, type ZodType } from 'zod';
 import { components } from '../../src/components.ts';
-import { DEFAULT_METRICS_ADDRESS, kernelSchema, pipelineSchema, telemetrySchema } from '../../src/config/schema.ts';
+import { DEFAULT_METRICS_ADDRESS, excludeSchema, kernelSchema, pipelineSchema, telemetrySchema } from '../../src/config/schema.ts';
 import { codesOf, pages, read, sectionOf, tableOf } from './markdown.ts';
 
 type Option = { readonly key: string; readonly byDefault: string | undefined; readonly choices: readonly string[] };
@@ -78,6 +78,7 @@ describe('docs/configuration.md', () => {
   it.each([
     ['## `kernel`', optionsOf(kernelSchema)],
     ['## `service.telemetry`', optionsOf(telemetrySchema, { 'metrics.address': DEFAULT_METRICS_ADDRESS })],
+    ['## `service.exclude`', optionsOf(excludeSchema)],
     ['## The file', optionsOf(pipelineSchema)],
   ])('lists what stands under %s', (heading, options) => {
     const rows = rowsOf(sectionOf('docs/configuration.md', heading));
