@@ -1,14 +1,14 @@
 import type { ExcludeConfig, KernelConfig } from '../config/schema.ts';
 import type { Registry } from '../config/registry.ts';
-import type { Lifecycle } from '../core/component.ts';
 import type { Counters } from '../core/counters.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Recorder } from '../kernel/capture/recorder.ts';
 import type { ProbeReport } from '../kernel/probe.ts';
 import type { LineStream } from '../service/logging.ts';
+import type { ServiceKernel } from '../service/reload.ts';
 
 /** The kernel side as commands use it; components see more of it. */
-export type CommandKernel = Lifecycle & { exclude(rules: ExcludeConfig): Promise<void>; probe(): Promise<ProbeReport> };
+export type CommandKernel = ServiceKernel & { probe(): Promise<ProbeReport> };
 
 export type KernelOptions = {
   readonly config: KernelConfig;
@@ -33,6 +33,8 @@ export type CommandContext = {
   createKernel(options: KernelOptions): Promise<CommandKernel>;
   /** SIGINT and SIGTERM; returns a function that takes the handler out again. */
   onSignal(handler: (name: string) => void): () => void;
+  /** SIGHUP; returns a function that takes the handler out again. */
+  onReload(handler: (name: string) => void): () => void;
   /** The reader of stdout went away. */
   onOutputClosed(handler: () => void): () => void;
 };

@@ -9,6 +9,7 @@ import { commandHelp, programHelp } from './help.ts';
 import type { InitOptions } from './init.ts';
 import { type ConfigOptions, type Shell, shells, withConfigOptions } from './options.ts';
 import type { RecordOptions } from './record.ts';
+import type { RunOptions } from './run.ts';
 import type { ValidateOptions } from './validate.ts';
 
 /** The whole command line. `finish` gets the exit code of the command that ran. */
@@ -29,9 +30,9 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
       .addHelpText('after', commandHelp[name])
       .showHelpAfterError(`Try "ringtail ${name} --help".`);
 
-  withConfigOptions(command('run', 'run the pipelines of a configuration until SIGINT or SIGTERM')).action(async (options: ConfigOptions) =>
-    finish(await (await import('./run.ts')).runCommand(options, context)),
-  );
+  withConfigOptions(command('run', 'run the pipelines of a configuration until SIGINT or SIGTERM; SIGHUP reloads it'))
+    .option('--watch', 'reload the configuration when one of its files changes, or one that it refers to')
+    .action(async (options: RunOptions) => finish(await (await import('./run.ts')).runCommand(options, context)));
   withConfigOptions(command('validate', 'check a configuration and start nothing'), { required: true })
     .option('--no-host', 'leave out what depends on this host: kernel, privileges, ports, files')
     .option('--deny-warnings', 'exit code 1 for warnings too')

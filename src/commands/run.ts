@@ -1,19 +1,16 @@
 import { config as rxConfig } from 'rxjs';
-import type { RingtailConfig } from '../config/load.ts';
-import { requireConfig } from '../config/load.ts';
-import { DEFAULT_METRICS_ADDRESS, parseAddress } from '../config/schema.ts';
-import { createCounters, type Counters } from '../core/counters.ts';
-import { ConfigError, exitCode, type ExitCode, messageOf, RuntimeError } from '../core/errors.ts';
-import { type Logger, withFields } from '../core/logger.ts';
-import { createLogger } from '../service/logging.ts';
+import { effectiveConfig } from '../config/effective.ts';
+import { createCounters } from '../core/counters.ts';
+import { exitCode, type ExitCode, messageOf, RuntimeError } from '../core/errors.ts';
+import { withFields } from '../core/logger.ts';
+import { createSwitchableLogger } from '../service/logging.ts';
 import { observeProcess } from '../service/process-metrics.ts';
-import { hostResource } from '../otlp/resource.ts';
-import { createService } from '../service/service.ts';
-import { type MetricsServer, serveMetrics } from '../service/telemetry.ts';
+import { createService, type Service } from '../service/service.ts';
 import { version } from '../service/version.ts';
+import { watchFiles } from '../service/watch-files.ts';
 import type { CommandContext } from './context.ts';
-import { loadFor } from './load.ts';
 import type { ConfigOptions } from './options.ts';
+import { createRevisions } from './revisions.ts';
 
 /**
  * A signal this soon after the first is the same one again: Ctrl-C under `npm start` comes from the terminal and, a moment later,
@@ -21,33 +18,13 @@ import type { ConfigOptions } from './options.ts';
  */
 const ECHO_MS = 250;
 
-/** An address that somebody wrote must work; without the default one Ringtail runs on. */
-const openMetrics = async (
-  { metrics }: RingtailConfig['telemetry'],
-  counters: Counters,
-  logger: Logger,
-): Promise<MetricsServer | undefined> => {
-  if (metrics.level === 'none') return undefined;
-  try {
-    const server = await serveMetrics({ counters, address: metrics.address ?? parseAddress(DEFAULT_METRICS_ADDRESS)!, version, logger });
-    logger.debug({ address: `${server.address.host}:${server.address.port}` }, 'metrics are served');
-    return server;
-  } catch (error) {
-    if (metrics.address !== undefined) {
-      throw new ConfigError(messageOf(error), {
-        advice: 'change service.telemetry.metrics.address, or set service.telemetry.metrics.level to none',
-      });
-    }
-    logger.warn(
-      { error: messageOf(error) },
-      'running without the metrics page; choose a free address with service.telemetry.metrics.address',
-    );
-    return undefined;
-  }
-};
+export type RunOptions = ConfigOptions & { readonly watch?: boolean };
 
-/** `ringtail run`: until a signal comes or the reader of the output goes away; a second signal stops at once. */
-export const runCommand = async (options: ConfigOptions, context: CommandContext): Promise<ExitCode> => {
+/**
+ * `ringtail run`: until a signal comes or the reader of the output goes away; a second signal stops at once. SIGHUP, and with `watch` a change
+ * of a file, reads the configuration again.
+ */
+export const runCommand = async (options: RunOptions, context: CommandContext): Promise<ExitCode> => {
   const stop = Promise.withResolvers<string>();
   const force = Promise.withResolvers<'forced'>();
   let askedMs: number | undefined;
@@ -59,16 +36,33 @@ export const runCommand = async (options: ConfigOptions, context: CommandContext
     if (askedMs !== undefined && context.now() - askedMs >= ECHO_MS) force.resolve('forced');
     ask(name);
   };
-  const handlers = [context.onSignal(onSignal), context.onOutputClosed(() => ask('output closed'))];
-  let metrics: MetricsServer | undefined;
+  let service: Service | undefined;
+  let reloadAsked = false;
+  const counters = createCounters();
+  const revisions = createRevisions({ options, context, counters });
+  const watch = options.watch === true ? watchFiles({ onChange: () => void reload() }) : undefined;
+  /** Before there is a service it is remembered: what was read by then may be old. */
+  const reload = async (): Promise<void> => {
+    if (service === undefined) reloadAsked = true;
+    else if (askedMs === undefined) await service.reload(revisions.next);
+    await watch?.follow(revisions.files());
+  };
+  // what is built in does not change: then it is the terminal that went away
+  const onHangup = (name: string) => (options.config === undefined ? ask(name) : void reload());
+  const endings = [
+    context.onSignal(onSignal),
+    context.onReload(onHangup),
+    context.onOutputClosed(() => ask('output closed')),
+    () => watch?.close(),
+  ];
   try {
-    const { name, loaded } = await loadFor(options, context);
-    const config = requireConfig(loaded, name, (line) => context.stderr.write(`${line}\n`));
-    const logger = createLogger(config.telemetry.logs, context.stderr, context.environment);
+    // before it is read, so that no change falls in between
+    await watch?.follow(revisions.files());
+    const config = await revisions.read((line) => context.stderr.write(`${line}\n`));
+    const logger = createSwitchableLogger(config.telemetry.logs, context.stderr, context.environment);
     rxConfig.onUnhandledError = (error) => logger.error({ error: messageOf(error) }, 'a component threw outside its stage');
-    const counters = createCounters();
     observeProcess(counters);
-    metrics = await openMetrics(config.telemetry, counters, logger);
+    await revisions.begin(config, logger);
     const kernel = await context.createKernel({
       config: config.kernel,
       exclude: config.exclude,
@@ -76,15 +70,18 @@ export const runCommand = async (options: ConfigOptions, context: CommandContext
       logger: withFields(logger, { component: 'kernel' }),
       version,
     });
-    const service = createService({
+    service = createService({
       config,
       counters,
       logger,
       version,
       kernel,
+      describe: effectiveConfig,
       now: context.now,
-      resource: hostResource({ rootPath: config.kernel.root_path, env: context.environment, configured: config.telemetry.resource }),
+      resource: revisions.resourceOf(config),
     });
+    if (reloadAsked) void reload();
+    await watch?.follow(revisions.files());
 
     const forced = force.promise.then(() => {
       logger.warn({}, 'stopped at once; what was under way is lost');
@@ -102,8 +99,8 @@ export const runCommand = async (options: ConfigOptions, context: CommandContext
     if (ended !== undefined) throw new RuntimeError('a receiver ended early', { cause: ended });
     return exitCode.done;
   } finally {
-    for (const off of handlers) off();
-    await metrics?.close();
+    for (const end of endings) end();
+    await revisions.close();
     rxConfig.onUnhandledError = null;
   }
 };

@@ -24,7 +24,8 @@ export const systemContext = (host: Host = process): CommandContext => {
   const { stdout, stderr } = host;
   const outputClosed = new Set<() => void>();
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    // EIO: the terminal went away
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
     // The reader has what it wanted. Commands that go on get to stop in order.
     if (outputClosed.size === 0) host.exit(0);
     for (const handler of outputClosed) handler();
@@ -58,6 +59,10 @@ export const systemContext = (host: Host = process): CommandContext => {
       return () => {
         for (const name of stopSignals) host.off(name, handler);
       };
+    },
+    onReload(handler) {
+      host.on('SIGHUP', handler);
+      return () => host.off('SIGHUP', handler);
     },
     onOutputClosed(handler) {
       outputClosed.add(handler);

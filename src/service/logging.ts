@@ -28,6 +28,27 @@ export const consoleLine = (json: string, colour = false): string => {
   return `${[head, ...parts].join(' ')}\n`;
 };
 
+export type SwitchableLogger = Logger & {
+  /** From now on lines are as this says, also of loggers that were made of this one. */
+  use(config: TelemetryConfig['logs']): void;
+};
+
+/** As `createLogger`; level and encoding may change while it runs. */
+export const createSwitchableLogger = (
+  config: TelemetryConfig['logs'],
+  stream: LineStream,
+  environment: Readonly<Record<string, string | undefined>> = {},
+): SwitchableLogger => {
+  let current = createLogger(config, stream, environment);
+  return {
+    debug: (fields, message) => current.debug(fields, message),
+    info: (fields, message) => current.info(fields, message),
+    warn: (fields, message) => current.warn(fields, message),
+    error: (fields, message) => current.error(fields, message),
+    use: (next) => void (current = createLogger(next, stream, environment)),
+  };
+};
+
 /** Times are UTC. Console lines are coloured on a terminal unless `NO_COLOR` is set. */
 export const createLogger = (
   { level, encoding }: TelemetryConfig['logs'],

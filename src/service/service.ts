@@ -74,6 +74,14 @@ export const createService = (options: ServiceOptions): Service => {
   let state: ReturnType<ServiceView['state']> = 'starting';
   let graph: Graph | undefined;
   let starting: Promise<void> | undefined;
+  /** Resolves when the start is over, well or not, or when there will be none. */
+  const begun = Promise.withResolvers<void>();
+  let nextGraph = Promise.withResolvers<void>();
+  const follow = (changed: Graph): void => {
+    graph = changed;
+    nextGraph.resolve();
+    nextGraph = Promise.withResolvers();
+  };
   let stopping: Promise<Ledger> | undefined;
 
   const view = createView({
@@ -146,24 +154,26 @@ export const createService = (options: ServiceOptions): Service => {
 
   return {
     view,
-    start: () => (starting ??= startAll()),
+    start: () => (starting ??= startAll().finally(begun.resolve)),
     reload: (load) =>
       requests.request(async () => {
-        await starting?.catch(() => {});
+        await begun.promise;
         const revision = await load();
-        return await reloader.change(graph!, revision, (changed) => (graph = changed));
+        return await reloader.change(graph!, revision, follow);
       }),
     async finished() {
       for (;;) {
         const { receivers } = graph!;
-        const ends = await Promise.all(Array.from(receivers.values(), ({ component }) => component.finished ?? new Promise<never>(() => {})));
-        // a reload may have brought others meanwhile
-        if (graph!.receivers === receivers) return ends.find((error) => error !== undefined);
+        const all = Promise.all(Array.from(receivers.values(), ({ component }) => component.finished ?? new Promise<never>(() => {})));
+        // a reload brings others
+        const ends = await Promise.race([all, nextGraph.promise]);
+        if (graph!.receivers === receivers && ends !== undefined) return ends.find((error) => error !== undefined);
       }
     },
     stop: (deadlineMs = STOP_DEADLINE_MS) =>
       (stopping ??= (async () => {
         // What starts late would not be stopped; a failed start has cleaned up after itself.
+        if (starting === undefined) begun.resolve();
         await starting?.catch(() => {});
         state = 'stopping';
         await Promise.race([requests.settled(), after(RELOAD_GRACE_MS)]);

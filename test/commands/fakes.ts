@@ -20,6 +20,7 @@ export const createCli = (world: World = createWorld(), probe: ProbeReport = ful
   const err: string[] = [];
   const signals = new Set<(name: string) => void>();
   const closers = new Set<() => void>();
+  const reloads = new Set<(name: string) => void>();
   const waiting: { readonly text: string; readonly resolve: () => void }[] = [];
   let nowMs = 0;
   let options: KernelOptions | undefined;
@@ -44,6 +45,10 @@ export const createCli = (world: World = createWorld(), probe: ProbeReport = ful
       signals.add(handler);
       return () => signals.delete(handler);
     },
+    onReload(handler) {
+      reloads.add(handler);
+      return () => reloads.delete(handler);
+    },
     onOutputClosed(handler) {
       closers.add(handler);
       return () => closers.delete(handler);
@@ -66,8 +71,9 @@ export const createCli = (world: World = createWorld(), probe: ProbeReport = ful
     /** Time goes on. */
     pass: (ms: number) => void (nowMs += ms),
     signal: (name: string) => signals.forEach((handler) => handler(name)),
+    hangUp: () => reloads.forEach((handler) => handler('SIGHUP')),
     closeOutput: () => closers.forEach((handler) => handler()),
-    handlers: () => signals.size + closers.size,
+    handlers: () => signals.size + closers.size + reloads.size,
     kernelOptions: () => options,
   };
 };
