@@ -1,6 +1,5 @@
 import type { ConfigUse, ConfigWarning } from '../core/component.ts';
-import type { Defined, Section } from './check-components.ts';
-import { kindOf } from './check-components.ts';
+import type { Defined, kindOf, Section } from './check-components.ts';
 import type { PipelineConfig } from './check-pipelines.ts';
 import type { Problem } from './problems.ts';
 import type { YamlTree } from './located.ts';
