@@ -14,7 +14,10 @@ export type Message = {
 
 type Spec = readonly [number: number, name: string, type: FieldType | Message, repeated?: 'repeated'];
 
-const define = (specs: readonly Spec[], message = { fields: [] as (MessageField | undefined)[], byName: new Map<string, MessageField>() }) => {
+const define = (
+  specs: readonly Spec[],
+  message = { fields: [] as (MessageField | undefined)[], byName: new Map<string, MessageField>() },
+) => {
   for (const [number, name, type, repeated] of specs) {
     const common = { number, name, repeated: repeated !== undefined };
     const field: MessageField = typeof type === 'string' ? { ...common, type } : { ...common, type: 'message', message: type };
@@ -30,18 +33,15 @@ const keyValue = define([
   [1, 'key', 'string'],
   [2, 'value', anyValue],
 ]);
-define(
-  [
-    [1, 'stringValue', 'string'],
-    [2, 'boolValue', 'bool'],
-    [3, 'intValue', 'int64'],
-    [4, 'doubleValue', 'double'],
-    [5, 'arrayValue', define([[1, 'values', anyValue, 'repeated']])],
-    [6, 'kvlistValue', define([[1, 'values', keyValue, 'repeated']])],
-    [7, 'bytesValue', 'base64'],
-  ],
-  anyValue,
-);
+define([
+  [1, 'stringValue', 'string'],
+  [2, 'boolValue', 'bool'],
+  [3, 'intValue', 'int64'],
+  [4, 'doubleValue', 'double'],
+  [5, 'arrayValue', define([[1, 'values', anyValue, 'repeated']])],
+  [6, 'kvlistValue', define([[1, 'values', keyValue, 'repeated']])],
+  [7, 'bytesValue', 'base64'],
+], anyValue);
 
 const logRecord = define([
   [1, 'timeUnixNano', 'fixed64'],

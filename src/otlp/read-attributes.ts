@@ -22,7 +22,8 @@ const valueOf = (bytes: Buffer, start: number, end: number, depth: number): Attr
     else if (field === 3 && wireType === 0) value = wholeOf(cursor);
     else if (field === 4 && wireType === 1) value = doubleValue(bytes.readDoubleLE(at));
     else if (field === 5 && wireType === 2) value = listOf(bytes, at, to, depth + 1);
-    else if (field === 6 && wireType === 2) value = JSON.stringify(Object.fromEntries(attributesIn(bytes, at, to, 1, depth + 1)), plainNumber);
+    else if (field === 6 && wireType === 2)
+      value = JSON.stringify(Object.fromEntries(attributesIn(bytes, at, to, 1, depth + 1)), plainNumber);
     else if (field === 7 && wireType === 2) value = bytes.toString('base64', at, to);
   }
   return value;

@@ -20,7 +20,9 @@ const partsOf = (path: string): { readonly folder: string; readonly stem: string
 export const backupTime = (name: string, path: string, localtime: boolean): number | undefined => {
   const { stem, extension } = partsOf(path);
   if (!name.startsWith(`${stem}-`) || !name.endsWith(extension)) return undefined;
-  const match = /^(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d\.\d{3})(?:\.\d+)?$/.exec(name.slice(stem.length + 1, name.length - extension.length));
+  const match = /^(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d\.\d{3})(?:\.\d+)?$/.exec(
+    name.slice(stem.length + 1, name.length - extension.length),
+  );
   if (match === null) return undefined;
   const time = Date.parse(`${match[1]}T${match[2]}:${match[3]}:${match[4]}${localtime ? '' : 'Z'}`);
   return Number.isNaN(time) ? undefined : time;

@@ -109,7 +109,10 @@ export const openFileTransport = async ({ config, logger, openFile = open }: Fil
     if (config.create_directory) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     target = await openTarget(append ? 'a' : 'w');
   } catch (error) {
-    throw new RuntimeError('the file cannot be opened for writing', { cause: error, advice: 'see its folder and its permissions, or set create_directory' });
+    throw new RuntimeError('the file cannot be opened for writing', {
+      cause: error,
+      advice: 'see its folder and its permissions, or set create_directory',
+    });
   }
   return {
     send(request) {

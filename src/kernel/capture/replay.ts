@@ -9,7 +9,7 @@ import { decodeFrame } from '../decode.ts';
 import type { KernelFrame } from '../frames.ts';
 import { createHub, type Hub } from '../hub.ts';
 import { actorLayout, eventLayouts } from '../layouts.gen.ts';
-import { createProcessTable } from '../lifecycle/process-table.ts';
+import { createProcessTable, DEFAULT_PROCESS_CAPACITY } from '../lifecycle/process-table.ts';
 import { bindLookups, type KernelLookups } from '../service-types.ts';
 import { aboutSchema, againSchema, endSchema, gapSchema, lossSchema, programSchema, readFacts, type About, type End } from './facts.ts';
 import { CaptureError, chunkType, decodeFrameChunk, decodeNames, MAX_CHUNK_BYTES } from './format.ts';
@@ -38,11 +38,19 @@ export type Replay = {
 
 const noGate: KernelLookups['gate'] = { require: () => () => {}, start: async () => {}, admit: () => undefined, abandon() {} };
 
-export const createReplay = ({ addon, logger }: { readonly addon: Addon; readonly logger: Logger }): Replay => {
+export type ReplayOptions = {
+  readonly addon: Addon;
+  readonly logger: Logger;
+  /** For tests that make thousands of them. */
+  readonly maxRows?: number;
+  readonly maxProcesses?: number;
+};
+
+export const createReplay = ({ addon, logger, maxRows = MAX_ROWS, maxProcesses = DEFAULT_PROCESS_CAPACITY }: ReplayOptions): Replay => {
   const hub = createHub({ gate: noGate, logger });
   const names = createRecordedNames();
   let nowMs = 0;
-  const processes = createProcessTable({ nowMs: () => nowMs });
+  const processes = createProcessTable({ nowMs: () => nowMs, capacity: maxProcesses });
   const lookups: KernelLookups = { processes, users: names.users, cgroups: names.cgroups, gate: noGate };
   const session: NativeSession = new addon.Session(
     {
@@ -50,7 +58,7 @@ export const createReplay = ({ addon, logger }: { readonly addon: Addon; readonl
       frameBytes: FRAME_BYTES,
       frames: 1,
       flushMs: 1,
-      maxRows: MAX_ROWS,
+      maxRows,
       memory: true,
       layouts: { actor: actorLayout.fields, events: Object.values(eventLayouts) },
     },

@@ -18,7 +18,8 @@ const playChunks = async (replay: Replay, config: ProcessConfig, { path, logger,
     for (;;) {
       const step = await chunks.next();
       if (step.done === true) {
-        if (step.value === 'cut') logger.warn({ path, records: replay.records }, 'the capture was cut off; its last whole chunk was the last');
+        if (step.value === 'cut')
+          logger.warn({ path, records: replay.records }, 'the capture was cut off; its last whole chunk was the last');
         return;
       }
       const timeMs = replay.timeOf(step.value);

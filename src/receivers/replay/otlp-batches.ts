@@ -1,6 +1,14 @@
 /** Log records of OTLP as batches: what a record says stands in a row attribute as the bytes that it came in. */
 import { LRUCache } from 'lru-cache';
-import { actorsOf, NO_ACTOR, type AttributeSource, type Batch, type BatchResource, type EventSchema, type Frame } from '../../core/batch.ts';
+import {
+  actorsOf,
+  NO_ACTOR,
+  type AttributeSource,
+  type Batch,
+  type BatchResource,
+  type EventSchema,
+  type Frame,
+} from '../../core/batch.ts';
 import { createCursor, ProtoError, type ProtoCursor } from '../../otlp/proto-cursor.ts';
 import { readAttributes } from '../../otlp/read-attributes.ts';
 
@@ -20,7 +28,10 @@ type Rows = { readonly kind: EventSchema; readonly receiver: string; readonly re
 
 export type OtlpBatches = {
   /** The batches of one message. Throws a ProtoError when it is no request. */
-  of(message: Buffer): { readonly batches: readonly Batch[]; /** Unix time of the first record, ms. */ readonly timeMs: number | undefined };
+  of(message: Buffer): {
+    readonly batches: readonly Batch[];
+    /** Unix time of the first record, ms. */ readonly timeMs: number | undefined;
+  };
   /** Records that said more than a batch can: a severity other than INFO, a body, a trace. */
   readonly shortened: number;
 };

@@ -35,7 +35,10 @@ export const createOtlpPlayer =
         for (const batch of request.batches) next(batch);
       }
       if (requests.shortened > 0)
-        logger.warn({ path, records: requests.shortened }, 'records came without their severity, body or trace, which a replay does not have');
+        logger.warn(
+          { path, records: requests.shortened },
+          'records came without their severity, body or trace, which a replay does not have',
+        );
     } finally {
       await file.close();
     }
