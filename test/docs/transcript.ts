@@ -24,6 +24,8 @@ const placeholders: readonly (readonly [RegExp, string])[] = [
   [/\b\d\d:\d\d:\d\d\.\d{3}\b/g, '<time>'],
   [/\bpid \d+/g, 'pid <pid>'],
   [/\bLinux \d+\.\d+[\w.+-]*/g, 'Linux <release>'],
+  [/\bx86_64\b|\baarch64\b/g, '<machine>'],
+  [/\bfollowed by \w+/g, 'followed by <rung>'],
   [/\b0\.\d+\.\d+\b/g, '<version>'],
   // a longer row widens its column
   [/ {2,}/g, '  '],
