@@ -110,7 +110,7 @@ export const checkComponents = <S extends ComponentSection>(
     }
     const checked = validateValue(tree, [key, written], factory.config, body ?? {});
     problems.push(...checked.problems, ...placeholders(tree, [key, written], factory.config, checked.input));
-    if (checked.problems.length === 0 && !tree.brokenAt([key, written]))
+    if (checked.value !== undefined && !tree.brokenAt([key, written]))
       components.set(id, { id, factory, config: checked.value, input: checked.input });
   }
   return defined;

@@ -128,7 +128,8 @@ export const checkPipelines = (
     const signal = 'signal' in parsed ? parsed.signal : undefined;
     const checked = validateValue(tree, path, pipelineSchema, body ?? {});
     problems.push(...checked.problems);
-    if (isMap(body)) for (const section of sections) checkReferences(check, [...path, section], section, body[section], signal);
+    const lists = checked.input;
+    if (isMap(lists)) for (const section of sections) checkReferences(check, [...path, section], section, lists[section], signal);
     if (checked.value === undefined || signal === undefined) continue;
     const idsOf = (section: Section) => checked.value![section].map((written) => defined[section].resolve(written));
     const named = idsOf('processors');

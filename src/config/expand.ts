@@ -95,8 +95,10 @@ export const createExpander = (environment: Environment, folder: string, onFile:
             : left < 0
               ? budgeted({ text: '' })
               : budgeted(resolveReference(text.slice(dollar + 2, end), schemes));
-        if ('message' in result) problems.push({ reference, message: result.message });
-        else {
+        if ('message' in result) {
+          problems.push({ reference, message: result.message });
+          if (left < 0) break;
+        } else {
           out += result.text;
           outside.push(result.text);
           if (reference === text) whole = reference;

@@ -6,12 +6,13 @@ import type { ZodType } from 'zod';
 import type { ComponentId, ComponentKind } from '../core/component.ts';
 import { ConfigError } from '../core/errors.ts';
 import { checkComponents, type ComponentConfig, type Defined, isMap, type Section } from './check-components.ts';
+import { componentWarnings } from './component-warnings.ts';
 import { checkExtensions } from './check-extensions.ts';
 import { checkPipelines, type PipelineConfig } from './check-pipelines.ts';
 import { withImplicit } from './implicit.ts';
 import type { Environment } from './expand.ts';
 import { nearest } from './nearest.ts';
-import { formatProblem, type Path, type Problem, sortProblems } from './problems.ts';
+import { firstProblems, formatProblem, type Path, type Problem, sortProblems } from './problems.ts';
 import type { Registry } from './registry.ts';
 import { type ExcludeConfig, excludeSchema, type KernelConfig, kernelSchema, type TelemetryConfig, telemetrySchema } from './schema.ts';
 import { kindOfValue } from './issue-words.ts';
@@ -90,9 +91,11 @@ export const loadConfig = (sources: readonly ConfigSource[], registry: Registry,
   const problems: Problem[] = [...tree.problems];
   const result = (config?: RingtailConfig): LoadedConfig => ({
     config: problems.some(({ severity }) => severity === 'error') ? undefined : config,
-    problems: sortProblems(
-      problems,
-      sources.map(({ file }) => file),
+    problems: firstProblems(
+      sortProblems(
+        problems,
+        sources.map(({ file }) => file),
+      ),
     ),
     files: [...files],
     problemAt: tree.problemAtValue,
@@ -152,10 +155,12 @@ export const loadConfig = (sources: readonly ConfigSource[], registry: Registry,
     pipelinesKey === undefined
       ? []
       : checkPipelines(tree, [serviceKey, pipelinesKey], service[pipelinesKey] ?? {}, all, sectionKeys, implicit, graph);
-  problems.push(...graph.map((problem) => ({ ...problem, tier: 'graph' as const })));
+  for (const problem of graph) problems.push({ ...problem, tier: 'graph' });
   if (pipelinesKey === undefined) return result();
 
   if (kernel.value === undefined || telemetry.value === undefined || exclude.value === undefined) return result();
+  for (const section of ['receivers', 'processors', 'exporters'] as const)
+    problems.push(...componentWarnings(tree, section, sectionKeys[section], all[section], pipelines));
   const idsOf = (section: Section) => pipelines.flatMap((pipeline) => pipeline[section]);
   return result({
     receivers: named(defined.receivers, idsOf('receivers')),

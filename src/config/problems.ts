@@ -35,3 +35,15 @@ export const sortProblems = (problems: readonly Problem[], files: readonly strin
     (a, b) =>
       files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column || a.severity.localeCompare(b.severity),
   );
+
+/** Nobody reads more at once. */
+const MOST_TOLD = 200;
+
+/** The first problems, errors among them if there are any; the last one tells how many there are beyond. */
+export const firstProblems = (sorted: readonly Problem[]): readonly Problem[] => {
+  if (sorted.length <= MOST_TOLD) return sorted;
+  const errors = sorted.filter(({ severity }) => severity === 'error');
+  const told = (errors.length > 0 ? errors : sorted).slice(0, MOST_TOLD);
+  const last = told.at(-1)!;
+  return [...told, { ...last, path: '', message: `and ${sorted.length - told.length} more` }];
+};

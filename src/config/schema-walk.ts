@@ -21,6 +21,10 @@ export type Definition = {
 
 export const definitionOf = (schema: ZodType): Definition => schema.def as unknown as Definition;
 
+/** The schema of what stands under a key. */
+const innerAt = ({ shape, valueType, element }: Definition, key: string | number): ZodType | undefined =>
+  shape !== undefined && Object.hasOwn(shape, String(key)) ? shape[String(key)] : (valueType ?? element);
+
 /** The schemas that a value at `path` below `schema` may have, wrappers taken off; more than one for unions. */
 export const schemasAt = (schema: ZodType, path: Path): readonly ZodType[] => {
   const def = definitionOf(schema);
@@ -31,7 +35,7 @@ export const schemasAt = (schema: ZodType, path: Path): readonly ZodType[] => {
   if (def.type === 'pipe') return schemasAt(definitionOf(def.in!).type === 'transform' ? def.out! : def.in!, path);
   if (def.innerType !== undefined) return schemasAt(def.innerType, path);
   if (key === undefined) return [schema];
-  const inner = def.shape?.[String(key)] ?? def.valueType ?? def.element;
+  const inner = innerAt(def, key);
   return inner === undefined ? [] : schemasAt(inner, rest);
 };
 const marked = (schema: ZodType): boolean => schema.meta()?.['secret'] === true;
@@ -59,7 +63,7 @@ export const isSecretAt = (schema: ZodType, path: Path): boolean => {
   const through = [def.innerType, def.in, def.out, def.left, def.right, ...(def.options ?? []), def.getter?.()];
   if (through.some((inner) => inner !== undefined && isSecretAt(inner, path))) return true;
   if (key === undefined) return true;
-  const inner = def.shape?.[String(key)] ?? def.valueType ?? def.element;
+  const inner = innerAt(def, key);
   return inner !== undefined && isSecretAt(inner, rest);
 };
 

@@ -8,6 +8,7 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
   parse,
@@ -26,6 +27,32 @@ const MAX_DEPTH = 64;
 /** Values that may be reached through aliases: far more than people write, far less than a bomb makes. */
 const MAX_ALIASED_NODES = 10_000;
 
+const tooDeep = `nested too deeply; allowed are ${MAX_DEPTH} levels`;
+
+/**
+ * Tokens of YAML in one source: keys, values, marks, spaces, line ends. The largest configurations have a few thousand; what the parser
+ * keeps of each is a hundred times its text, and what it does with wrong ones grows faster than their number.
+ */
+const MAX_TOKENS = 50_000;
+/** Nobody reads more; what is told after the first says little. */
+const MAX_PROBLEMS = 1000;
+
+/** Where a text is too much for the parser, and why. */
+const excess = (text: string): { readonly offset: number; readonly message: string } | undefined => {
+  let tokens = 0;
+  let offset = 0;
+  let depth = 0;
+  for (const token of new Lexer().lex(text)) {
+    if (++tokens > MAX_TOKENS) return { offset, message: `more than ${MAX_TOKENS} pieces of YAML; no configuration needs as many` };
+    if (token === '[' || token === '{') depth++;
+    else if (token === ']' || token === '}') depth--;
+    if (depth > 2 * MAX_DEPTH) return { offset, message: tooDeep };
+    // The marks of the lexer for what comes next are no text.
+    if (token !== '\u0002' && token !== '\u0018' && token !== '\u001f') offset += token.length;
+  }
+  return undefined;
+};
+
 /** Mistakes that leave the structure of the file clear, so that the rest can still be checked. */
 const harmless: ReadonlySet<string> = new Set(['BAD_DQ_ESCAPE', 'BAD_DIRECTIVE']);
 
@@ -41,8 +68,6 @@ const syntaxMessages: Readonly<Record<string, string>> = {
   BAD_DQ_ESCAPE: 'not an escape of a double-quoted text; write two backslashes for one',
   BAD_ALIAS: 'not the name of an anchor; quote the value if "*" or "&" belongs to it',
 };
-
-const tooDeep = `nested too deeply; allowed are ${MAX_DEPTH} levels`;
 
 const syntaxMessage = ({ code, message }: YAMLError): string => {
   if (message.includes('call stack')) return tooDeep;
@@ -60,7 +85,7 @@ const scalarOf = (text: string): string | number | boolean | null => {
   // Longer than any number or word that stands for a value.
   if (text.length > 64) return text;
   try {
-    const value: unknown = parse(text, { schema: 'core', logLevel: 'silent' });
+    const value: unknown = parse(text, { schema: 'core', logLevel: 'silent', resolveKnownTags: false });
     return typeof value === 'number' || typeof value === 'boolean' || value === null ? value : text;
   } catch {
     return text;
@@ -96,14 +121,27 @@ export type ReadYaml = {
 export const readYaml = (source: SourceText, text: string, expand: Expander, shift = 0, base: Path = []): ReadYaml => {
   const problems: Problem[] = [];
   const spot = (offset: number): Spot => ({ source, offset: offset + shift });
-  const report = (offset: number, path: Path, message: string, severity: Problem['severity'] = 'error'): void =>
-    void problems.push(problemAt(spot(offset), path, message, severity));
+  const report = (offset: number, path: Path, message: string, severity: Problem['severity'] = 'error'): void => {
+    if (problems.length < MAX_PROBLEMS) problems.push(problemAt(spot(offset), path, message, severity));
+  };
 
+  const tooMuch = excess(text);
+  if (tooMuch !== undefined) {
+    report(tooMuch.offset, [], tooMuch.message);
+    return { root: undefined, problems };
+  }
   let contents: Node | null;
   let errors: readonly YAMLError[];
   try {
     const lineCounter = new LineCounter();
-    const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false, schema: 'core', logLevel: 'error' });
+    const document = parseDocument(text, {
+      lineCounter,
+      prettyErrors: false,
+      uniqueKeys: false,
+      schema: 'core',
+      logLevel: 'error',
+      resolveKnownTags: false,
+    });
     errors = document.errors;
     for (const error of errors) report(skipSpace(text, error), [], syntaxMessage(error));
     for (const warning of document.warnings) report(warning.pos[0], [], syntaxMessage(warning), 'warning');
@@ -114,6 +152,17 @@ export const readYaml = (source: SourceText, text: string, expand: Expander, shi
     report(0, [], tooDeep);
     return { root: undefined, problems };
   }
+
+  const errorOffsets = errors.map(({ pos }) => pos[0]).toSorted((a, b) => a - b);
+  const hasError = (from: number, to: number): boolean => {
+    let low = 0;
+    for (let high = errorOffsets.length; low < high;) {
+      const middle = (low + high) >> 1;
+      if (errorOffsets[middle]! < from) low = middle + 1;
+      else high = middle;
+    }
+    return low < errorOffsets.length && errorOffsets[low]! < to;
+  };
 
   /** Undefined while the value of the anchor is being read: an alias in it would contain itself. */
   const anchors = new Map<string, Located | undefined>();
@@ -126,7 +175,7 @@ export const readYaml = (source: SourceText, text: string, expand: Expander, shi
     const start = node.range?.[0] ?? key;
     if (typeof node.value !== 'string') return located(spot(key), spot(node.value === null ? key : start), node.value as Content);
     const end = node.range?.[1] ?? start;
-    if (errors.some(({ pos }) => pos[0] >= start && pos[0] < end)) return lost(key, start);
+    if (hasError(start, end)) return lost(key, start);
     if (!node.value.includes('$')) return located(spot(key), spot(start), node.value);
     const { text: value, whole, outside, problems: wrong } = expand(node.value);
     let from = start;

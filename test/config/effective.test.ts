@@ -34,7 +34,10 @@ const meaning = (
   components: [receivers, processors, exporters, extensions].map((section: ReadonlyMap<string, ComponentConfig<ComponentKind>>) =>
     Array.from(section, ([id, { factory, config }]) => [id, factory.type, plain(config, secrets)]),
   ),
-  ...{ pipelines, telemetry, kernel, exclude },
+  pipelines,
+  telemetry,
+  kernel,
+  exclude,
 });
 
 const expectSame = (config: RingtailConfig, from: Registry = registry) => {
@@ -81,8 +84,8 @@ describe('the configuration in force', () => {
         const taken = Object.fromEntries(
           Object.entries(parts).map(([name, bodies]) => {
             const own = components.filter(({ kind }) => `${kind}s` === name);
-            const right = own.filter(({ type, config }) => config.safeParse(withoutNulls(bodies[type] ?? {})).success);
-            return [name, Object.fromEntries(right.map(({ type }) => [type, bodies[type] ?? null]))];
+            const fit = own.filter(({ type, config }) => config.safeParse(withoutNulls(bodies[type] ?? {})).success);
+            return [name, Object.fromEntries(fit.map(({ type }) => [type, bodies[type] ?? null]))];
           }),
         );
         const ids = (name: string) => Object.keys(taken[name] ?? {});
