@@ -6,6 +6,7 @@ import { otlpGrpcExporter } from './exporters/otlp-grpc/index.ts';
 import { otlpHttpExporter } from './exporters/otlp-http/index.ts';
 import { attributesProcessor } from './processors/attributes/index.ts';
 import { batchProcessor } from './processors/batch/index.ts';
+import { memoryLimiterProcessor } from './processors/memory-limiter/index.ts';
 import { resolveProcessProcessor } from './processors/resolve-process/index.ts';
 import { resolveUserProcessor } from './processors/resolve-user/index.ts';
 import { resourceProcessor } from './processors/resource/index.ts';
@@ -18,6 +19,7 @@ export const components: readonly ComponentFactory[] = [
 
   attributesProcessor,
   batchProcessor,
+  memoryLimiterProcessor,
   resolveProcessProcessor,
   resolveUserProcessor,
   resourceProcessor,

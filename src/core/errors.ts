@@ -47,6 +47,11 @@ export class RuntimeError extends RingtailError {
   override readonly name = 'RuntimeError';
 }
 
+/** A stage does not take a batch and has told why already: it is counted, and not told again for each batch. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+}
+
 /** The message of anything that was thrown, followed by the messages of its causes (at most five). */
 export const messageOf = (error: unknown): string => {
   const messages: string[] = [];

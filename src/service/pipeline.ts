@@ -6,7 +6,7 @@ import { merge, Observable, Subject, type Subscription } from 'rxjs';
 import { type Batch, rowsOf } from '../core/batch.ts';
 import type { ComponentId, Exporter, Processor } from '../core/component.ts';
 import type { Counters } from '../core/counters.ts';
-import { messageOf, RuntimeError } from '../core/errors.ts';
+import { messageOf, Refusal, RuntimeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { RateLimit } from '../core/rate-limit.ts';
 
@@ -48,6 +48,7 @@ export const connectPipeline = ({
   const refuse = (stage: ComponentId, rows: number, error: unknown) => {
     // What the exporters have taken already stays accepted.
     if (flight !== undefined && flight.acceptedRows === 0) flight.refusedRows = rows;
+    if (error instanceof Refusal) return;
     rateLimit(
       `${id} ${stage}`,
       logger.error.bind(logger),

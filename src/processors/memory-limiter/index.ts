@@ -1,0 +1,48 @@
+import { map } from 'rxjs';
+import { rowsOf, type Batch } from '../../core/batch.ts';
+import type { Processor, ProcessorFactory } from '../../core/component.ts';
+import { Refusal } from '../../core/errors.ts';
+import { availableMemoryBytes, ownAnonymousBytes } from '../../kernel/procfs/own-memory.ts';
+import { memoryLimiterConfig, type MemoryLimiterConfig } from './config.ts';
+import { collectGarbage } from './garbage.ts';
+import { createLimiter } from './limiter.ts';
+import { limitsOf } from './limits.ts';
+
+/** Refuses records while Ringtail has more memory than it may have. */
+export const memoryLimiterProcessor: ProcessorFactory = {
+  kind: 'processor',
+  type: 'memory_limiter',
+  summary: 'Refuses records while Ringtail has more memory than it may have',
+  signals: ['logs'],
+  config: memoryLimiterConfig,
+  create({ logger }, config: MemoryLimiterConfig): Processor {
+    const limiter = createLimiter({
+      limits: limitsOf(config, availableMemoryBytes),
+      gcIntervalSoftMs: config.min_gc_interval_when_soft_limited,
+      gcIntervalHardMs: config.min_gc_interval_when_hard_limited,
+      readBytes: ownAnonymousBytes,
+      collectGarbage,
+      nowMs: () => performance.now(),
+      logger,
+    });
+    const refusal = new Refusal('memory is above the soft limit');
+    let timer: NodeJS.Timeout | undefined;
+    const take = (batch: Batch): Batch => {
+      if (!limiter.isRefusing()) return batch;
+      limiter.refused(rowsOf(batch));
+      throw refusal;
+    };
+    return {
+      async start() {
+        limiter.check();
+        timer = setInterval(limiter.check, config.check_interval);
+        timer.unref();
+      },
+      async stop() {
+        clearInterval(timer);
+      },
+      health: limiter.health,
+      logs: (source$) => source$.pipe(map(take)),
+    };
+  },
+};
