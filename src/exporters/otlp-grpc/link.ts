@@ -35,12 +35,6 @@ export type LinkOptions = {
   readonly onTooManyPings: () => void;
 };
 
-/** What stands behind a connection that was closed before HTTP/2 began. */
-const guess = ({ secure }: Endpoint): string =>
-  secure
-    ? 'it may want a certificate of ours (tls.cert_file), or speak another protocol'
-    : 'it may expect TLS (https://), or speak OTLP over HTTP, which is otlp_http';
-
 /** Connects and waits for the other side's settings, within `timeoutMs`; else a ConnectError. */
 export const openLink = async (options: LinkOptions, timeoutMs: number, signal: AbortSignal): Promise<Link> => {
   const { dialer, endpoint, authority, keepalive, onTooManyPings } = options;
@@ -55,10 +49,14 @@ export const openLink = async (options: LinkOptions, timeoutMs: number, signal: 
     settings: { enablePush: false },
     maxSessionMemory: MAX_SESSION_MEMORY_MIB,
   });
+  /** Of a connection that ended before HTTP/2 began. */
+  const guess = `${dialer.doubt()}, or ${endpoint.secure ? 'speak another protocol' : 'speak OTLP over HTTP, which is otlp_http'}`;
   let usable = true;
   let ended: string | undefined;
   let calls = 0;
   let retired = false;
+  /** HTTP/2 has begun. */
+  let isOpen = false;
   let unanswered: NodeJS.Timeout | undefined;
   let pinging: NodeJS.Timeout | undefined;
 
@@ -72,22 +70,36 @@ export const openLink = async (options: LinkOptions, timeoutMs: number, signal: 
     usable = false;
     ended ??= dialer.words(error);
   });
+  /** The session alone would wait for writes that nobody reads. */
+  const destroy = (): void => {
+    session.destroy();
+    socket.destroy();
+  };
+  // TLS tells its errors here and goes on
+  socket.on('error', (error) => {
+    usable = false;
+    ended ??= dialer.words(error);
+    socket.destroy();
+  });
   session.on('close', () => {
     usable = false;
-    ended ??= `${authority} closed the connection`;
+    if (isOpen) ended ??= `${authority} closed the connection`;
     clearInterval(pinging);
     clearTimeout(unanswered);
   });
 
   await new Promise<void>((resolve, reject) => {
     const fail = (message: string): void => {
-      session.destroy();
+      destroy();
       settle(() => reject(new ConnectError(message)));
     };
-    const onSettings = (): void => settle(resolve);
+    const onSettings = (): void => {
+      isOpen = true;
+      settle(resolve);
+    };
     const onError = (error: Error & { code?: string }): void =>
-      fail(error.code?.startsWith('ERR_HTTP2') ? `${authority} does not speak HTTP/2 as wanted: ${guess(endpoint)}` : dialer.words(error));
-    const onClose = (): void => fail(`${authority} closed the connection before it spoke HTTP/2: ${guess(endpoint)}`);
+      fail(error.code?.startsWith('ERR_HTTP2') ? `${authority} does not speak HTTP/2 as wanted: ${guess}` : dialer.words(error));
+    const onClose = (): void => fail(ended ?? `${authority} closed the connection before it spoke HTTP/2: ${guess}`);
     const onAbort = (): void => fail('closed');
     const leftMs = Math.max(1, timeoutMs - (performance.now() - startMs));
     const timer = setTimeout(() => fail(`${authority} accepted the connection and said nothing within ${timeoutMs} ms`), leftMs);
@@ -109,7 +121,7 @@ export const openLink = async (options: LinkOptions, timeoutMs: number, signal: 
     if (!silent || unanswered !== undefined || (calls === 0 && !keepalive.permitWithoutStream)) return;
     unanswered = setTimeout(() => {
       ended ??= `${authority} did not answer a ping within ${keepalive.timeoutMs} ms`;
-      session.destroy();
+      destroy();
     }, keepalive.timeoutMs);
     session.ping(() => {
       clearTimeout(unanswered);
@@ -127,13 +139,13 @@ export const openLink = async (options: LinkOptions, timeoutMs: number, signal: 
       calls++;
       return () => {
         calls--;
-        if (calls === 0 && retired) session.destroy();
+        if (calls === 0 && retired) destroy();
       };
     },
     retire() {
       retired = true;
-      if (calls === 0) session.destroy();
+      if (calls === 0) destroy();
     },
-    destroy: () => session.destroy(),
+    destroy,
   };
 };

@@ -94,7 +94,7 @@ export const createHttpTransport = (options: HttpTransportOptions): Transport =>
     if (error instanceof ConnectError) return error.message;
     if (error.code?.startsWith('HPE_')) return `${address} does not answer by HTTP/1.1 (${messageOf(error)})`;
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-      return `${address} broke the connection (${messageOf(error)})${endpoint.secure ? '' : '; it may expect TLS (https://)'}`;
+      return `${address} broke the connection (${messageOf(error)}); ${dialer.doubt()}`;
     return dialer.words(error);
   };
 

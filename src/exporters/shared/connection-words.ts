@@ -11,8 +11,7 @@ type Peer = {
   readonly tls: TlsConfig;
 };
 
-type NodeError = Error & { readonly code?: string; readonly cert?: PeerCertificateLike };
-type PeerCertificateLike = { readonly valid_to?: string; readonly valid_from?: string; readonly subjectaltname?: string };
+type NodeError = Error & { readonly code?: string; readonly cert?: { readonly subjectaltname?: string } };
 
 const untrusted: ReadonlySet<string> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -29,6 +28,12 @@ const untrusted: ReadonlySet<string> = new Set([
 const noTls: ReadonlySet<string> = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'ERR_SSL_HTTP_REQUEST']);
 
 const trusted = ({ tls }: Peer): string => (tls.ca_file === undefined && tls.ca_pem === undefined ? 'the system' : optionOf(tls, 'ca'));
+
+/** Why the other side may have gone without a word. */
+export const doubtOf = (tls: TlsConfig): string =>
+  tls.cert_file === undefined && tls.cert_pem === undefined
+    ? 'it may want a certificate of ours (tls.cert_file, tls.key_file)'
+    : `it may not take the certificate in ${optionOf(tls, 'cert')}`;
 
 /** Alerts by which the other side refuses: they come from it and are about us. */
 const ofAlert = (alert: string, peer: Peer): string | undefined => {
@@ -57,21 +62,21 @@ const ofAlert = (alert: string, peer: Peer): string | undefined => {
 export const wordsFor = (thrown: unknown, peer: Peer): string => {
   const error = thrown as NodeError;
   const code = error?.code ?? '';
-  const { address, name, cert = error?.cert } = { ...peer, cert: error?.cert };
+  const { address, name } = peer;
   if (untrusted.has(code)) return `the certificate of ${address} is not signed by an authority that is trusted, those in ${trusted(peer)}`;
-  if (code === 'CERT_HAS_EXPIRED')
-    return `the certificate of ${address} has expired${cert?.valid_to ? ` (${cert.valid_to})` : ''}; its owner must renew it`;
-  if (code === 'CERT_NOT_YET_VALID')
-    return `the certificate of ${address} is not valid yet${cert?.valid_from ? ` (from ${cert.valid_from})` : ''}`;
+  if (code === 'CERT_HAS_EXPIRED') return `the certificate of ${address} has expired; its owner must renew it`;
+  if (code === 'CERT_NOT_YET_VALID') return `the certificate of ${address} is not valid yet; one of the two clocks may be wrong`;
   if (code === 'CERT_REVOKED') return `the certificate of ${address} was revoked`;
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return `the certificate of ${address} is not for ${name}, but for ${cert?.subjectaltname || 'no name'}; tls.server_name_override names another`;
+    return `the certificate of ${address} is not for ${name}, but for ${error.cert?.subjectaltname || 'no name'}; tls.server_name_override names another`;
   if (noTls.has(code)) return `${address} does not speak TLS; for plain text write http:// or set tls.insecure`;
   if (code === 'ERR_SSL_UNSUPPORTED_PROTOCOL')
     return `${address} speaks none of the versions of TLS from ${peer.tls.min_version} to ${peer.tls.max_version} (tls.min_version, tls.max_version)`;
-  const alert = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13)_ALERT_([A-Z_]+)$/.exec(code)?.[1];
+  // the name before it depends on the version of OpenSSL
+  const alert = /^ERR_SSL_.*?_ALERT_([A-Z_]+)$/.exec(code)?.[1];
   const refused = alert === undefined ? undefined : ofAlert(alert, peer);
   if (refused !== undefined) return refused;
+  if (/before secure TLS connection/.test(error?.message ?? '')) return `${address} broke off the TLS handshake; ${doubtOf(peer.tls)}`;
   // an AggregateError of several addresses has no message of its own
   const inner = thrown instanceof AggregateError ? thrown.errors.map((one: unknown) => messageOf(one)).join('; ') : messageOf(thrown);
   return inner === '' ? `${address}: ${code}` : inner;

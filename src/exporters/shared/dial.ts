@@ -6,14 +6,14 @@ import type { Endpoint } from './endpoint.ts';
 import type { Proxy } from './proxy.ts';
 import type { TlsMaterial, TlsSource } from './tls-source.ts';
 import type { TlsConfig } from './tls-config.ts';
-import { wordsFor } from './connection-words.ts';
+import { doubtOf, wordsFor } from './connection-words.ts';
 
 /** The kernel asks after this long whether a silent peer is still there. */
 const TCP_KEEPALIVE_MS = 30_000;
 /** An answer to CONNECT is a status line and a few headers. */
 const MAX_PROXY_ANSWER_BYTES = 16 * 1024;
 
-/** A connection could not be made. The message is for people and holds no secret. */
+/** A connection could not be made. The message is whole, for people, and holds no secret. */
 export class ConnectError extends Error {
   override readonly name = 'ConnectError';
 }
@@ -37,6 +37,8 @@ export type Dialer = {
   material(): Promise<TlsMaterial | undefined>;
   /** An error on a connection that was made, for people. */
   words(error: unknown): string;
+  /** Why the other side may have closed a connection without a word. */
+  doubt(): string;
 };
 
 /** `host:port`, with brackets around an address of IPv6. */
@@ -126,15 +128,17 @@ export const createDialer = (options: DialerOptions): Dialer => {
         if (status < 200 || status > 299) throw new Error(`it does not connect to ${address} (status ${status})`);
       }
     } catch (error) {
-      if (proxy === undefined) throw new ConnectError(words(error), { cause: error });
+      if (proxy === undefined) throw new ConnectError(words(error));
       const inner = wordsFor(error, { address: addressOf(proxy), name: proxy.host, tls: config });
-      throw new ConnectError(at + inner, { cause: error });
+      throw new ConnectError(at + inner);
     }
     try {
       if (endpoint.secure) keep((socket = await secure(socket, name, alpn)));
     } catch (error) {
-      throw new ConnectError(words(error), { cause: error });
+      throw new ConnectError(words(error));
     }
+    // in TLS 1.3 a refusal of our certificate comes after the handshake, and maybe in the same read
+    if (socket.destroyed) throw new ConnectError(words(socket.errored ?? new Error(`${address} closed the connection`)));
     return socket;
   };
 
@@ -158,7 +162,7 @@ export const createDialer = (options: DialerOptions): Dialer => {
         ]);
       } catch (error) {
         for (const socket of sockets) socket.destroy();
-        throw error instanceof ConnectError ? error : new ConnectError(messageOf(error), { cause: error });
+        throw error instanceof ConnectError ? error : new ConnectError(messageOf(error));
       } finally {
         clearTimeout(timer);
         signal?.removeEventListener('abort', onAbort);
@@ -166,5 +170,6 @@ export const createDialer = (options: DialerOptions): Dialer => {
     },
     material: async () => await source?.current(),
     words,
+    doubt: () => (endpoint.secure ? doubtOf(config) : 'it may expect TLS (https://)'),
   };
 };
