@@ -178,6 +178,27 @@ describe('what does not fit this host', () => {
       ['test.yaml:5:20: exporters.otlp_http.tls.ca_file: huge.pem is larger than 4194304 bytes'],
     ],
     [
+      'captures that are not there',
+      () =>
+        `${configOf('  debug:')
+          .replace('process:', `replay: {path: ${at('gone.ringtail')}}\n  replay/b: {path: [${at('words')}, ${at('gone')}]}`)
+          .replace('[process]', '[replay, replay/b]')}`,
+      [
+        'test.yaml:2:18: receivers.replay.path: cannot read gone.ringtail: it is not there (ENOENT)',
+        expect.stringMatching(/^test\.yaml:3:\d+: receivers\.replay\/b\.path\[1\]: cannot read gone: it is not there \(ENOENT\)$/),
+      ],
+    ],
+    [
+      'a folder of a file exporter that is not there',
+      () => configOf(`  file:\n    path: ${at('none/logs.json')}`),
+      ['test.yaml:5:11: exporters.file.path: the folder none is not there; make it first'],
+    ],
+    [
+      'a file of a header that is not there',
+      () => configOf(`  otlp_http:\n    headers_files:\n      authorization: ${at('gone')}`),
+      ['test.yaml:6:22: exporters.otlp_http.headers_files.authorization: cannot read gone: it is not there (ENOENT)'],
+    ],
+    [
       'a root that is not there',
       () => configOf('  debug:', `kernel:\n  root_path: ${at('none')}\n`),
       [expect.stringMatching(/^test\.yaml:13:14: kernel\.root_path: the folder none cannot be used: ENOENT/)],

@@ -90,6 +90,8 @@ export const replayReceiver: ReceiverFactory = {
   summary: 'Plays captures that `ringtail record` wrote, and files of OTLP logs; needs no privilege',
   signals: ['logs'],
   config: replayConfig,
-  hostNeeds: ({ path: paths }: ReplayConfig) => paths.map((path, index) => ({ kind: 'file', path, option: ['path', index] })),
+  // One file alone may stand there without a list.
+  hostNeeds: ({ path: paths }: ReplayConfig) =>
+    paths.map((path, index) => ({ kind: 'file', path, option: paths.length === 1 ? ['path'] : ['path', index] })),
   create: createReplayReceiver as ReceiverFactory['create'],
 };
