@@ -172,9 +172,9 @@ const model = ({ actions, include, exclude }: Input, attributes: readonly Attrib
     if (one.action === 'insert' && from !== undefined && old === undefined) record.set(key, from);
     if (one.action === 'update' && from !== undefined && old !== undefined) record.set(key, from);
     if (one.action === 'upsert' && from !== undefined) record.set(key, from);
-    if (one.action === 'delete') for (const name of [...record.keys()]) if (name === key || regexp.test(name)) record.delete(name);
+    if (one.action === 'delete') for (const name of Array.from(record.keys())) if (name === key || regexp.test(name)) record.delete(name);
     if (one.action === 'hash')
-      for (const [name, content] of [...record]) if (name === key || regexp.test(name)) record.set(name, modelHash(content));
+      for (const [name, content] of Array.from(record)) if (name === key || regexp.test(name)) record.set(name, modelHash(content));
     if (one.action === 'extract' && typeof old === 'string')
       for (const [name, found] of Object.entries(regexp.exec(old)?.groups ?? {})) record.set(name, found ?? '');
     if (one.action === 'convert' && old !== undefined) record.set(key, modelConvert(old, one.converted_type!));

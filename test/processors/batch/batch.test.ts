@@ -75,8 +75,8 @@ const model = (cuts: readonly (Cut | undefined)[], steps: readonly Step[]): read
     const pending = open[index]!;
     const { send_batch_size: size, send_batch_max_size: most, timeoutMs } = cuts[index] ?? { send_batch_size: Infinity, send_batch_max_size: 0, timeoutMs: FLUSH_MS }; // prettier-ignore
     pending.records += records;
-    while (pending.records > 0 && (size === 0 || timeoutMs === 0 || pending.records >= size))
-      send(index, most === 0 ? pending.records : Math.min(most, pending.records));
+    const isEnough = (): boolean => pending.records > 0 && (size === 0 || timeoutMs === 0 || pending.records >= size);
+    while (isEnough()) send(index, most === 0 ? pending.records : Math.min(most, pending.records));
     if (pending.records > 0) pending.dueMs = Math.min(pending.dueMs, nowMs + timeoutMs);
     nowMs += waitMs;
     for (const [other, { records: left, dueMs }] of open.entries()) if (dueMs <= nowMs) send(other, left);
