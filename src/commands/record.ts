@@ -38,7 +38,7 @@ const limitsOf = ({ duration, maxSize }: RecordOptions): { readonly durationMs: 
 export const recordCommand = async (options: RecordOptions, context: CommandContext): Promise<ExitCode> => {
   const { durationMs, maxBytes } = limitsOf(options);
   const stop = Promise.withResolvers<string>();
-  const handlers = [context.onSignal(() => stop.resolve('signal')), context.onOutputClosed(() => stop.resolve('signal'))];
+  const handlers = [context.onSignal, context.onReload, context.onOutputClosed].map((on) => on(() => stop.resolve('signal')));
   const timers: NodeJS.Timeout[] = [];
   try {
     let config: RingtailConfig | undefined;
@@ -51,7 +51,7 @@ export const recordCommand = async (options: RecordOptions, context: CommandCont
     const counters = createCounters();
     const resource = hostResource({ rootPath: kernelConfig.root_path, env: context.environment, configured: telemetry.resource });
     const writer = await openCaptureWriter(options.output, maxBytes);
-    const recorder = createRecorder(writer, counters);
+    const recorder = createRecorder(writer);
     recorder.begin({
       version,
       kernel: { release: release(), machine: machine() },
@@ -68,6 +68,7 @@ export const recordCommand = async (options: RecordOptions, context: CommandCont
     try {
       const kernel = await context.createKernel({
         config: kernelConfig,
+        ...(config === undefined ? {} : { exclude: config.exclude }),
         counters,
         logger: withFields(logger, { component: 'kernel' }),
         version,

@@ -34,7 +34,8 @@ const plainNumber = (_key: string, value: unknown): unknown => (typeof value ===
 const listOf = (bytes: Buffer, start: number, end: number, depth: number): AttributeValue => {
   const items: (AttributeValue | undefined)[] = [];
   const cursor = createCursor(bytes, start, end);
-  while (depth < MAX_DEPTH && cursor.next()) if (cursor.field === 1) items.push(valueOf(bytes, cursor.at, cursor.to, depth));
+  if (depth > MAX_DEPTH) return '';
+  while (cursor.next()) if (cursor.field === 1) items.push(valueOf(bytes, cursor.at, cursor.to, depth));
   return items.every((item) => typeof item === 'string') ? items : JSON.stringify(items, plainNumber);
 };
 

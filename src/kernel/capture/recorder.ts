@@ -3,7 +3,6 @@
  * and the names of the actors when the frame goes on. A replay that does the same in the same order comes to the same records.
  */
 import { LENGTH_MASK, type AttributeSource, type Frame } from '../../core/batch.ts';
-import type { Counters } from '../../core/counters.ts';
 import type { KernelFrame } from '../frames.ts';
 import type { HubObserver, LossByKind } from '../hub.ts';
 import type { ProcessTable } from '../lifecycle/process-table.ts';
@@ -17,7 +16,7 @@ export type Recorder = {
   /** What a recording asks of the programs: all that any configuration could want later. */
   readonly needs: ProcessNeeds;
   /** The records of a frame as they were in the ring; told before the frame is delivered. */
-  keep(frame: KernelFrame, records: Uint8Array | undefined): void;
+  keep(frame: KernelFrame, raw: Uint8Array | undefined): void;
   /** The clock of the process table: it stands still while a chunk is made, so that the chunk has the same time. */
   clock(): number;
   /** A table that tells what is put into it. */
@@ -36,13 +35,13 @@ type Gap = { frames: number; readonly startMs: number; endMs: number; readonly r
 
 const rowsOf = ({ batches }: KernelFrame): number => batches.reduce((sum, { rows }) => sum + rows, 0);
 
-export const createRecorder = (writer: CaptureWriter, counters: Counters): Recorder => {
-  const recordsCaptured = counters.counter('ringtail_capture_records', { outcome: 'captured' });
-  const recordsSkipped = counters.counter('ringtail_capture_records', { outcome: 'skipped' });
+export const createRecorder = (writer: CaptureWriter): Recorder => {
   const rawOf = new WeakMap<Frame, Uint8Array>();
   let frozenMs: number | undefined;
   let begun = false;
   let frames = 0;
+  let records = 0;
+  let skipped = 0;
   let lost = 0;
   let gap: Gap | undefined;
   /** The frame that was taken in last, when it is in the file. */
@@ -64,7 +63,7 @@ export const createRecorder = (writer: CaptureWriter, counters: Counters): Recor
     gap.frames++;
     gap.endMs = now;
     for (const { kind, rows } of frame.batches) gap.recordsByKind.set(kind, (gap.recordsByKind.get(kind) ?? 0) + rows);
-    recordsSkipped.value += rowsOf(frame);
+    skipped += rowsOf(frame);
   };
 
   /** Runs `act` at a time that stands still. */
@@ -83,11 +82,11 @@ export const createRecorder = (writer: CaptureWriter, counters: Counters): Recor
       put(encodeJson(chunkType.again, { atMs }));
       return;
     }
-    const records = rawOf.get(frame);
-    if (records === undefined) return; // told at its dispatch
+    const raw = rawOf.get(frame);
+    if (raw === undefined) return; // told at its dispatch
     rawOf.delete(frame);
     const { sequence, wallOffsetNs } = frame;
-    if (put(encodeFrame({ sequence, wallOffsetNs, atMs, rows: rowsOf(frame), records }))) captured = frame;
+    if (put(encodeFrame({ sequence, wallOffsetNs, atMs, rows: rowsOf(frame), records: raw }))) captured = frame;
   };
 
   const insert = (frame: Frame, actor: number, facts: { readonly path: Uint8Array; readonly pathFlags: number }, atMs: number): void => {
@@ -144,7 +143,7 @@ export const createRecorder = (writer: CaptureWriter, counters: Counters): Recor
     };
     if (!put(encodeNames(names))) return skip(frame);
     frames++;
-    recordsCaptured.value += rowsOf(frame);
+    records += rowsOf(frame);
   };
 
   const tellLoss = ({ lostByKind, reason, startMs, endMs }: LossByKind): void => {
@@ -154,8 +153,8 @@ export const createRecorder = (writer: CaptureWriter, counters: Counters): Recor
 
   return {
     needs: { argsMaxBytes: ARGS_LIMIT_BYTES, threads: true, failedExecs: true },
-    keep(frame, records) {
-      if (records !== undefined) rawOf.set(frame, records);
+    keep(frame, raw) {
+      if (raw !== undefined) rawOf.set(frame, raw);
     },
     clock: () => frozenMs ?? Date.now(),
     watch: (table) =>
@@ -184,7 +183,7 @@ export const createRecorder = (writer: CaptureWriter, counters: Counters): Recor
     finish(reason) {
       if (gap !== undefined) writer.put(encodeJson(chunkType.gap, { ...gap, recordsByKind: [...gap.recordsByKind] }), true);
       gap = undefined;
-      const end = { reason, frames, records: recordsCaptured.value, skipped: recordsSkipped.value, lost };
+      const end = { reason, frames, records, skipped, lost };
       writer.put(encodeJson(chunkType.end, end), true);
       return end;
     },

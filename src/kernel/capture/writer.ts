@@ -113,7 +113,12 @@ export const createCaptureWriter = (
     },
     ended: ended.promise,
     async close() {
-      while (writing !== undefined) await writing;
+      const settled = async (): Promise<void> => {
+        if (writing === undefined) return;
+        await writing;
+        await settled();
+      };
+      await settled();
       try {
         if (failure === undefined) await file.sync();
       } catch (error) {

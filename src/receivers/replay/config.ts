@@ -23,7 +23,7 @@ export const replayConfig = z.strictObject({
     .enum(['stop', 'wait'])
     .default('stop')
     .describe('stop: `ringtail run` ends when every receiver is a replay that is through. wait: it stays.'),
-  process: processConfig.prefault({}).describe('What records are made of a capture: the options of the process receiver.'),
+  capture: processConfig.prefault({}).describe('What records are made of a capture: the options of the process receiver.'),
 });
 
 export type ReplayConfig = z.output<typeof replayConfig>;

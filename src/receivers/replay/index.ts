@@ -22,7 +22,7 @@ const createReplayReceiver = ({ id, logger, kernel }: Settings<KernelServices>, 
   let health: Health = { status: 'ok', message: '' };
 
   const players: Readonly<Record<Exclude<ReplayConfig['format'], 'auto'>, Player>> = {
-    capture: createCapturePlayer(config.process),
+    capture: createCapturePlayer(config.capture),
     otlp_json: createOtlpPlayer('json'),
     otlp_proto: createOtlpPlayer('proto'),
   };
