@@ -36,19 +36,9 @@ export const createAuthority = (parent: string, name: string): Authority => {
       writeFileSync(file('.ext'), names.length === 0 ? 'basicConstraints = CA:FALSE\n' : `subjectAltName = ${names.join(',')}\n`);
       openssl('req', '-new', ...EC, '-subj', `/CN=${subject}`, '-keyout', file('-key.pem'), '-out', file('.csr'));
       const endMs = Date.now() + days * DAY_MS;
-      openssl(
-        ...['ca', '-batch', '-notext', '-config', 'ca.cnf', '-cert', 'ca.pem', '-keyfile', 'ca-key.pem', '-extfile', file('.ext')],
-        ...[
-          '-in',
-          file('.csr'),
-          '-out',
-          file('.pem'),
-          '-startdate',
-          asn1Time(Math.min(Date.now(), endMs) - DAY_MS),
-          '-enddate',
-          asn1Time(endMs),
-        ],
-      );
+      const dates = ['-startdate', asn1Time(Math.min(Date.now(), endMs) - DAY_MS), '-enddate', asn1Time(endMs)];
+      const from = ['-in', file('.csr'), '-extfile', file('.ext'), '-out', file('.pem')];
+      openssl('ca', '-batch', '-notext', '-config', 'ca.cnf', '-cert', 'ca.pem', '-keyfile', 'ca-key.pem', ...from, ...dates);
       return { certFile: file('.pem'), keyFile: file('-key.pem') };
     },
   };
