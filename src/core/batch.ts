@@ -139,6 +139,8 @@ export type Batch = {
   readonly omitted: ReadonlySet<string> | undefined;
   /** How the pipeline wants its records cut into requests; for exporters that send requests. One object a pipeline. */
   readonly requests?: RequestCut | undefined;
+  /** An added column may say what another one says already; who writes records looks for names that come twice (`distinctOf`). */
+  readonly mayRepeat?: boolean;
 };
 
 /** Requests of a pipeline hold records of that pipeline alone. A request is also as small as the exporter's own bounds want it. */
@@ -165,11 +167,25 @@ export type Frame = {
 /** Number of rows that a view shows. */
 export const rowsOf = (batch: Batch): number => batch.selection?.length ?? batch.rows;
 
-/** A view of the same rows with an attribute column for actors added. */
-export const withActorAttributes = (batch: Batch, column: AttributeColumn): Batch => ({
-  ...batch,
-  actorAttributes: [...batch.actorAttributes, column],
-});
+const areDisjoint = ({ names }: AttributeSource, { names: others }: AttributeSource): boolean => {
+  if (names === undefined || others === undefined) return false;
+  for (const name of names) if (others.has(name)) return false;
+  return true;
+};
+
+/** True when an actor has ids in both. */
+const meet = ({ ids }: AttributeColumn, { ids: others }: AttributeColumn): boolean =>
+  ids.some((id, actor) => id !== 0 && others[actor] !== 0);
+
+/** A view of the same rows with an attribute column for actors added, unless there is one of this source. */
+export const withActorAttributes = (batch: Batch, column: AttributeColumn): Batch => {
+  const { actorAttributes, rowAttributes, frame } = batch;
+  if (actorAttributes.some(({ source }) => source === column.source)) return batch;
+  const repeats =
+    (frame.actors.count > 0 && rowAttributes.some(({ source }) => !areDisjoint(source, column.source))) ||
+    actorAttributes.some((other) => !areDisjoint(other.source, column.source) && meet(other, column));
+  return { ...batch, actorAttributes: [...actorAttributes, column], mayRepeat: repeats || batch.mayRepeat === true };
+};
 
 /** A view of the same rows with an attribute column for rows added. */
 export const withRowAttributes = (batch: Batch, column: AttributeColumn): Batch => ({

@@ -6,6 +6,7 @@
 import { NO_ACTOR, type AttributeColumn, type Batch, type EventSchema } from '../core/batch.ts';
 import { createActorBlocks } from './actor-blocks.ts';
 import { putTemplate, TEMPLATE_SLACK, templateOf, type Template } from './copy.ts';
+import { distinctOf } from './distinct.ts';
 import { bindPlan, fieldsBound, planOf, putFields, unbindPlan, type FieldPlan } from './field-plan.ts';
 import { createLogEnvelope, delimited } from './log-envelope.ts';
 import { createOutput } from './output.ts';
@@ -153,7 +154,8 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
   };
 
   return {
-    append(batch) {
+    append(input) {
+      const batch = distinctOf(input);
       const entry = preparedOf(batch.kind);
       bindPlan(entry.plan, batch);
       try {

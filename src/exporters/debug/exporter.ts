@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import { rowsOf, type Batch } from '../../core/batch.ts';
 import type { Exporter, Settings } from '../../core/component.ts';
 import { createRateLimit } from '../../core/rate-limit.ts';
+import { distinctOf } from '../../otlp/distinct.ts';
 import { attributesOf, unixNsOf } from '../../otlp/log-text.ts';
 import { createBooks } from '../shared/books.ts';
 import type { DebugConfig } from './config.ts';
@@ -71,7 +72,8 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
       stream.on('error', ignoreError);
       if (basic) countTimer = setInterval(writeCounts, COUNT_INTERVAL_MS);
     },
-    logs(batch) {
+    logs(input) {
+      const batch = distinctOf(input);
       const rows = rowsOf(batch);
       books.accept(rows);
       if (stopped) return drop(rows);

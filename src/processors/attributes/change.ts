@@ -6,7 +6,7 @@ import { applyActions, type Action } from '../shared/actions.ts';
 import { valueKey } from '../shared/values.ts';
 import { foresee, namesIn, reachOf } from './foresight.ts';
 import type { Matcher } from './match.ts';
-import { createConstantSource, createRowSource } from './row-source.ts';
+import { createConstantSource, createRowSource } from '../../otlp/row-source.ts';
 import { createStripper, testOf } from './strip.ts';
 
 /** The outcome depends on which of a few names a batch may have; kinds times sets of processors, a handful. */
@@ -75,7 +75,7 @@ export const createChange = ({ actions, include, exclude }: Change): ((batch: Ba
   /** What the actions reach is taken off every row and put back as they leave it. `matches` tells of the n-th row of the view. */
   const changeEach = (batch: Batch, matches?: Uint8Array): Batch => {
     const read = rowReaderOf(batch, isRead);
-    const source = createRowSource();
+    const source = createRowSource(reach.patterns.length === 0 ? reach.names : undefined);
     const ids = new Uint32Array(batch.rows);
     const changed = new Map<string, number>();
     for (let i = 0; i < rowsOf(batch); i++) {
