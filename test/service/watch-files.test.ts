@@ -70,7 +70,7 @@ describe.each(ways)('changes of files, %s', (_, options) => {
     version('..1', 'one');
     symlinkSync('..1', inFolder('..data'));
     symlinkSync('..data/a.yaml', inFolder('a.yaml'));
-    const { after, follow } = await started([inFolder('a.yaml')], options);
+    const { after, follow, changes } = await started([inFolder('a.yaml')], options);
     for (const round of [2, 3]) {
       version(`..${round}`, 'same size');
       symlinkSync(`..${round}`, inFolder('..data_tmp'));
@@ -79,6 +79,7 @@ describe.each(ways)('changes of files, %s', (_, options) => {
       await follow([inFolder('a.yaml')]);
     }
     await after(() => writeFileSync(inFolder('..3', 'a.yaml'), 'in place'));
+    expect(changes()).toBe(3);
   });
 
   it('are seen of files that are followed later, and of no others', async () => {
@@ -99,12 +100,13 @@ describe('a change while the files are taken up again', () => {
   it('is not lost', async () => {
     const file = inFolder('a.yaml');
     writeFileSync(file, 'a');
-    const { after, follow } = await started([file], { lookMs: NEVER_MS, debounceMs: 1 });
+    const { after, follow, changes } = await started([file], { lookMs: NEVER_MS, debounceMs: 1 });
     await after(() => writeFileSync(file, 'ab'));
     // what is read now is older than what is followed then
     await after(() => {
       writeFileSync(file, 'abc');
       void follow([file]);
     });
+    expect(changes()).toBe(2);
   });
 });
