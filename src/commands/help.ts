@@ -18,8 +18,9 @@ Examples:
   $ ringtail run --config my.yaml
   $ ringtail run --config base.yaml --config host.yaml --set service.telemetry.logs.level=debug
   $ ringtail run --config my.yaml --root-path /host    in a container with the host's file system mounted there
+  $ ringtail run --config my.yaml --watch              reload when the file changes
 
-SIGINT and SIGTERM stop in order; a second one at once.`,
+SIGINT and SIGTERM stop in order; a second one at once. SIGHUP reloads the configuration.`,
   validate: `
 Examples:
   $ ringtail validate --config my.yaml
