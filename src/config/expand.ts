@@ -23,6 +23,9 @@ type Scheme = (rest: string) => ReadText;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Of one scalar. */
+const MOST_PROBLEMS = 20;
+
 export type Expander = (text: string) => Expanded;
 
 /** All that the references of one source may give together: far more than secrets and certificates need. */
@@ -97,7 +100,7 @@ export const createExpander = (environment: Environment, folder: string, onFile:
               : budgeted(resolveReference(text.slice(dollar + 2, end), schemes));
         if ('message' in result) {
           problems.push({ reference, message: result.message });
-          if (left < 0) break;
+          if (left < 0 || problems.length >= MOST_PROBLEMS) break;
         } else {
           out += result.text;
           outside.push(result.text);

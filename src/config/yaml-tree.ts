@@ -33,7 +33,7 @@ const tooDeep = `nested too deeply; allowed are ${MAX_DEPTH} levels`;
  * Tokens of YAML in one source: keys, values, marks, spaces, line ends. The largest configurations have a few thousand; what the parser
  * keeps of each is a hundred times its text, and what it does with wrong ones grows faster than their number.
  */
-const MAX_TOKENS = 50_000;
+const MAX_TOKENS = 30_000;
 /** Nobody reads more; what is told after the first says little. */
 const MAX_PROBLEMS = 1000;
 
@@ -43,7 +43,10 @@ const excess = (text: string): { readonly offset: number; readonly message: stri
   let offset = 0;
   let depth = 0;
   for (const token of new Lexer().lex(text)) {
-    if (++tokens > MAX_TOKENS) return { offset, message: `more than ${MAX_TOKENS} pieces of YAML; no configuration needs as many` };
+    tokens++;
+    // Each wrong escape is an error of its own.
+    if (token.startsWith('"')) for (let at = token.indexOf('\\'); at !== -1; at = token.indexOf('\\', at + 2)) tokens++;
+    if (tokens > MAX_TOKENS) return { offset, message: `more than ${MAX_TOKENS} pieces of YAML; no configuration needs as many` };
     if (token === '[' || token === '{') depth++;
     else if (token === ']' || token === '}') depth--;
     if (depth > 2 * MAX_DEPTH) return { offset, message: tooDeep };

@@ -8,13 +8,16 @@ import { createRegistry } from '../../../src/config/registry.ts';
 import { overrideSource } from '../../../src/config/sources.ts';
 import { UsageError } from '../../../src/core/errors.ts';
 import { createRandom, mutate, type Random } from './mutate.ts';
+import { worstTexts } from './worst.ts';
 
-/** What a case ended with; `why` when it is a fault of ours. */
+/** What a case ended with; `why` when it is a fault of ours. `seed` is its place in the list when there is no seed. */
 export type CaseReport = {
   readonly seed: number;
   readonly end: 'valid' | 'wrong' | 'fault';
   readonly cpuMs: number;
   readonly rssBytes: number;
+  /** By which this case grew the process. */
+  readonly grownBytes: number;
   readonly why?: string;
 };
 
@@ -97,12 +100,14 @@ const check = (sources: readonly ConfigSource[]): 'valid' | 'wrong' => {
   return 'valid';
 };
 
-const run = (seed: number): CaseReport => {
-  const sources = sourcesOf(createRandom(seed));
+const run = (seed: number, sources: readonly ConfigSource[]): CaseReport => {
+  const beforeBytes = process.memoryUsage.rss();
   const before = process.cpuUsage();
   const report = (end: CaseReport['end'], why?: string): CaseReport => {
     const { user, system } = process.cpuUsage(before);
-    return { seed, end, cpuMs: (user + system) / 1000, rssBytes: process.memoryUsage.rss(), ...(why === undefined ? {} : { why }) };
+    const cpuMs = (user + system) / 1000;
+    const rssBytes = process.memoryUsage.rss();
+    return { seed, end, cpuMs, rssBytes, grownBytes: rssBytes - beforeBytes, ...(why === undefined ? {} : { why }) };
   };
   try {
     return report(check(sources));
@@ -112,6 +117,15 @@ const run = (seed: number): CaseReport => {
   }
 };
 
+const send = (report: CaseReport) => void (process.send === undefined ? console.log(report) : process.send(report));
+
 const [first = 0, count = 0] = process.argv.slice(2).map(Number);
-for (let seed = first; seed < first + count; seed++) process.send?.(run(seed)) ?? console.log(run(seed));
+if (count > 0) for (let seed = first; seed < first + count; seed++) send(run(seed, sourcesOf(createRandom(seed))));
+else {
+  for (const [index, [, text]] of worstTexts.entries()) {
+    // So that each is measured alone.
+    globalThis.gc?.();
+    send(run(index, [{ file: 'a', text }]));
+  }
+}
 process.disconnect?.();

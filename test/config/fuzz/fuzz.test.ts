@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import type { CaseReport } from './child.ts';
+import { worstTexts } from './worst.ts';
 
 const CASES = 10_000;
 /** A case that takes longer than this on any machine hangs. */
@@ -11,7 +12,7 @@ const WARM_UP_CASES = 500;
 
 const runCases = (first: number, count: number): Promise<readonly CaseReport[]> =>
   new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(new URL('child.ts', import.meta.url)), [String(first), String(count)], { execArgv: [] });
+    const child = fork(fileURLToPath(new URL('child.ts', import.meta.url)), [String(first), String(count)], { execArgv: ['--expose-gc'] });
     const reports: CaseReport[] = [];
     const hangs = () => {
       child.kill('SIGKILL');
@@ -26,19 +27,35 @@ const runCases = (first: number, count: number): Promise<readonly CaseReport[]> 
     child.on('error', reject);
     child.on('exit', (code, signal) => {
       clearTimeout(watchdog);
-      if (code === 0 && reports.length === count) resolve(reports);
+      if (code === 0 && reports.length === (count || worstTexts.length)) resolve(reports);
       else reject(new Error(`the child ended with ${signal ?? code} in the case of seed ${first + reports.length}`));
     });
   });
 
+const MOST_GROWTH_BYTES = 200 * 2 ** 20;
+
+const growthBytes = (reports: readonly CaseReport[]): number => Math.max(...reports.map(({ rssBytes }) => rssBytes)) - reports[0]!.rssBytes;
+
+const faults = (reports: readonly CaseReport[]) => reports.filter(({ end }) => end === 'fault').map(({ seed, why }) => `${seed}: ${why}`);
+
+/** CPU time, so that a busy machine does not count. */
+const slow = (reports: readonly CaseReport[]) =>
+  reports.filter(({ cpuMs }) => cpuMs > 1000).map(({ seed, cpuMs }) => `${seed}: ${cpuMs} ms`);
+
 it('ten thousand mutated configurations end in an error or a configuration', { timeout: 120_000 }, async () => {
   const reports = await runCases(1, CASES);
-  expect(reports.filter(({ end }) => end === 'fault').map(({ seed, why }) => `${seed}: ${why}`)).toEqual([]);
-  // CPU time, so that a busy machine does not count.
-  expect(reports.reduce((slowest, report) => (report.cpuMs > slowest.cpuMs ? report : slowest)).cpuMs).toBeLessThan(1000);
-  const warm = reports[WARM_UP_CASES]!.rssBytes;
-  expect((Math.max(...reports.map(({ rssBytes }) => rssBytes)) - warm) / 2 ** 20).toBeLessThan(200);
+  expect(faults(reports)).toEqual([]);
+  expect(slow(reports)).toEqual([]);
+  expect(growthBytes(reports.slice(WARM_UP_CASES))).toBeLessThan(MOST_GROWTH_BYTES);
   // Both happen often, or the mutations are too weak or too strong.
   expect(reports.filter(({ end }) => end === 'valid').length).toBeGreaterThan(CASES / 50);
   expect(reports.filter(({ end }) => end === 'wrong').length).toBeGreaterThan(CASES / 2);
+});
+
+it('bombs and the worst of texts end in an error', { timeout: 120_000 }, async () => {
+  const reports = await runCases(0, 0);
+  expect(faults(reports)).toEqual([]);
+  expect(reports.map(({ end }) => end)).toEqual(worstTexts.map(() => 'wrong'));
+  expect(slow(reports).map((line) => `${worstTexts[Number.parseInt(line, 10)]![0]}, ${line}`)).toEqual([]);
+  expect(Math.max(...reports.map(({ grownBytes }) => grownBytes))).toBeLessThan(MOST_GROWTH_BYTES);
 });
