@@ -47,14 +47,13 @@ export const createRecorder = (writer: CaptureWriter): Recorder => {
   /** The frame that was taken in last, when it is in the file. */
   let captured: KernelFrame | undefined;
 
+  const gapChunk = ({ recordsByKind, ...rest }: Gap) => encodeJson(chunkType.gap, { ...rest, recordsByKind: [...recordsByKind] });
+
+  /** What was left out before is told with the next chunk that finds room. */
   const put = (chunk: readonly Uint8Array[]): boolean => {
-    if (!begun) return false;
-    if (gap !== undefined) {
-      const { recordsByKind, ...rest } = gap;
-      if (!writer.put(encodeJson(chunkType.gap, { ...rest, recordsByKind: [...recordsByKind] }))) return false;
-      gap = undefined;
-    }
-    return writer.put(chunk);
+    if (!begun || !writer.put(gap === undefined ? chunk : [...gapChunk(gap), ...chunk])) return false;
+    gap = undefined;
+    return true;
   };
 
   const skip = (frame: KernelFrame): void => {
@@ -181,7 +180,7 @@ export const createRecorder = (writer: CaptureWriter): Recorder => {
       writer.put(encodeJson(chunkType.about, about), true);
     },
     finish(reason) {
-      if (gap !== undefined) writer.put(encodeJson(chunkType.gap, { ...gap, recordsByKind: [...gap.recordsByKind] }), true);
+      if (gap !== undefined) writer.put(gapChunk(gap), true);
       gap = undefined;
       const end = { reason, frames, records, skipped, lost };
       writer.put(encodeJson(chunkType.end, end), true);
