@@ -49,7 +49,8 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
   let executableOfString = new Uint32Array(1024);
   /** Ids of strings that the memo knows. */
   const memoised: number[] = [];
-  let lastFrame: Frame | undefined;
+  /** Those of the last frame; what a processor derives from it has the same. */
+  let lastActors: Actors | undefined;
   let slotOfActor = new Uint32Array(0);
   let unknownMakers = 0;
 
@@ -262,13 +263,13 @@ export const createAbsorber = ({ slots, executables, maxExecutableBytes, nowMs }
       if (exits !== undefined) absorbExits(frame, exits);
       closeMemo();
       if (slots.evictedAlive + slots.evictedDead !== evicted) forgetLost(frame.actors);
-      lastFrame = frame;
+      lastActors = frame.actors;
     },
     lookup,
-    slotsOfLast: (frame) => (frame === lastFrame ? slotOfActor : undefined),
+    slotsOfLast: (frame) => (frame.actors === lastActors ? slotOfActor : undefined),
     insert(frame, actor, path, pathFlags, attribution) {
       enter(frame);
-      lastFrame = undefined;
+      lastActors = undefined;
       const executable = executables.intern(path, 0, path.length, pathFlags);
       makeRoom();
       const slot = enterActor(frame.actors, actor, executable, attribution);
