@@ -7,6 +7,7 @@ import { otlpHttpExporter } from './exporters/otlp-http/index.ts';
 import { attributesProcessor } from './processors/attributes/index.ts';
 import { batchProcessor } from './processors/batch/index.ts';
 import { memoryLimiterProcessor } from './processors/memory-limiter/index.ts';
+import { redactProcessor } from './processors/redact/index.ts';
 import { resolveProcessProcessor } from './processors/resolve-process/index.ts';
 import { resolveUserProcessor } from './processors/resolve-user/index.ts';
 import { resourceProcessor } from './processors/resource/index.ts';
@@ -20,6 +21,7 @@ export const components: readonly ComponentFactory[] = [
   attributesProcessor,
   batchProcessor,
   memoryLimiterProcessor,
+  redactProcessor,
   resolveProcessProcessor,
   resolveUserProcessor,
   resourceProcessor,

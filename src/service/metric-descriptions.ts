@@ -9,6 +9,7 @@ export const descriptions: Readonly<Record<string, string>> = {
   ringtail_ring_used_bytes: 'Bytes of the ring that wait to be read.',
   ringtail_receiver_rung: 'The rung of its ladder on which a receiver stands.',
   ringtail_attribution: 'Where the naming of a process came from.',
+  ringtail_redacted_values: 'Secrets that were taken out.',
   ringtail_cache_hits: 'Look-ups that a cache answered.',
   ringtail_cache_misses: 'Look-ups that a cache could not answer.',
   ringtail_cache_entries: 'Entries of a cache.',
