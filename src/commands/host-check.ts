@@ -1,4 +1,5 @@
 /** The third look of `ringtail validate`: does this host have what the configuration needs? Nothing is started, nothing stays behind. */
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { ComponentConfig } from '../config/check-components.ts';
 import type { LoadedConfig, RingtailConfig } from '../config/load.ts';
@@ -8,6 +9,7 @@ import type { ComponentKind, HostNeed } from '../core/component.ts';
 import { createCounters } from '../core/counters.ts';
 import { messageOf } from '../core/errors.ts';
 import { silentLogger } from '../core/logger.ts';
+import { cgroup2Mount } from '../kernel/procfs/mounts.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import { type Finding, kernelFindings } from './host-kernel.ts';
@@ -49,6 +51,28 @@ const rootFinding = async (root: string): Promise<Finding | undefined> => {
   }
 };
 
+/** Neighbours that are to be left out and are not there: they may come later, or be misspelt. */
+const absentExclusions = async ({ exclude, kernel }: RingtailConfig): Promise<readonly Finding[]> => {
+  const root = kernel.root_path === '/' ? '' : kernel.root_path;
+  const mount = exclude.cgroups.length === 0 ? undefined : await cgroup2Mount(root);
+  const places = [
+    ...exclude.cgroups.map((path, index) => ['cgroups', index, mount === undefined ? undefined : `${root}${mount}${path}`] as const),
+    ...exclude.pid_files.map((path, index) => ['pid_files', index, `${root}${path}`] as const),
+    ...exclude.executables.map((path, index) => ['executables', index, `${root}${path}`] as const),
+  ];
+  return places.flatMap(([key, index, place]) =>
+    place === undefined || existsSync(place)
+      ? []
+      : [
+          {
+            path: ['service', 'exclude', key, index],
+            severity: 'warning',
+            message: `${place} is not there now; until it is, nothing is left out by it`,
+          } as const,
+        ],
+  );
+};
+
 /** Looks at everything that a valid configuration needs. */
 export const checkHost = async (loaded: LoadedConfig, config: RingtailConfig, context: CommandContext): Promise<HostReport> => {
   const findings: Finding[] = [];
@@ -87,6 +111,7 @@ export const checkHost = async (loaded: LoadedConfig, config: RingtailConfig, co
     const root = await rootFinding(config.kernel.root_path);
     if (root !== undefined) findings.push(root);
     else {
+      findings.push(...(await absentExclusions(config)));
       const kernel = await context.createKernel({ config: config.kernel, counters: createCounters(), logger: silentLogger, version });
       const found = kernelFindings(config.kernel, await kernel.probe(), asking);
       findings.push(...found.findings);

@@ -1,6 +1,6 @@
 import { formatProblem, type Problem, sortProblems } from '../config/problems.ts';
 import type { RingtailConfig } from '../config/load.ts';
-import { exitCode, type ExitCode } from '../core/errors.ts';
+import { ConfigError, exitCode, type ExitCode, messageOf } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import type { CommandContext } from './context.ts';
 import { checkHost, type HostReport } from './host-check.ts';
@@ -67,7 +67,18 @@ const verdict = (
 
 /** `ringtail validate`: nothing is started. Problems go to stderr, what was looked at to stdout; with `--json` all of it to stdout. */
 export const validateCommand = async (options: ValidateOptions, context: CommandContext): Promise<ExitCode> => {
-  const { name, loaded } = await loadFor(options, context);
+  const read = await loadFor(options, context).catch((error: unknown) => {
+    if (error instanceof ConfigError && options.json === true) return error;
+    throw error;
+  });
+  if (read instanceof ConfigError) {
+    // There is nothing to look at, and tools want JSON all the same.
+    const problem = { tier: 'syntax', severity: 'error', file: '', line: 0, column: 0, path: '', message: messageOf(read) };
+    const tiers = tierNames.map((tier) => ({ tier, result: tier === 'syntax' ? 'failed' : 'skipped', detail: '' }));
+    context.stdout.write(`${JSON.stringify({ valid: false, tiers, problems: [problem] }, null, 2)}\n`);
+    return exitCode.config;
+  }
+  const { name, loaded } = read;
   const { config } = loaded;
   const host = config === undefined || options.host === false ? undefined : await checkHost(loaded, config, context);
   const problems = sortProblems([...loaded.problems, ...(host?.problems ?? [])]);

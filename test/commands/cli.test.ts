@@ -140,6 +140,13 @@ describe('ringtail validate', () => {
     });
   });
 
+  it('tells tools that there is no file', async () => {
+    const cli = createCli();
+    expect(await cli.run('validate', '--json', '--config', path.join(folder, 'none'))).toBe(1);
+    expect(JSON.parse(cli.stdout())).toMatchObject({ valid: false, problems: [{ message: expect.stringContaining('ENOENT') }] });
+    expect(cli.stderr()).toBe('');
+  });
+
   it('tells that there is no file', async () => {
     const cli = createCli();
     expect(await cli.run('validate', '--config', path.join(folder, 'none'))).toBe(1);

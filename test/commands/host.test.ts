@@ -236,6 +236,17 @@ describe('what does not fit this host', () => {
     expect(await after(-day)).toEqual({ severity: 'warning', message: expect.stringMatching(/cert\.pem is not valid before 20/) });
   });
 
+  it('warns of neighbours that are not there', async () => {
+    const exclude = `exclude: {executables: [${at('words')}, ${at('gone')}], pid_files: [${at('none.pid')}], cgroups: [/nothing/of/the/kind]}`;
+    const { code, stderr } = await validate(configOf('  debug:').replace('  telemetry:', `  ${exclude}\n  telemetry:`));
+    const later = 'is not there now; until it is, nothing is left out by it';
+    expect(stderr.filter((line) => !line.includes('cgroups'))).toEqual([
+      expect.stringMatching(new RegExp(`^test\\.yaml:6:\\d+: warning: service\\.exclude\\.executables\\[1\\]: gone ${later}$`)),
+      expect.stringMatching(new RegExp(`^test\\.yaml:6:\\d+: warning: service\\.exclude\\.pid_files\\[0\\]: none\\.pid ${later}$`)),
+    ]);
+    expect(code).toBe(0);
+  });
+
   it('has nothing against what fits', async () => {
     const text = configOf(
       `  otlp_grpc:\n    tls: {ca_file: ${at('cert.pem')}, cert_file: ${at('cert.pem')}, key_file: ${at('key.pem')}}\n  needy:\n    folder: ${at('there')}\n    made: ${at('there/a/b')}\n    files: [${at('words')}]\n    listen: {port: 0}`,
