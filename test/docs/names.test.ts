@@ -74,7 +74,7 @@ describe('docs/signals.md', () => {
 
   it('has the reasons of ringtail.loss', () => {
     const told = firstCodes(sectionOf(signals, '### `ringtail.loss`'), '`ringtail.reason`');
-    expect(told.toSorted()).toEqual(occurring(/tellLoss\(\{ reason: '(\w+)'/g));
+    expect(told.toSorted()).toEqual(occurring(/\{ reason: '(\w+)', lost/g));
   });
 
   it('has the own metrics', () => {

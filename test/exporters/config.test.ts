@@ -58,8 +58,8 @@ describe('defaults', () => {
 
 const queueRefusals: [object, string][] = (
   [
-    [{ queue_size: '1MiB' }, 'out of range; allowed is 4MiB or more, so that a request fits'],
-    [{ queue_size: 1000 }, 'out of range; allowed is 4MiB or more, so that a request fits'],
+    [{ queue_size: '1MiB' }, 'out of range; allowed is 4MiB or more, so that a request fits; to count records or requests, set sizer'],
+    [{ queue_size: 1000 }, 'out of range; allowed is 4MiB or more, so that a request fits; to count records or requests, set sizer'],
     [{ queue_size: 'much' }, 'not a size; write a number of bytes or one with a unit, as in 64MiB'],
     [{ queue_size: true }, 'not a size; write 64MiB for bytes, or a whole number for items and requests'],
     [{ sizer: 'requests', queue_size: '32MiB' }, 'not a number of requests; write a whole number as in 1000, or set sizer to bytes'],

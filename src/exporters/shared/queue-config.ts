@@ -18,7 +18,7 @@ const parseQueueSize = (written: string | number, sizer: Sizer): number | string
   if (sizer === 'bytes') {
     const bytes = parseByteSize(String(written).trim());
     if (bytes === undefined) return 'not a size; write a number of bytes or one with a unit, as in 64MiB';
-    const least = `allowed is ${formatByteSize(SMALLEST_QUEUE_BYTES)} or more, so that a request fits`;
+    const least = `allowed is ${formatByteSize(SMALLEST_QUEUE_BYTES)} or more, so that a request fits; to count records or requests, set sizer`;
     return bytes < SMALLEST_QUEUE_BYTES ? `out of range; ${least}` : bytes;
   }
   const count = typeof written === 'number' ? written : /^\d+$/.test(written.trim()) ? Number(written) : Number.NaN;
