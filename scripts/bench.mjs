@@ -10,7 +10,7 @@ import { toolEnv } from './lib/tools.mjs';
 import { setup } from './setup.mjs';
 
 /** Files of bench/ that are benchmarks; all others there help them. */
-const benches = ['process-table', 'encode', 'redact', 'resources', 'pipeline', 'delivery', 'overhead'];
+const benches = ['process-table', 'encode', 'redact', 'attributes', 'resources', 'pipeline', 'delivery', 'overhead'];
 
 await runMain(async () => {
   const named = process.argv.slice(2);

@@ -179,10 +179,13 @@ const meet = ({ ids }: AttributeColumn, { ids: others }: AttributeColumn): boole
 
 /** A view of the same rows with an attribute column for actors added, unless there is one of this source. */
 export const withActorAttributes = (batch: Batch, column: AttributeColumn): Batch => {
-  const { actorAttributes, rowAttributes, frame } = batch;
+  const { kind, actorAttributes, rowAttributes, frame } = batch;
+  const { names } = column.source;
   if (actorAttributes.some(({ source }) => source === column.source)) return batch;
   const repeats =
-    (frame.actors.count > 0 && rowAttributes.some(({ source }) => !areDisjoint(source, column.source))) ||
+    (frame.actors.count > 0 &&
+      (rowAttributes.some(({ source }) => !areDisjoint(source, column.source)) ||
+        kind.fields.some(({ name }) => names === undefined || names.has(name)))) ||
     actorAttributes.some((other) => !areDisjoint(other.source, column.source) && meet(other, column));
   return { ...batch, actorAttributes: [...actorAttributes, column], mayRepeat: repeats || batch.mayRepeat === true };
 };
@@ -216,8 +219,8 @@ export type AttributeField = { readonly name: string; readonly when?: FieldCondi
       readonly high?: string;
       readonly names: readonly (readonly [bit: number, name: string])[];
     }
-  /** The same string on every record. */
-  | { readonly type: 'constant'; readonly value: string }
+  /** The same on every record. */
+  | { readonly type: 'constant'; readonly value: AttributeValue }
 );
 
 export type FieldCondition = {

@@ -2,7 +2,7 @@
  * An `EventSchema` prepared for the writer: a flat list of operations of one shape, so that the loop over them stays monomorphic, with
  * everything encoded that does not depend on the row. `bindPlan` points it at the columns of a batch, `unbindPlan` lets go of them.
  */
-import { LENGTH_MASK, type AttributeField, type Batch, type EventSchema } from '../core/batch.ts';
+import { LENGTH_MASK, type AttributeField, type AttributeValue, type Batch, type EventSchema } from '../core/batch.ts';
 import {
   intTemplate, itemTemplate, keyTemplate, putFlags, putInt, putText, putTexts, SCALAR_BOUND, TEXT_BOUND, textBound, textsBound, type Strings,
 } from './attribute-templates.ts'; // prettier-ignore
@@ -52,7 +52,7 @@ const noTemplate = templateOf();
 
 const partsOf = (field: AttributeField): Partial<Operation> & { readonly code: number; readonly bound: number } => {
   const { name } = field;
-  const whole = (value: string | boolean) => templateOf(encodeAttributes([[name, value]]));
+  const whole = (value: AttributeValue) => templateOf(encodeAttributes([[name, value]]));
   switch (field.type) {
     case 'u32':
     case 'i32':

@@ -23,11 +23,3 @@ export const createRowSource = (names?: ReadonlySet<string>): RowSource => {
     entries: (id) => sets[id]!,
   };
 };
-
-/** The same attributes on every row: id 1. */
-export const createConstantSource = (attributes: readonly Attribute[]): AttributeSource => {
-  const source = createRowSource();
-  source.add(attributes);
-  const { size, write, entries } = source;
-  return { names: new Set(attributes.map(([name]) => name)), size, write, entries };
-};

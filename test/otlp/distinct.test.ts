@@ -1,11 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { rowsOf, withActorAttributes, type AttributeColumn, type AttributeSource, type Batch } from '../../src/core/batch.ts';
+import {
+  rowsOf,
+  withActorAttributes,
+  type Attribute,
+  type AttributeColumn,
+  type AttributeSource,
+  type Batch,
+} from '../../src/core/batch.ts';
 import { attributesOf } from '../../src/otlp/log-text.ts';
 import { createLogWriter, type LogRequest } from '../../src/otlp/log-writer.ts';
-import { createConstantSource } from '../../src/otlp/row-source.ts';
+import { createRowSource } from '../../src/otlp/row-source.ts';
 import { textBatch } from '../exporters/support.ts';
 import { decodeRequest } from '../support/otlp.ts';
+
+const createConstantSource = (attributes: readonly Attribute[]): AttributeSource => {
+  const constant = createRowSource(new Set(attributes.map(([key]) => key)));
+  constant.add(attributes);
+  return constant;
+};
 
 const written = (batch: Batch) => {
   const requests: LogRequest[] = [];

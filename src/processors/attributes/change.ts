@@ -1,12 +1,12 @@
 /** Batches with their attributes changed: at once where the outcome is known beforehand, else record by record. */
-import { rowsOf, type Attribute, type AttributeSource, type Batch, type EventSchema } from '../../core/batch.ts';
+import { rowsOf, type Attribute, type AttributeField, type Batch, type EventSchema } from '../../core/batch.ts';
 import { headNames } from '../../otlp/actor-head.ts';
 import { rowReaderOf } from '../../otlp/log-text.ts';
 import { applyActions, type Action } from '../shared/actions.ts';
 import { valueKey } from '../shared/values.ts';
 import { foresee, namesIn, reachOf } from './foresight.ts';
 import type { Matcher } from './match.ts';
-import { createConstantSource, createRowSource } from '../../otlp/row-source.ts';
+import { createRowSource } from '../../otlp/row-source.ts';
 import { createStripper, testOf } from './strip.ts';
 
 /** The outcome depends on which of a few names a batch may have; kinds times sets of processors, a handful. */
@@ -18,10 +18,26 @@ export type Change = {
   readonly exclude?: Matcher | undefined;
 };
 
-type Known = { readonly strip: (batch: Batch) => Batch; readonly added: AttributeSource | undefined };
+type Known = {
+  readonly strip: (batch: Batch) => Batch;
+  /** The kind with what is added, for each kind. */
+  readonly kindOf: (kind: EventSchema) => EventSchema;
+};
 
 const keyOf = (attributes: readonly Attribute[]): string =>
   attributes.map(([name, value]) => `${name.length}:${name}${valueKey(value)}`).join('');
+
+/** Constants are fields of the kind: exporters prepare them once and copy them. */
+const adderOf = (added: readonly Attribute[]): ((kind: EventSchema) => EventSchema) => {
+  if (added.length === 0) return (kind) => kind;
+  const constants = added.map(([name, value]): AttributeField => ({ name, type: 'constant', value }));
+  const kinds = new WeakMap<EventSchema, EventSchema>();
+  return (kind) => {
+    let changed = kinds.get(kind);
+    if (changed === undefined) kinds.set(kind, (changed = { ...kind, fields: [...kind.fields, ...constants] }));
+    return changed;
+  };
+};
 
 /** A function from a batch to its view. What the view refers to lives as long as the batch. */
 export const createChange = ({ actions, include, exclude }: Change): ((batch: Batch) => Batch) => {
@@ -33,8 +49,6 @@ export const createChange = ({ actions, include, exclude }: Change): ((batch: Ba
   const stripReached = createStripper(reach);
   const outcomes = new Map<string, Known | undefined>();
   const fieldNames = new WeakMap<EventSchema, ReadonlySet<string>>();
-  /** Ids of rows that all have the same; it only grows, up to the most rows of a batch. */
-  let ones = new Uint32Array(0);
 
   const namesOf = (kind: EventSchema): ReadonlySet<string> => {
     let names = fieldNames.get(kind);
@@ -53,23 +67,17 @@ export const createChange = ({ actions, include, exclude }: Change): ((batch: Ba
     if (!outcomes.has(key)) {
       if (outcomes.size >= REMEMBERED_OUTCOMES) outcomes.clear();
       const outcome = foresee(actions, (name) => key[spoken.indexOf(name)] === '1');
-      const added = outcome === undefined || outcome.added.length === 0 ? undefined : createConstantSource(outcome.added);
-      outcomes.set(key, outcome && { strip: createStripper(outcome), added });
+      outcomes.set(key, outcome && { strip: createStripper(outcome), kindOf: adderOf(outcome.added) });
     }
     return outcomes.get(key);
-  };
-
-  const onesFor = (rows: number): Uint32Array => {
-    if (ones.length < rows) ones = new Uint32Array(Math.max(rows, 2 * ones.length)).fill(1);
-    return ones;
   };
 
   const changeAll = (batch: Batch): Batch => {
     const known = knownOf(batch);
     if (known === undefined) return changeEach(batch);
     const view = known.strip(batch);
-    if (known.added === undefined) return view;
-    return { ...view, rowAttributes: [...view.rowAttributes, { source: known.added, ids: onesFor(batch.rows) }] };
+    const kind = known.kindOf(view.kind);
+    return kind === view.kind ? view : { ...view, kind };
   };
 
   /** What the actions reach is taken off every row and put back as they leave it. `matches` tells of the n-th row of the view. */
