@@ -105,7 +105,7 @@ describe('JSON of OTLP', () => {
 
   it('takes numbers where strings are usual, null for nothing, and members that it does not know', () => {
     const json =
-      '{"resourceLogs":[{"resource":{"attributes":null},"entity":1,"scopeLogs":[{"scope":{},"logRecords":[{"timeUnixNano":12,"attributes":[{"key":"k","value":{"intValue":-5}}]}]}]}]}';
+      '{"resourceLogs":[{"resource":{"attributes":null},"entity":1,"scopeLogs":[{"scope":{},"logRecords":[{"timeUnixNano":12,"observedTimeUnixNano":"1","attributes":[{"key":"k","value":{"intValue":-5}}]}]}]}]}';
     expect(decodeRequest(logsFromJson(json)).records).toMatchObject([{ timeNs: 12n, attributes: [['k', -5]] }]);
   });
 
