@@ -19,7 +19,7 @@ const batches = Array.from({ length: BATCHES }, (_, sequence) => batchesOf('smal
 const through = (config: object): ((batch: Batch, next: (batch: Batch) => void) => void) => {
   const processor = attributesProcessor.create(undefined as never, attributesProcessor.config.parse(config) as never);
   const source$ = new Subject<Batch>();
-  let deliver = (_: Batch): void => {};
+  let deliver: (batch: Batch) => void = () => {};
   processor.logs!(source$).subscribe((batch) => deliver(batch));
   return (batch, next) => {
     deliver = next;
