@@ -17,10 +17,11 @@ const TIMEOUT_MS = 600_000;
 
 const base = fileOf(sampleChunks());
 
+const writer = createLogWriter({ resource: [], version: '1', onRequest: () => {} });
+
 /** Through the whole pipeline: what a record says is written and read. */
 const watch = (seen: { rows: number; refused: number }) => (replay: Replay) => {
   const columns = createProcessColumns(replay.lookups, 2);
-  const writer = createLogWriter({ resource: [], version: '1', onRequest: () => {} });
   subscribeProcessEvents(replay.hub, {
     receiver: 'process',
     config: processConfig.parse({ threads: true }),

@@ -263,6 +263,8 @@ it('ten thousand damaged files end in an error or a run', { timeout: 300_000 }, 
     framed(requests.map((message) => gzipSync(logsToJson(message)))),
   ];
   const random = createRandom(99);
+  const writer = createLogWriter({ resource: [], version: '1', onRequest: () => {} });
+  const otlpBatches = createOtlpBatches('replay');
   let [errors, runs, rows] = [0, 0, 0];
   for (let i = 0; i < 10_000; i++) {
     const base = bases[random.below(bases.length)]!;
@@ -275,9 +277,7 @@ it('ten thousand damaged files end in an error or a run', { timeout: 300_000 }, 
         buffer: into,
       }),
     };
-    const writer = createLogWriter({ resource: [], version: '1', onRequest: () => {} });
     try {
-      const otlpBatches = createOtlpBatches('replay');
       for await (const message of readMessages(file as never, 'file')) {
         const request = message.bytes[0] === 0x7b ? logsFromJson(message.bytes.toString()) : message.bytes;
         for (const batch of otlpBatches.of(request).batches) {

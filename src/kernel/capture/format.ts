@@ -46,12 +46,14 @@ export const isChunkType = (type: number): type is ChunkType => type >= chunkTyp
 
 const BYTE_ORDER = endianness() === 'LE' ? 1 : 2;
 
+let hash: Buffer | undefined;
+
 /** Tells whether records mean the same: where each field stands, and the numbers of kinds and flags. */
 export const layoutHash = (): Buffer =>
-  createHash('sha256')
+  (hash ??= createHash('sha256')
     .update(JSON.stringify([HEAD_SIZE, ACTOR_OFFSET, actorLayout, eventLayouts, eventKind, headFlag, pathFlag, execFlag, forkFlag]))
     .digest()
-    .subarray(0, 16);
+    .subarray(0, 16));
 
 export const encodeFileHeader = (): Buffer => {
   const header = Buffer.alloc(FILE_HEADER_BYTES);

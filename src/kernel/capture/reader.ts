@@ -35,7 +35,7 @@ export const bytesSource = (bytes: Uint8Array): ByteSource => {
   };
 };
 
-const FIRST_PAYLOAD_BYTES = 1 << 20;
+const FIRST_PAYLOAD_BYTES = 64 << 10;
 
 /**
  * The chunks of a capture. Returns `complete` behind the chunk that ends a recording, `cut` when the file ends without one. Throws a
