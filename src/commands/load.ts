@@ -16,6 +16,7 @@ export const loadFor = async ({ config = [], set = [], rootPath }: ConfigOptions
   const files: ConfigSource[] = [];
   for (const source of config) files.push(await readConfigSource(source, context.environment));
   if (files.length === 0) files.push(defaultConfig);
-  const loaded = loadConfig([...files, ...overrides], await context.registry(), context.environment);
-  return { name: files.map(({ file }) => file).join(', '), loaded };
+  const sources = [...files, ...overrides];
+  const loaded = loadConfig(sources, await context.registry(), context.environment);
+  return { name: sources.map(({ file }) => file).join(', '), loaded };
 };

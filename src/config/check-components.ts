@@ -37,6 +37,8 @@ export type Defined<K extends ComponentKind> = {
   readonly components: ReadonlyMap<ComponentId, ComponentConfig<K> | undefined>;
   /** The id as the file has it, by the one above. */
   readonly keys: ReadonlyMap<ComponentId, string>;
+  /** Those of ids without form and of unknown types: nobody is told to name them. */
+  readonly unusable: ReadonlySet<ComponentId>;
   /** The id that a reference means. */
   resolve(id: string): ComponentId;
 };
@@ -65,12 +67,13 @@ export const checkComponents = <S extends ComponentSection>(
   const kind: Kind = kindOf[section];
   const components = new Map<ComponentId, ComponentConfig<Kind> | undefined>();
   const keys = new Map<ComponentId, string>();
+  const unusable = new Set<ComponentId>();
   const resolve = (id: string): ComponentId => {
     const parsed = parseId(id);
     const factory = 'type' in parsed ? registry.find(kind, parsed.type) : undefined;
     return 'type' in parsed && factory !== undefined ? idOf(factory.type, parsed.name) : id;
   };
-  const defined: Defined<Kind> = { components, keys, resolve };
+  const defined: Defined<Kind> = { components, keys, unusable, resolve };
   if (value === null || value === undefined) return defined;
   if (!isMap(value)) {
     if (!tree.brokenAt([key])) problems.push(tree.problemAtValue([key], `expected a map of ${section}, found ${kindOfValue(value)}`));
@@ -88,12 +91,14 @@ export const checkComponents = <S extends ComponentSection>(
     keys.set(id, written);
     const parsed = parseId(written);
     if ('message' in parsed) {
+      unusable.add(id);
       problems.push(tree.problemAtKey([key, written], parsed.message));
       if (id.endsWith('/')) components.set(id.slice(0, -1), undefined);
       continue;
     }
     const factory = registry.find(kind, parsed.type);
     if (factory === undefined) {
+      unusable.add(id);
       const names = registry.names(kind);
       const types = registry.types(kind);
       const allowed = types.length === 0 ? `there is no ${kind} yet` : `allowed is ${oneOf(types)}`;

@@ -29,7 +29,16 @@ export const checkExtensions = (
     const shown = tree.expandedAt(at) === undefined ? id : tree.expandedAt(at)!.reference;
     if (ids.indexOf(id) < index) problems.push(tree.problemAtValue(at, `extension "${shown}" stands twice in this list; remove one`));
     else if (!defined.components.has(id))
-      problems.push(tree.problemAtValue(at, unknownExtension(shown, [...defined.components.keys()], section)));
+      problems.push(
+        tree.problemAtValue(
+          at,
+          unknownExtension(
+            shown,
+            [...defined.components.keys()].filter((known) => !defined.unusable.has(known)),
+            section,
+          ),
+        ),
+      );
   }
   if (checked.value === undefined || tree.problems.length > 0) return ids;
   for (const [id, component] of defined.components) {

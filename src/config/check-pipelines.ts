@@ -38,7 +38,8 @@ const sections: readonly Section[] = ['receivers', 'processors', 'exporters'];
 
 /** `id` is what is meant, `shown` how it may be shown; `hidden`: it came from a reference. */
 const unknownReference = (id: string, shown: string, hidden: boolean, section: Section, defined: DefinedComponents): string => {
-  const ids = [...defined[section].components.keys()];
+  const { components, unusable } = defined[section];
+  const ids = [...components.keys()].filter((known) => !unusable.has(known));
   const elsewhere = sections.find((other) => other !== section && defined[other].components.has(id));
   const what = `${kindOf[section]} "${shown}" is not defined`;
   if (elsewhere !== undefined) return `${what}; "${shown}" is defined under ${elsewhere}`;

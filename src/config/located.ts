@@ -169,5 +169,5 @@ export const merge = (earlier: Located, later: Located, path: Path, problems: Pr
         : `a map cannot be merged with what stands at ${there}, which is none; allowed is what replaces it`,
     ),
   );
-  return { ...later, broken: true };
+  return earlier;
 };

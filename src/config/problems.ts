@@ -29,12 +29,13 @@ export const formatProblem = ({ severity, file, line, column, path, message }: P
     [`${file}:${line}:${column}`, ...(severity === 'warning' ? ['warning'] : []), ...(path === '' ? [] : [path]), message].join(': '),
   );
 
-/** In the order of the files and lines; errors before warnings at the same place. */
-export const sortProblems = (problems: readonly Problem[], files: readonly string[] = []): Problem[] =>
-  problems.toSorted(
-    (a, b) =>
-      files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column || a.severity.localeCompare(b.severity),
+/** In the order of the files (as they are given, then as they occur) and lines; errors before warnings at the same place. */
+export const sortProblems = (problems: readonly Problem[], files: readonly string[] = []): Problem[] => {
+  const order = new Map([...new Set([...files, ...problems.map(({ file }) => file)])].map((file, index) => [file, index] as const));
+  return problems.toSorted(
+    (a, b) => order.get(a.file)! - order.get(b.file)! || a.line - b.line || a.column - b.column || a.severity.localeCompare(b.severity),
   );
+};
 
 /** Nobody reads more at once. */
 const MOST_TOLD = 200;

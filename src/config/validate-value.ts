@@ -71,6 +71,13 @@ const tells = (message: string, texts: Iterable<string>): boolean => {
   return false;
 };
 
+const keyMessages = (issue: Extract<Issue, { code: 'invalid_key' }>): readonly string[] => {
+  const own = issue.issues.filter(({ message }) => message !== OURS).map(({ message }) => message);
+  if (own.length > 0) return own;
+  const key = String(issue.path.at(-1));
+  return issue.issues.map((inner) => messageOfIssue({ ...inner, input: key } as Issue, JSON.stringify(key)));
+};
+
 /** Validates `input`, which stands at `base` in the tree. What references gave and what is secret is not repeated in problems. */
 export const validateValue = <T>(tree: YamlTree, base: Path, schema: ZodType<T>, input: unknown): Validated<T> => {
   const parse = (candidate: unknown) => schema.safeParse(candidate, { error: () => OURS, reportInput: true });
@@ -102,12 +109,14 @@ export const validateValue = <T>(tree: YamlTree, base: Path, schema: ZodType<T>,
       const allowed = allowedKeys(schema, path);
       return issue.keys.map((key) => tree.problemAtKey([...place, key], unknownKey(key, allowed)));
     }
+    // What is wrong with a key stands one level deeper.
+    if (issue.code === 'invalid_key') return keyMessages(issue).map((message) => tree.problemAtKey(place, message));
     const reference = expandedAt(issue)?.reference;
     const secret = isSecretAt(schema, path);
     const shown = secret ? kindOfValue(issue.input) : reference === undefined ? show(issue.input) : `the value of ${reference}`;
     const words = () => messageOfIssue(issue, shown, secret || reference !== undefined);
     const message = issue.message === OURS ? words() : tells(issue.message, hidden()) ? 'not allowed' : issue.message;
-    return [issue.code === 'invalid_key' ? tree.problemAtKey(place, message) : tree.problemAtValue(place, message)];
+    return [tree.problemAtValue(place, message)];
   });
   return { value: undefined, input: value, problems };
 };

@@ -201,7 +201,7 @@ export const readYaml = (source: SourceText, text: string, expand: Expander, shi
         start,
         path,
         anchors.has(node.source)
-          ? 'the anchor of this alias contains itself'
+          ? 'this alias stands inside its own anchor'
           : 'there is no anchor of this name above this alias; quote the value if "*" belongs to it',
       );
       return lost(key, start);

@@ -157,7 +157,7 @@ describe('bombs', () => {
     const { problems } = load(
       'receivers:\n  process: &p\n    args: *p\nexporters: {debug: }\nservice: {pipelines: {logs: {receivers: [process], exporters: [debug]}}}\n',
     );
-    expect(problems.map(formatProblem)).toEqual(['c.yaml:3:11: receivers.process.args: the anchor of this alias contains itself']);
+    expect(problems.map(formatProblem)).toEqual(['c.yaml:3:11: receivers.process.args: this alias stands inside its own anchor']);
   });
 
   it.each<readonly [levels: number, line: string]>([

@@ -125,7 +125,7 @@ const table: readonly Wrong[] = [
     edit('  debug:\n', '  kafka:\n'),
     [
       '4:3: exporters.kafka: unknown exporter "kafka"; allowed is debug or otlp_grpc',
-      '9:19: service.pipelines.logs.exporters[0]: exporter "debug" is not defined; allowed is kafka',
+      '9:19: service.pipelines.logs.exporters[0]: exporter "debug" is not defined; define it under exporters',
     ],
   ],
   [
@@ -138,7 +138,7 @@ const table: readonly Wrong[] = [
     edit('  debug:\n', '  "de bug":\n'),
     [
       '4:3: exporters["de bug"]: "de bug" is not the id of a component; allowed is type or type/name',
-      '9:19: service.pipelines.logs.exporters[0]: exporter "debug" is not defined; allowed is de bug; did you mean "de bug"?',
+      '9:19: service.pipelines.logs.exporters[0]: exporter "debug" is not defined; define it under exporters',
     ],
   ],
   [
