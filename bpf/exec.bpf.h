@@ -105,9 +105,12 @@ static __always_inline __u64 put_args(struct exec_record *record, __u64 to, stru
 	barrier_var(to);
 	if (to > STRINGS_BYTES)
 		return 0;
-	barrier_var(want);
 	if (want > ARGS_LIMIT)
 		want = ARGS_LIMIT;
+	/* kernels before 6.2 do not follow the bound through the copy that the compiler makes */
+	barrier_var(want);
+	if (want > ARGS_LIMIT)
+		return 0;
 	if (want && bpf_probe_read_user(record->data + to, want, (void *)from)) {
 		record->event.exec_flags |= EXEC_ARGS_FAULT;
 		want = put_args_slowly(record, to, from, want);

@@ -1,5 +1,5 @@
 /** Runs one scenario with what it needs and judges what it leaves. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +38,9 @@ const factsOf = (pid: number, code: number | null, signal: string | null, output
 /** Programs must not inherit what a sanitizer needs in this process. */
 const workloadEnvironment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
 
+/** Those that have not ended: a scenario that fails half-way leaves them. */
+const alive = new Set<ChildProcess>();
+
 export const startProgram = (path: string, args: readonly string[], { cwd, uid }: RunOptions = {}) => {
   const child = spawn(path, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -49,7 +52,11 @@ export const startProgram = (path: string, args: readonly string[], { cwd, uid }
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
   const ended = new Promise<Facts>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve(factsOf(child.pid!, code, signal, output)));
+    alive.add(child);
+    child.on('close', (code, signal) => {
+      alive.delete(child);
+      resolve(factsOf(child.pid!, code, signal, output));
+    });
   });
   return { child, ended, output: () => output };
 };
@@ -103,6 +110,7 @@ export const runCase = async ({ scenario, rung }: Case): Promise<void> => {
     },
   };
   const results = await Promise.allSettled([scenario.run(context)]);
+  for (const child of alive) child.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
   results.push(...(await Promise.allSettled(Array.from(running, (pipeline) => pipeline.stop()))));
   // what the scenario itself says comes first
