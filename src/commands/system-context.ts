@@ -5,6 +5,8 @@ import type { CommandContext } from './context.ts';
 
 const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 
+const ignore = (): void => {};
+
 /** What is used of the process; tests stand in for it. */
 export type Host = Pick<NodeJS.Process, 'stdout' | 'stderr' | 'env' | 'on' | 'off' | 'exit'>;
 
@@ -61,6 +63,8 @@ export const systemContext = (host: Host = process): CommandContext => {
       };
     },
     onReload(handler) {
+      // for good: one that comes when nobody listens any more must not kill what is just ending well
+      host.on('SIGHUP', ignore);
       host.on('SIGHUP', handler);
       return () => host.off('SIGHUP', handler);
     },

@@ -44,6 +44,17 @@ describe('the process as commands see it', () => {
     expect(context.environment).toEqual({ A: 'b' });
   });
 
+  it('hands SIGHUP on, and is not killed by one that nobody waits for any more', () => {
+    const { host, context } = createHost();
+    const seen: string[] = [];
+    const off = context.onReload((name) => seen.push(name));
+    host.emit('SIGHUP', 'SIGHUP');
+    off();
+    // true: somebody listens, so that the default, which is to die, does not hold
+    expect(host.emit('SIGHUP', 'SIGHUP')).toBe(true);
+    expect(seen).toEqual(['SIGHUP']);
+  });
+
   it('ends when the reader of the output goes away, unless a command stops in order', () => {
     const { host, exits, context } = createHost();
     const gone = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
