@@ -193,3 +193,30 @@ test('a queue that blocks drops nothing; the kernel counts and the data tell wha
   console.log(`block_on_overflow: ${last.lost} records lost in the ring, none dropped, ${last.sent} sent`);
   expect(outage.code).toBe(0);
 });
+
+test('a stop while a queue blocks ends, and what is left is counted', async () => {
+  const folder = temporaryFolder();
+  const [deadPort, metricsPort] = (await freePorts(2)) as [number, number];
+  const exporter = [quickRetry, 'sending_queue: {queue_size: 4MiB, block_on_overflow: true}'];
+  const config = toCollector({ protocol: 'http', port: deadPort, metricsPort, exporter });
+  const ringtail = await startRingtail(writeConfig(folder, `${config}kernel: {ring_bytes: 256KiB}\n`));
+  const running = runStorm({
+    program: workload('spawn-storm'),
+    count: CHILDREN,
+    workers: 2,
+    parallel: 4,
+    liveUs: 1000,
+    perSecond: PER_SECOND,
+    prefix: 'outage-stop-',
+    listFile: join(folder, 'pids'),
+  });
+  running.catch(() => {});
+  await until(async () => sumOf(await readBooks(metricsPort), 'kernel', 'lost') > 0, 'the ring to be full', { otherwise: ringtail.stderr });
+  const { code } = await ringtail.stop();
+  const last = ringtail.logs().at(-1) as unknown as { readonly read: number; readonly sent: number; readonly dropped: number };
+  expect(last).toMatchObject({ msg: 'stopped; the books balance', refused: 0, sent: 0 });
+  // nothing was dropped before, so everything was held until then; nothing tells of a loss that comes with the end
+  expect(last.dropped).toBe(last.read);
+  expect(code).toBe(0);
+  await running;
+});
