@@ -25,14 +25,14 @@ const LOCAL = '127.0.0.1';
 /** Plain text to any other host needs to be asked for; the exporters have the last word on it. */
 const isLocal = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|::1|(.*\.)?localhost)$/.test(host);
 
-/** HTTP is the cheaper way where both are there. */
+/** HTTP where both are there: more proxies let it through. */
 const destinationFound = ({ http, grpc }: Collector): Destination | undefined => {
   if (http === 'logs')
     return {
       exporter: 'otlp_http',
       endpoint: `http://${LOCAL}:${OTLP_HTTP_PORT}`,
       insecure: false,
-      why: `A Collector takes logs there over HTTP${grpc === 'logs' ? ', and over gRPC, which costs more' : ''}.`,
+      why: `A Collector takes logs there over HTTP${grpc === 'logs' ? ', and over gRPC too' : ''}.`,
     };
   if (grpc === 'logs')
     return {
