@@ -36,7 +36,8 @@ const createSecrets = (folder: string) => {
     words: [
       ...['header', 'env', 'file', 'token', 'proxy'].map(canary),
       Buffer.from(proxyUser).toString('base64'),
-      ...key.split('\n').filter((line) => line.length > 20 && !line.includes('KEY')),
+      // behind it stands the public key, which is in the certificate too
+      key.split('\n')[1]!,
     ],
   };
 };
