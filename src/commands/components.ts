@@ -20,7 +20,7 @@ export const componentsCommand = async (options: { readonly json?: boolean }, co
         kind,
         type,
         aliases.join(', ') || '-',
-        signals.join(', '),
+        signals.join(', ') || '-',
         stability,
         summary,
       ]),

@@ -20,11 +20,11 @@ type Sections = Readonly<Record<string, object | undefined>>;
 /** A part of a file with the rest that a whole one needs; a whole one as it is. */
 const complete = ({ text }: Block): string => {
   const part = parse(text) as Sections;
-  if ('service' in part) return text;
+  if (part['service'] !== undefined && 'pipelines' in part['service']) return text;
   const sections: Sections = { receivers: { process: null }, processors: {}, exporters: { debug: null }, ...part };
   const ids = (name: string) => Object.keys(sections[name] ?? {});
   const logs = { receivers: ids('receivers'), processors: ids('processors'), exporters: ids('exporters') };
-  return stringify({ ...sections, service: { pipelines: { logs } } });
+  return stringify({ ...sections, service: { extensions: ids('extensions'), ...part['service'], pipelines: { logs } } });
 };
 
 describe('a configuration', () => {
