@@ -54,12 +54,19 @@ export const needCollector = (): ((context: TestContext) => string) => {
   };
 };
 
-const configOf = ({ grpcPort, httpPort, file }: CollectorPlace, append: boolean): string => `
+export type CollectorOptions = {
+  /** Keeps what an earlier one wrote. */
+  readonly append?: boolean;
+  /** Largest message that it takes; its own default is 4 MiB by gRPC and 20 MiB by HTTP. */
+  readonly maxMessageMib?: number;
+};
+
+const configOf = ({ grpcPort, httpPort, file }: CollectorPlace, { append = false, maxMessageMib }: CollectorOptions): string => `
 receivers:
   otlp:
     protocols:
-      grpc: {endpoint: "127.0.0.1:${grpcPort}"}
-      http: {endpoint: "127.0.0.1:${httpPort}"}
+      grpc: {endpoint: "127.0.0.1:${grpcPort}"${maxMessageMib === undefined ? '' : `, max_recv_msg_size_mib: ${maxMessageMib}`}}
+      http: {endpoint: "127.0.0.1:${httpPort}"${maxMessageMib === undefined ? '' : `, max_request_body_size: ${maxMessageMib * 2 ** 20}`}}
 exporters:
   file: {path: ${JSON.stringify(file)}, format: proto, append: ${append}}
 service:
@@ -70,10 +77,10 @@ service:
     logs: {receivers: [otlp], exporters: [file]}
 `;
 
-/** Starts it and waits until both ports answer. `append` keeps what an earlier one wrote. */
-export const startCollector = async (binary: string, place: CollectorPlace, { append = false } = {}): Promise<Collector> => {
+/** Starts it and waits until both ports answer. */
+export const startCollector = async (binary: string, place: CollectorPlace, options: CollectorOptions = {}): Promise<Collector> => {
   const config = join(place.folder, 'collector.yaml');
-  writeFileSync(config, configOf(place, append));
+  writeFileSync(config, configOf(place, options));
   const running = start(binary, ['--config', config]);
   const answers = async (): Promise<boolean> => {
     if (running.hasEnded()) throw new Error(`the Collector ended at its start\n${running.stderr()}`);
