@@ -70,10 +70,7 @@ describe('pages of components', () => {
     const [title = ''] = text.split('\n');
     expect(title.startsWith(`# ${factory.kind[0]!.toUpperCase()}${factory.kind.slice(1)} \`${type}\``)).toBe(true);
     expect(codesOf(title).slice(1)).toEqual(factory.aliases ?? []);
-    // no pipeline names an extension
-    expect(text.match(/Signals: [a-z, ]*\./g) ?? []).toEqual(
-      factory.kind === 'extension' ? [] : [`Signals: ${factory.signals.join(', ')}.`],
-    );
+    expect(text).toContain(`Signals: ${factory.signals.join(', ') || 'none'}.`);
   });
 });
 
