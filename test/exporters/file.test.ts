@@ -86,6 +86,24 @@ describe('the file exporter', () => {
     expect(sizes).toEqual([sizes[0], 2 * sizes[0]!, sizes[0]]);
   });
 
+  it('shares the file with its successor of a reload: whole requests in turn, and nothing begins anew meanwhile', async () => {
+    const path = join(temporary(), 'events');
+    const config = fileConfig.parse({ path, format: 'json', append: false });
+    const open = () => openFileTransport({ config, logger: silentLogger });
+    const [old, fresh] = [await open(), await open()];
+    const names = Array.from({ length: 40 }, (_, i) => `${i}`);
+    await Promise.all(names.map((name, i) => (i % 2 === 0 ? old : fresh).send(request(name), 1_000)));
+    old.close();
+    await fresh.send(request('last'), 1_000);
+    fresh.close();
+    const eventNames = () => linesIn(readFileSync(path)).map((line) => decodeRequest(fromJson(line)).records[0]!.eventName);
+    expect(eventNames()).toEqual([...names, 'last']);
+    const next = await open();
+    await next.send(request('anew'), 1_000);
+    next.close();
+    expect(eventNames()).toEqual(['anew']);
+  });
+
   it('does not start without its folder, or on what is no file', async () => {
     const folder = temporary();
     mkdirSync(join(folder, 'folder'));

@@ -1,6 +1,7 @@
 /** Requests into a file, one after the other: whole, or not at all. */
+import { constants } from 'node:fs';
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { messageOf, RuntimeError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { compressorOf } from '../shared/compress.ts';
@@ -20,6 +21,15 @@ export type FileTransportOptions = {
   readonly openFile?: typeof open;
 };
 
+/** As `a`, but what was there before goes. */
+const ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND;
+
+/**
+ * Who writes to a file, by its path: after a reload the old exporter sends what it holds beside the new one. They take turns, and the
+ * second one does not begin the file anew.
+ */
+const lanes = new Map<string, { writers: number; last: Promise<unknown> }>();
+
 type Target = { readonly file: FileHandle; readonly inode: number; size: number };
 
 /** Opens the file. Throws a RuntimeError when it cannot be. */
@@ -28,10 +38,16 @@ export const openFileTransport = async ({ config, logger, openFile = open }: Fil
   const compress = compressorOf({ compression: config.compression, compression_params: {} });
   let target: Target | undefined;
   let closed = false;
-  /** Writes are one after the other, whoever calls. */
-  let last: Promise<unknown> = Promise.resolve();
+  let left = false;
+  const key = resolve(path);
+  const lane = lanes.get(key) ?? { writers: 0, last: Promise.resolve() };
+  lanes.set(key, lane);
+  const leave = (): void => {
+    lane.writers--;
+    void lane.last.then(() => lane.writers === 0 && lanes.delete(key));
+  };
 
-  const openTarget = async (flags: 'a' | 'w'): Promise<Target> => {
+  const openTarget = async (flags: 'a' | typeof ANEW): Promise<Target> => {
     const file = await openFile(path, flags, MODE);
     try {
       const facts = await file.stat();
@@ -47,7 +63,11 @@ export const openFileTransport = async ({ config, logger, openFile = open }: Fil
   const current = async (): Promise<Target> => {
     if (target !== undefined) {
       const there = await stat(path).catch(() => undefined);
-      if (there?.ino === target.inode) return target;
+      if (there?.ino === target.inode) {
+        // another exporter may have written to it
+        target.size = there.size;
+        return target;
+      }
       const { file } = target;
       target = undefined;
       await file.close();
@@ -105,10 +125,15 @@ export const openFileTransport = async ({ config, logger, openFile = open }: Fil
     }
   };
 
-  try {
+  const begin = async (): Promise<void> => {
     if (config.create_directory) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    target = await openTarget(append ? 'a' : 'w');
+    target = await openTarget(append || lane.writers > 1 ? 'a' : ANEW);
+  };
+  lane.writers++;
+  try {
+    await begin();
   } catch (error) {
+    leave();
     throw new RuntimeError('the file cannot be opened for writing', {
       cause: error,
       advice: 'see its folder and its permissions, or set create_directory',
@@ -116,12 +141,15 @@ export const openFileTransport = async ({ config, logger, openFile = open }: Fil
   }
   return {
     send(request) {
-      const outcome = last.then(() => write(request));
-      last = outcome;
+      const outcome = lane.last.then(() => write(request));
+      lane.last = outcome;
       return outcome;
     },
     close() {
-      void last.then(async () => {
+      if (left) return;
+      left = true;
+      leave();
+      void lane.last.then(async () => {
         closed = true;
         await target?.file.close().catch(() => {});
       });
