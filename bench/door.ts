@@ -85,7 +85,7 @@ export const openPipeline = (workload: RingWorkload): Pipeline => {
   const lookups = createLookups({ root: '', counters });
   const hub = createHub({ gate: lookups.gate, logger: silentLogger });
   const pipeline: Pipeline = { hub, onBatch: () => {} };
-  const kernel = { ...lookups, hub, needProcesses: () => {}, status: () => ({ rung: 'tp_btf', notes: [] }), quiesce: async () => {} };
+  const kernel = { ...lookups, hub, needProcesses: () => () => {}, status: () => ({ rung: 'tp_btf', notes: [] }), quiesce: async () => {} };
   const settings = { id: 'bench', logger: silentLogger, counters, version: '0.0.0', resource: [], kernel } as never;
   const processors: Processor[] = [
     resolveProcessProcessor.create(settings, resolveProcessProcessor.config.parse({}) as never),
