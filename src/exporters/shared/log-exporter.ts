@@ -2,6 +2,7 @@
 import type { Batch } from '../../core/batch.ts';
 import type { Exporter, Health, Settings } from '../../core/component.ts';
 import { MANY_RECORDS } from '../../otlp/log-writer.ts';
+import { messageOf } from '../../core/errors.ts';
 import { createBooks } from './books.ts';
 import { createLogWriters } from './log-writers.ts';
 import { createLossTeller } from './loss-teller.ts';
@@ -97,7 +98,11 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
     else writer.schedule();
   };
   const tellLosses = (): void => {
-    losses.tell(append);
+    try {
+      losses.tell(append);
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'a loss could not be told, and is told later');
+    }
     flushSoon();
   };
 

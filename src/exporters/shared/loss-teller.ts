@@ -41,8 +41,13 @@ export const createLossTeller = (exporter: string, nowMs: () => number = Date.no
       const loss = untold;
       untold = undefined;
       // with several receivers nobody knows whose records a request held
-      append(lossBatch(several ? undefined : receiver, loss, exporter));
-      inOpenRequest = sum(inOpenRequest, loss);
+      try {
+        append(lossBatch(several ? undefined : receiver, loss, exporter));
+        inOpenRequest = sum(inOpenRequest, loss);
+      } catch (error) {
+        untold = sum(untold, loss);
+        throw error;
+      }
     },
     closed() {
       const told = inOpenRequest;

@@ -9,6 +9,7 @@ import type { LogRequest } from '../../otlp/log-writer.ts';
 import { splitRequest } from '../../otlp/split.ts';
 import type { Books, DropReason, FailReason } from './books.ts';
 import { type Capacity, createCapacity } from './capacity.ts';
+import { createFifo } from './fifo.ts';
 import { createBackoff, createPacing } from './pacing.ts';
 import type { QueueConfig, RetryConfig } from './queue-config.ts';
 import type { Timers } from './timers.ts';
@@ -53,7 +54,7 @@ export const createSendingQueue = (options: SendingQueueOptions): SendingQueue =
   const warn = (fields: object, message: string): void => limit(message, (some, text) => options.logger.warn(some, text), fields, message);
   const capacity = createCapacity(queue);
   const pacing = createPacing(timers);
-  const waiting: Entry[] = [];
+  const waiting = createFifo<Entry>();
   /** Taken from `waiting` and not settled yet. */
   const underWay = new Set<Entry>();
   let transport: Transport | undefined;
@@ -108,7 +109,7 @@ export const createSendingQueue = (options: SendingQueueOptions): SendingQueue =
     if (!underWay.delete(entry)) return;
     capacity.remove(entry);
     for (const half of halves) capacity.add(half);
-    waiting.unshift(...halves.map((half) => ({ ...half, startMs: entry.startMs! })));
+    waiting.putFirst(halves.map((half) => ({ ...half, startMs: entry.startMs! })));
     onTooLarge?.(entry.bytes.length);
   };
 
@@ -189,7 +190,7 @@ export const createSendingQueue = (options: SendingQueueOptions): SendingQueue =
         });
       }
       ended = true;
-      for (const entry of [...underWay, ...waiting.splice(0)]) {
+      for (const entry of [...underWay, ...waiting.clear()]) {
         capacity.remove(entry);
         drop(entry, 'shutdown');
       }
