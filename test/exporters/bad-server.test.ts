@@ -1,10 +1,12 @@
 /** What becomes of records when the other side breaks every rule: the outcome that OTLP gives, the books, and what works afterwards. */
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
+import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Exporter, ExporterFactory } from '../../src/core/component.ts';
 import { otlpGrpcExporter } from '../../src/exporters/otlp-grpc/index.ts';
@@ -276,6 +278,20 @@ describe('OTLP over gRPC to who', () => {
   });
 });
 
+/** Random answers: frames of HTTP/2 that make sense or not, or bytes that are none. */
+const anyFrame = fc.oneof(
+  fc
+    .tuple(fc.nat({ max: 10 }), fc.nat({ max: 255 }), fc.constantFrom(0, 1, 3, 5), fc.uint8Array({ maxLength: 40 }))
+    .map((parts) => frame(...parts)),
+  fc.constantFrom('0', '14', 'x').map((code) => frame(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, 1, fields({ 'grpc-status': code }))),
+  fc.constant(frame(h2.HEADERS, h2.END_HEADERS, 1, Buffer.concat([Buffer.from([0x88]), fields({ 'content-type': 'application/grpc' })]))),
+  fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+);
+const anyHttp = fc.oneof(
+  fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
+  fc.constantFrom('HTTP/1.1 ', '200 OK', '503 No', '\r\n', '\r\n\r\n', 'content-length: 3\r\n', 'transfer-encoding: chunked\r\n', '2\r\nab\r\n', 'retry-after: 9e9\r\n').map((text) => Buffer.from(text)),
+); // prettier-ignore
+
 describe.each(['grpc', 'http'] as const)('by %s', (protocol) => {
   it('TLS to who speaks plain text says so', async () => {
     const port = protocol === 'http' ? await listening(createServer()) : (await badH2Server({})).port;
@@ -299,6 +315,57 @@ describe.each(['grpc', 'http'] as const)('by %s', (protocol) => {
     await until(() => items()['failed/retry_disabled'] === 2);
     expect(String(warnings[0]!.fields['error'])).toMatch(/may expect TLS|does not answer by HTTP/);
     expect(imbalance(counters)).toBe(0);
+  });
+
+  it('whatever comes back, every request has an outcome and every connection ends', async () => {
+    let answer: readonly Buffer[] = [];
+    let open = 0;
+    const onConnect = (socket: Socket): boolean => {
+      open++;
+      socket.on('close', () => open--);
+      return false;
+    };
+    const reply = (socket: Socket): void => void (answer.length === 0 ? socket.destroy() : socket.end(Buffer.concat(answer)));
+    const { port } = await (protocol === 'http'
+      ? badHttpServer(reply, onConnect)
+      : badH2Server({ onConnect, onRequest: (peer) => reply(peer.socket) }));
+    const { exporter, counters, items } = await exporterTo(protocol, port, { retry_on_failure: { enabled: false }, timeout: '5s' });
+    let accepted = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(protocol === 'http' ? anyHttp : anyFrame, { maxLength: 8 }), async (parts) => {
+        answer = parts;
+        exporter.logs!(textBatch(1));
+        accepted++;
+        await until(() => items()['held'] === undefined && items()['accepted'] === accepted);
+        expect(imbalance(counters)).toBe(0);
+      }),
+      { numRuns: 300 },
+    );
+    await exporter.stop(1000);
+    await until(() => open === 0);
+  }, 60_000);
+
+  it('who reads nothing of a large request costs a time-out and no connection', async () => {
+    const open = new Set<Socket>();
+    const onConnect = (socket: Socket, count: number): boolean => {
+      open.add(socket);
+      socket.on('close', () => open.delete(socket));
+      // the settings go out all the same
+      if (count === 1) setImmediate(() => socket.pause());
+      return count === 1 && protocol === 'http';
+    };
+    const { port } = await (protocol === 'http'
+      ? badHttpServer((socket) => void socket.write(okHead), onConnect)
+      : badH2Server({ onConnect, settings: [[4, 2 ** 31 - 1]], onRequest: (peer, stream) => peer.answer(stream, ok) }));
+    const { exporter, items, warnings, counters } = await exporterTo(protocol, port);
+    exporter.logs!(textBatch(100, 30_000));
+    await until(() => items()['sent'] === 100);
+    expect(String(warnings[0]!.fields['error'])).toMatch(/no answer in time/);
+    expect(imbalance(counters)).toBe(0);
+    const paused = [...open][0]!;
+    // it notices only when it reads again
+    paused.resume();
+    await until(() => paused.destroyed || paused.readableEnded);
   });
 
   it('an answer of a GiB is cut off, in bounded memory', async () => {

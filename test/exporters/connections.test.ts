@@ -340,7 +340,7 @@ describe('keepalive', () => {
         logger: silentLogger,
         alwaysTunnel: true,
       },
-      (connection) => createGrpcTransport({ connection, compression: 'none', keepalive, connectTimeoutMs: 5000, userAgent: 'x' }),
+      (connection) => createGrpcTransport({ connection, compression: 'none', keepalive, userAgent: 'x' }),
     );
   const request = Buffer.alloc(0);
 

@@ -209,6 +209,29 @@ describe('otlp_http', () => {
     expect(String(warnings[0]!.fields['error']).length).toBeLessThan(600);
   });
 
+  it('makes no more connections than it may, and closes those that nobody uses', async () => {
+    let open = 0;
+    let most = 0;
+    const server = createServer((request, response) => void request.resume().on('end', () => setImmediate(() => ok(response, 1))));
+    server.on('connection', (socket) => {
+      most = Math.max(most, ++open);
+      socket.on('close', () => open--);
+    });
+    const port = await listen(server);
+    const { exporter, items } = await exporterTo(port, {
+      max_connections: 2,
+      idle_conn_timeout: '30ms',
+      sending_queue: { num_consumers: 16 },
+    });
+    for (let i = 0; i < 20; i++) {
+      exporter.logs!(textBatch(1));
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    await until(() => items()['sent'] === 20);
+    expect(most).toBe(2);
+    await until(() => open === 0);
+  });
+
   it('stops in time although nobody answers', async () => {
     const { port, received } = await serve(() => undefined);
     const { exporter, items } = await exporterTo(port);

@@ -17,7 +17,7 @@ export const otlpGrpcExporter: ExporterFactory = {
   hostNeeds: (config: OtlpGrpcConfig) => connectionNeeds(config),
   warnings: stallWarnings,
   create(settings, config: OtlpGrpcConfig) {
-    const { compression, keepalive, timeout } = config;
+    const { compression, keepalive } = config;
     return createLogExporter({
       settings,
       config,
@@ -29,7 +29,6 @@ export const otlpGrpcExporter: ExporterFactory = {
               connection,
               compression,
               keepalive: { timeMs: keepalive.time, timeoutMs: keepalive.timeout, permitWithoutStream: keepalive.permit_without_stream },
-              connectTimeoutMs: timeout,
               userAgent: `ringtail/${settings.version}`,
             }),
         ),

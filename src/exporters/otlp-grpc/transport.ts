@@ -1,6 +1,7 @@
 /** OTLP over gRPC: one unary call a request. */
-import { promisify } from 'node:util';
+import { setMaxListeners } from 'node:events';
 import { sensitiveHeaders } from 'node:http2';
+import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { messageOf } from '../../core/errors.ts';
 import type { Algorithm } from '../shared/compress.ts';
@@ -71,17 +72,18 @@ export type GrpcTransportOptions = {
   readonly connection: Connection;
   readonly compression: Algorithm;
   readonly keepalive: Keepalive;
-  readonly connectTimeoutMs: number;
   readonly userAgent: string;
 };
 
 /** Does not wait for the other side: the first request connects. */
 export const createGrpcTransport = (options: GrpcTransportOptions): Transport => {
-  const { connection, compression, keepalive, connectTimeoutMs, userAgent } = options;
-  const { endpoint, dialer, headers, compress } = connection;
+  const { connection, compression, keepalive, userAgent } = options;
+  const { endpoint, dialer, headers, compress, connectTimeoutMs } = connection;
   const authority = addressOf(endpoint);
   const channel = createChannel({ dialer, endpoint, authority, keepalive, connectTimeoutMs });
   const closing = new AbortController();
+  // one a call, and the queue has a bound for these
+  setMaxListeners(0, closing.signal);
   const fixed = {
     ':method': 'POST',
     ':scheme': endpoint.secure ? 'https' : 'http',

@@ -28,7 +28,7 @@ export const otlpHttpExporter: ExporterFactory = {
   hostNeeds: (config: OtlpHttpConfig) => connectionNeeds(config),
   warnings: stallWarnings,
   create(settings, config: OtlpHttpConfig) {
-    const { compression, timeout, idle_conn_timeout: idleMs, max_connections: connections } = config;
+    const { compression, idle_conn_timeout: idleMs, max_connections: connections } = config;
     return createLogExporter({
       settings,
       config,
@@ -38,7 +38,6 @@ export const otlpHttpExporter: ExporterFactory = {
             connection,
             compression,
             idleMs,
-            connectTimeoutMs: timeout,
             connections: connections ?? config.sending_queue.num_consumers,
             userAgent: `ringtail/${settings.version}`,
           }),

@@ -1,4 +1,5 @@
 /** OTLP over HTTP/1.1 with connections that are kept. */
+import { setMaxListeners } from 'node:events';
 import http, { type IncomingMessage } from 'node:http';
 import { messageOf } from '../../core/errors.ts';
 import type { Algorithm } from '../shared/compress.ts';
@@ -7,6 +8,7 @@ import { addressOf, ConnectError } from '../shared/dial.ts';
 import { clampWaitMs, shortMessage, statesSize, statusMessage, successOf } from '../shared/response.ts';
 import type { Outcome, Transport } from '../shared/transport.ts';
 import { createAgents } from './agent.ts';
+import { createSlots } from './slots.ts';
 
 /** An answer is a few bytes; what is larger is cut off. */
 const MAX_RESPONSE_BYTES = 64 * 1024;
@@ -69,16 +71,18 @@ export type HttpTransportOptions = {
   /** Most connections. */
   readonly connections: number;
   readonly idleMs: number;
-  readonly connectTimeoutMs: number;
 };
 
 type Answer = { readonly status: number; readonly outcome: Outcome };
 
 /** Does not wait for the other side: the first request connects. */
 export const createHttpTransport = (options: HttpTransportOptions): Transport => {
-  const { connection, compression, userAgent, connections, idleMs, connectTimeoutMs } = options;
-  const { endpoint, dialer, proxy, headers, compress } = connection;
+  const { connection, compression, userAgent, connections, idleMs } = options;
+  const { endpoint, dialer, proxy, headers, compress, connectTimeoutMs } = connection;
   const closing = new AbortController();
+  // one a request under way, and the queue has a bound for these
+  setMaxListeners(0, closing.signal);
+  const slots = createSlots(connections);
   const agents = createAgents({ dialer, connections, idleMs, connectTimeoutMs, signal: closing.signal });
   const address = addressOf(endpoint);
   // a proxy of plain text is told the whole URL (RFC 9112, section 3.2.2)
@@ -149,10 +153,20 @@ export const createHttpTransport = (options: HttpTransportOptions): Transport =>
     });
   };
 
+  const postInTurn = async (body: Buffer, endMs: number): Promise<Answer | 'stale'> => {
+    if (!(await slots.take(endMs - performance.now())))
+      return { status: 0, outcome: { kind: 'retryable', message: 'no connection was free in time' } };
+    try {
+      return await post(body, endMs);
+    } finally {
+      slots.give();
+    }
+  };
+
   /** A kept connection that the other side had closed says nothing about the request; each try takes one such connection away. */
   const exchange = async (body: Buffer, endMs: number): Promise<Answer> => {
     for (let tries = 0; tries <= connections; tries++) {
-      const answer = await post(body, endMs);
+      const answer = await postInTurn(body, endMs);
       if (answer !== 'stale') return answer;
     }
     return { status: 0, outcome: { kind: 'retryable', message: `${address} broke every connection` } };
