@@ -1,12 +1,12 @@
-import path from 'node:path';
 import { kernelSchema } from '../config/schema.ts';
 import { createCounters } from '../core/counters.ts';
-import { exitCode, type ExitCode, UsageError } from '../core/errors.ts';
+import { exitCode, type ExitCode } from '../core/errors.ts';
 import { silentLogger } from '../core/logger.ts';
 import { printable } from '../core/printable.ts';
 import { version } from '../service/version.ts';
 import type { ProbeCheck, ProbeReport } from '../kernel/probe.ts';
 import type { CommandContext } from './context.ts';
+import { rootPathOf } from './options.ts';
 import { formatTable } from './table.ts';
 
 const missing = ({ checks }: ProbeReport) => checks.some(({ ok, required }) => required && !ok);
@@ -43,10 +43,8 @@ export type DoctorOptions = { readonly json?: boolean; readonly rootPath?: strin
 
 /** `ringtail doctor`: what works on this kernel, what does not, and what to do. Exit code 3 when nothing works, not even procfs. */
 export const doctorCommand = async (options: DoctorOptions, context: CommandContext): Promise<ExitCode> => {
-  const { rootPath = '/' } = options;
-  if (!path.isAbsolute(rootPath)) throw new UsageError(`--root-path ${JSON.stringify(rootPath)} is not an absolute path`);
   const kernel = await context.createKernel({
-    config: kernelSchema.parse({ root_path: rootPath }),
+    config: kernelSchema.parse({ root_path: rootPathOf(options) }),
     counters: createCounters(),
     logger: silentLogger,
     version,

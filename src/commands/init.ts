@@ -1,5 +1,4 @@
 import { open, rename, rm } from 'node:fs/promises';
-import path from 'node:path';
 import { loadConfig } from '../config/load.ts';
 import { kernelSchema } from '../config/schema.ts';
 import { createCounters } from '../core/counters.ts';
@@ -11,6 +10,7 @@ import type { CommandContext } from './context.ts';
 import { kernelFindings } from './host-kernel.ts';
 import { askGrpc, askHttp, type Collector, findCollector, findRuntimes, OTLP_GRPC_PORT, OTLP_HTTP_PORT } from './init-discovery.ts';
 import { type Destination, initialText } from './init-text.ts';
+import { rootPathOf } from './options.ts';
 
 export type InitOptions = {
   readonly output?: string;
@@ -105,8 +105,8 @@ const write = async (file: string, text: string, force: boolean): Promise<void> 
 
 /** `ringtail init`: writes a commented configuration for what is found here. Never overwrites without being told to. */
 export const initCommand = async (options: InitOptions, context: CommandContext): Promise<ExitCode> => {
-  const { output = DEFAULT_OUTPUT, force = false, endpoint, rootPath = '/' } = options;
-  if (!path.isAbsolute(rootPath)) throw new UsageError(`--root-path ${JSON.stringify(rootPath)} is not an absolute path`);
+  const { output = DEFAULT_OUTPUT, force = false, endpoint } = options;
+  const rootPath = rootPathOf(options);
   const registry = await context.registry();
   const destination = endpoint === undefined ? destinationFound(await findCollector(LOCAL)) : await destinationGiven(endpoint);
   const runtimes = findRuntimes(rootPath);

@@ -1,5 +1,7 @@
 /** Options that several commands share. */
+import path from 'node:path';
 import type { Command } from 'commander';
+import { UsageError } from '../core/errors.ts';
 
 /** Where the configuration comes from, in the order in which it is merged: sources, then single values. */
 export type ConfigOptions = {
@@ -21,6 +23,12 @@ export const withConfigOptions = (command: Command, { required = false } = {}): 
   return command
     .option('--set <key=value>', 'override one value, as in exporters.otlp_http.timeout=10s; may be repeated', collect)
     .option('--root-path <dir>', "where the host's root is mounted: short for --set kernel.root_path=<dir>");
+};
+
+/** The host's root of commands that read no configuration. */
+export const rootPathOf = ({ rootPath = '/' }: { readonly rootPath?: string }): string => {
+  if (path.isAbsolute(rootPath)) return rootPath;
+  throw new UsageError(`--root-path ${JSON.stringify(rootPath)} is not an absolute path`);
 };
 
 /** Shells that can complete this command line. */

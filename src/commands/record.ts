@@ -13,13 +13,13 @@ import { createService, STOP_DEADLINE_MS } from '../service/service.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import { loadFor } from './load.ts';
-import type { ConfigOptions } from './options.ts';
+import { type ConfigOptions, rootPathOf } from './options.ts';
 
 export type RecordOptions = ConfigOptions & { readonly output: string; readonly duration?: string; readonly maxSize: string };
 
 /** What runs beside the recording: the pipelines of a configuration, or nothing at all. */
-const partsOf = (config: RingtailConfig | undefined): Pick<RingtailConfig, 'kernel' | 'telemetry'> =>
-  config ?? { kernel: kernelSchema.parse({}), telemetry: telemetrySchema.parse({}) };
+const partsOf = (config: RingtailConfig | undefined, rootPath: string): Pick<RingtailConfig, 'kernel' | 'telemetry'> =>
+  config ?? { kernel: kernelSchema.parse({ root_path: rootPath }), telemetry: telemetrySchema.parse({}) };
 
 const limitsOf = ({ duration, maxSize }: RecordOptions): { readonly durationMs: number | undefined; readonly maxBytes: number } => {
   const durationMs = duration === undefined ? undefined : parseDurationMs(duration);
@@ -37,6 +37,8 @@ const limitsOf = ({ duration, maxSize }: RecordOptions): { readonly durationMs: 
  */
 export const recordCommand = async (options: RecordOptions, context: CommandContext): Promise<ExitCode> => {
   const { durationMs, maxBytes } = limitsOf(options);
+  if (options.config === undefined && options.set !== undefined)
+    throw new UsageError('--set changes a configuration, and none is given', { advice: 'give one with --config' });
   const stop = Promise.withResolvers<string>();
   const handlers = [context.onSignal, context.onReload, context.onOutputClosed].map((on) => on(() => stop.resolve('signal')));
   const timers: NodeJS.Timeout[] = [];
@@ -46,7 +48,7 @@ export const recordCommand = async (options: RecordOptions, context: CommandCont
       const { name, loaded } = await loadFor(options, context);
       config = requireConfig(loaded, name, (line) => context.stderr.write(`${line}\n`));
     }
-    const { kernel: kernelConfig, telemetry } = partsOf(config);
+    const { kernel: kernelConfig, telemetry } = partsOf(config, rootPathOf(options));
     const logger = createLogger(telemetry.logs, context.stderr, context.environment);
     const counters = createCounters();
     const resource = hostResource({ rootPath: kernelConfig.root_path, env: context.environment, configured: telemetry.resource });

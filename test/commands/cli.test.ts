@@ -67,6 +67,9 @@ describe('help and usage', () => {
     [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish'],
     [['compnents'], '(Did you mean components?)'],
     [['doctor', '--root-path', 'here'], 'not an absolute path'],
+    [['record', '--output', 'x', '--root-path', 'here'], 'not an absolute path'],
+    [['record', '--output', 'x', '--set', 'kernel.rung=tp'], '--set changes a configuration, and none is given'],
+    [['record'], 'required option'],
     [['ledger', '--address', 'here'], '"here" is not an address'],
   ])('%j is wrong usage', async (argv, text) => {
     const cli = createCli();
