@@ -52,6 +52,8 @@ export type RingSource = {
   readonly programs: LoadedPrograms;
   readonly counters: KernelCounters;
   stats(): NativeStats;
+  /** Frames that went through the hub. */
+  delivered(): number;
   /** For tests: holds the reading up. */
   pause(paused: boolean): void;
   /** Other needs, for the programs that run; one call at a time. Throws when the kernel does not take them; then those of before are in force. */
@@ -213,6 +215,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
       programs: loaded,
       counters: counts,
       stats,
+      delivered: () => delivered,
       pause: (paused) => session.pause(paused),
       async change(wanted) {
         await changeProcessNeeds(session, loaded, needs, wanted);

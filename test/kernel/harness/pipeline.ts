@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { loadConfig } from '../../../src/config/load.ts';
 import { createRegistry } from '../../../src/config/registry.ts';
 import type { AttributeValue } from '../../../src/core/batch.ts';
-import type { ExporterFactory } from '../../../src/core/component.ts';
+import { NEVER } from 'rxjs';
+import type { ExporterFactory, ReceiverFactory, ReloadOutcome } from '../../../src/core/component.ts';
 import { createCounters, type Counters } from '../../../src/core/counters.ts';
 import type { Logger } from '../../../src/core/logger.ts';
 import type { KernelFacts } from '../../../src/kernel/addon.ts';
@@ -29,6 +30,8 @@ export type PipelineOptions = {
   readonly rung?: 'auto' | Rung;
   readonly ringBytes?: number;
   readonly rootPath?: string;
+  /** Nobody follows processes; the pipeline has a receiver that does nothing. */
+  readonly idle?: boolean;
   /** Options of the receiver, as YAML would have them. */
   readonly receiver?: Readonly<Record<string, unknown>>;
   readonly ancestors?: number;
@@ -51,6 +54,8 @@ export type Pipeline = {
   /** Resolves when all that the kernel has written until now came through; on the procfs rung when /proc was read once more. */
   settle(): Promise<void>;
   until(what: string, condition: () => boolean): Promise<void>;
+  /** Changes it into what the options say. */
+  reload(options: PipelineOptions): Promise<ReloadOutcome>;
   /** Stops it and checks its books. The same promise when called again. */
   stop(): Promise<void>;
 };
@@ -95,14 +100,34 @@ const captureFactory = (events: Event[]): ExporterFactory => ({
   },
 });
 
-const yamlOf = ({ rung = 'auto', ringBytes = 8 << 20, rootPath = '/', receiver = {}, ancestors = 0 }: PipelineOptions): string =>
+const idleReceiver: ReceiverFactory = {
+  kind: 'receiver',
+  type: 'idle',
+  summary: 'does nothing',
+  signals: ['logs'],
+  config: z.strictObject({}),
+  create: () => ({ logs$: NEVER, start: async () => {}, stop: async () => {} }),
+};
+
+const yamlOf = ({
+  rung = 'auto',
+  ringBytes = 8 << 20,
+  rootPath = '/',
+  receiver = {},
+  ancestors = 0,
+  idle = false,
+}: PipelineOptions): string =>
   // JSON is YAML
   JSON.stringify({
-    receivers: { process: receiver },
+    receivers: idle ? { idle: {} } : { process: receiver },
     processors: { resolve_process: { ancestors }, resolve_user: {} },
     exporters: { capture: {} },
     kernel: { rung, ring_bytes: ringBytes, flush_interval: '5ms', procfs_interval: '100ms', root_path: rootPath },
-    service: { pipelines: { logs: { receivers: ['process'], processors: ['resolve_process', 'resolve_user'], exporters: ['capture'] } } },
+    service: {
+      pipelines: {
+        logs: { receivers: [idle ? 'idle' : 'process'], processors: ['resolve_process', 'resolve_user'], exporters: ['capture'] },
+      },
+    },
   });
 
 const matches = (event: Event, wanted: Readonly<Record<string, AttributeValue>>): boolean =>
@@ -115,9 +140,13 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     void log.push({ level, message, fields: fields as LogLine['fields'] });
   const logger: Logger = { debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
   const counters = createCounters();
-  const registry = createRegistry([processReceiver, resolveProcessProcessor, resolveUserProcessor, captureFactory(events)]);
-  const { config, problems } = loadConfig([{ file: 'scenario', text: yamlOf(options) }], registry, {});
-  assert(config !== undefined, JSON.stringify(problems));
+  const registry = createRegistry([processReceiver, idleReceiver, resolveProcessProcessor, resolveUserProcessor, captureFactory(events)]);
+  const configOf = (wanted: PipelineOptions) => {
+    const { config, problems } = loadConfig([{ file: 'scenario', text: yamlOf(wanted) }], registry, {});
+    assert(config !== undefined, JSON.stringify(problems));
+    return config;
+  };
+  const config = configOf(options);
   const { kernel: own } = config;
   const kernel = createKernelServices({
     ringBytes: own.ring_bytes,
@@ -146,7 +175,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     ring.counters.refresh();
     const written = ring.counters.total('written');
     const { read, frames } = ring.stats();
-    return read >= written && kernel.hub.pending === 0 && kernel.hub.delivered === frames;
+    return read >= written && kernel.hub.pending === 0 && ring.delivered() === frames;
   };
 
   const find: Pipeline['find'] = (name, wanted = {}) => events.filter((event) => event.name === name && matches(event, wanted));
@@ -178,6 +207,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     },
     settle: () => waitFor('the ring to be read', isSettled, () => JSON.stringify(kernel.ring()?.stats())),
     until: waitFor,
+    reload: (wanted) => service.reload(async () => ({ config: configOf({ ...options, ...wanted }), resource: [] })),
     stop: () => (stopping ??= stop()),
   };
 };

@@ -8,6 +8,7 @@ import { placeScenarios } from './places.ts';
 import { programScenarios } from './programs.ts';
 import { refusedScenarios } from './refused.ts';
 import { runningScenarios } from './running.ts';
+import { reloadScenarios } from './reload.ts';
 import { rungScenarios } from './rungs.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -20,5 +21,6 @@ export const scenarios: readonly Scenario[] = [
   ...excludedScenarios,
   ...lossScenarios,
   ...rungScenarios,
+  ...reloadScenarios,
   ...lifetimeScenarios,
 ];
