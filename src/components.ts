@@ -4,6 +4,9 @@ import { debugExporter } from './exporters/debug/index.ts';
 import { fileExporter } from './exporters/file/index.ts';
 import { otlpGrpcExporter } from './exporters/otlp-grpc/index.ts';
 import { otlpHttpExporter } from './exporters/otlp-http/index.ts';
+import { healthCheckExtension } from './extensions/health-check/index.ts';
+import { pprofExtension } from './extensions/pprof/index.ts';
+import { zpagesExtension } from './extensions/zpages/index.ts';
 import { attributesProcessor } from './processors/attributes/index.ts';
 import { batchProcessor } from './processors/batch/index.ts';
 import { memoryLimiterProcessor } from './processors/memory-limiter/index.ts';
@@ -30,4 +33,8 @@ export const components: readonly ComponentFactory[] = [
   fileExporter,
   otlpGrpcExporter,
   otlpHttpExporter,
+
+  healthCheckExtension,
+  pprofExtension,
+  zpagesExtension,
 ];
