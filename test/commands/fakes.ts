@@ -15,7 +15,12 @@ export const fullProbe: ProbeReport = {
 };
 
 /** A command line in this process: what it wrote, and ways to act on it while it runs. */
-export const createCli = (world: World = createWorld(), probe: ProbeReport = fullProbe, registry: Registry = worldRegistry(world)) => {
+export const createCli = (
+  world: World = createWorld(),
+  probe: ProbeReport = fullProbe,
+  registry: Registry = worldRegistry(world),
+  environment: Readonly<Record<string, string>> = { TOKEN: 'x' },
+) => {
   const out: string[] = [];
   const err: string[] = [];
   const signals = new Set<(name: string) => void>();
@@ -33,7 +38,7 @@ export const createCli = (world: World = createWorld(), probe: ProbeReport = ful
         for (const { text: wanted, resolve } of waiting) if (text.includes(wanted)) resolve();
       },
     },
-    environment: { TOKEN: 'x' },
+    environment,
     now: () => nowMs,
     registry: async () => registry,
     async createKernel(given) {
