@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { crossCheck } from '../../core/cross-check.ts';
 import { patternProblem } from '../../core/pattern.ts';
 import { actionList } from '../shared/actions-config.ts';
 
@@ -22,19 +23,21 @@ const match = z
       .optional()
       .describe('attributes, all of which the record has'),
   })
-  .check(({ value, issues }) => {
-    const add = (message: string, path: (string | number)[]): void => void issues.push({ code: 'custom', message, path, input: value });
-    if (value.event_names === undefined && value.attributes === undefined) add('says nothing; it needs event_names or attributes', []);
-    if (value.match_type !== 'regexp') return;
-    value.event_names?.forEach((text, index) => {
-      const problem = patternProblem(text);
-      if (problem !== undefined) add(problem, ['event_names', index]);
-    });
-    value.attributes?.forEach(({ value: text }, index) => {
-      const problem = typeof text === 'string' ? patternProblem(text) : undefined;
-      if (problem !== undefined) add(problem, ['attributes', index, 'value']);
-    });
-  });
+  .check(
+    crossCheck(({ match_type, event_names, attributes }, add) => {
+      if (event_names === undefined && attributes === undefined) add([], 'says nothing; it needs event_names or attributes');
+      if (match_type !== 'regexp') return;
+      const addPattern = (path: readonly (string | number)[], text: unknown): void => {
+        const problem = typeof text === 'string' ? patternProblem(text) : undefined;
+        if (problem !== undefined) add(path, problem);
+      };
+      if (Array.isArray(event_names)) event_names.forEach((text, index) => addPattern(['event_names', index], text));
+      if (Array.isArray(attributes))
+        attributes.forEach((one: unknown, index) => {
+          if (typeof one === 'object' && one !== null && 'value' in one) addPattern(['attributes', index, 'value'], one.value);
+        });
+    }),
+  );
 
 export const attributesConfig = z.strictObject({
   actions: actionList.describe('What to do, in this order. See below.'),

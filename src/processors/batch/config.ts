@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration } from '../../core/config-types.ts';
+import { crossCheck } from '../../core/cross-check.ts';
 
 const NO_METADATA = 'not supported: records of the kernel come without client metadata; allowed is an empty list';
 
@@ -20,18 +21,15 @@ export const batchConfig = z
       .max(2 ** 30)
       .default(0)
       .describe('A request never holds more records. 0: only the bound in bytes.'),
-    metadata_keys: z.array(z.string()).max(0, NO_METADATA).default([]).describe('Not supported; must be empty.'),
+    metadata_keys: z.array(z.string()).default([]).describe('Not supported; must be empty.'),
     metadata_cardinality_limit: z.int().min(0).default(1000).describe('Has no effect without metadata_keys.'),
   })
-  .check((context) => {
-    const { send_batch_size: size, send_batch_max_size: most } = context.value;
-    if (most !== 0 && most < size)
-      context.issues.push({
-        code: 'custom',
-        message: `less than send_batch_size, which is ${size}; allowed is 0, or ${size} and more`,
-        path: ['send_batch_max_size'],
-        input: most,
-      });
-  });
+  .check(
+    crossCheck(({ send_batch_size: size, send_batch_max_size: most, metadata_keys: keys }, add) => {
+      if (Array.isArray(keys) && keys.length > 0) add(['metadata_keys'], NO_METADATA);
+      if (typeof size === 'number' && typeof most === 'number' && most > 0 && most < size)
+        add(['send_batch_max_size'], `less than send_batch_size, which is ${size}; allowed is 0, or ${size} and more`);
+    }),
+  );
 
 export type BatchConfig = z.output<typeof batchConfig>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration } from '../../core/config-types.ts';
+import { crossCheck } from '../../core/cross-check.ts';
 
 const mebibytes = () =>
   z
@@ -21,14 +22,16 @@ export const memoryLimiterConfig = z
     min_gc_interval_when_soft_limited: duration().prefault('10s').describe('Above the soft limit garbage is collected at most this often.'),
     min_gc_interval_when_hard_limited: duration().prefault('1s').describe('Above the hard limit garbage is collected at most this often.'),
   })
-  .check((context) => {
-    const { limit_mib, spike_limit_mib, limit_percentage, spike_limit_percentage } = context.value;
-    const add = (key: string, message: string): void =>
-      void context.issues.push({ code: 'custom', message, path: [key], input: context.value });
-    if (limit_mib === 0 && limit_percentage === 0) add('limit_mib', 'needed, or limit_percentage');
-    if (limit_mib !== 0 && spike_limit_mib >= limit_mib) add('spike_limit_mib', `not less than limit_mib, which is ${limit_mib}`);
-    if (limit_mib === 0 && limit_percentage !== 0 && spike_limit_percentage >= limit_percentage)
-      add('spike_limit_percentage', `not less than limit_percentage, which is ${limit_percentage}`);
-  });
+  .check(
+    crossCheck((value, add) => {
+      const { limit_mib, spike_limit_mib, limit_percentage, spike_limit_percentage } = value;
+      const isAtLeast = (spike: unknown, limit: unknown): boolean =>
+        typeof spike === 'number' && typeof limit === 'number' && limit > 0 && spike >= limit;
+      if (limit_mib === 0 && limit_percentage === 0) add(['limit_mib'], 'needed, or limit_percentage');
+      if (isAtLeast(spike_limit_mib, limit_mib)) add(['spike_limit_mib'], `not less than limit_mib, which is ${limit_mib}`);
+      if (limit_mib === 0 && isAtLeast(spike_limit_percentage, limit_percentage))
+        add(['spike_limit_percentage'], `not less than limit_percentage, which is ${limit_percentage}`);
+    }),
+  );
 
 export type MemoryLimiterConfig = z.output<typeof memoryLimiterConfig>;

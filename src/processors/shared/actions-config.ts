@@ -1,5 +1,6 @@
 /** The list of actions of `attributes` and `resource`, by the Collector's keys. */
 import { z } from 'zod';
+import { crossCheck } from '../../core/cross-check.ts';
 import { compilePattern, patternProblem } from '../../core/pattern.ts';
 
 /** Longest name of an attribute; one that is longer helps nobody and every record would have it. */
@@ -38,6 +39,7 @@ const options: readonly Option[] = ['value', 'from_attribute', 'default_value', 
 type Problem = readonly [path: keyof Raw, message: string];
 
 const patternProblems = ({ action, pattern }: Raw): readonly Problem[] => {
+  if (pattern !== undefined && typeof pattern !== 'string') return [];
   if (pattern === undefined) return action === 'extract' ? [['action', 'extract needs a pattern']] : [];
   const problem = patternProblem(pattern);
   if (problem !== undefined) return [['pattern', problem]];
@@ -69,10 +71,13 @@ const problemsOf = (entry: Raw): readonly Problem[] => {
   return uses[action].includes('pattern') ? [...problems, ...patternProblems(entry)] : problems;
 };
 
-const entry = raw.check((context) => {
-  for (const [path, message] of problemsOf(context.value))
-    context.issues.push({ code: 'custom', message, path: [path], input: context.value[path] });
-});
+const entry = raw.check(
+  crossCheck((value, add) => {
+    // what is wrong by itself says nothing about the others
+    if (typeof value.action !== 'string' || !Object.hasOwn(uses, value.action)) return;
+    for (const [path, message] of problemsOf(value as Raw)) add([path], message);
+  }),
+);
 
 export const actionList = z.array(entry).min(1);
 

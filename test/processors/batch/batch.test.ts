@@ -155,15 +155,15 @@ describe('batch processor', () => {
     expect(sizes).toEqual([120, 120, 120, 60]);
   });
 
+  const tooFew = 'send_batch_max_size: less than send_batch_size, which is 8192; allowed is 0, or 8192 and more';
+  const noKeys = 'metadata_keys: not supported: records of the kernel come without client metadata; allowed is an empty list';
+  const noDuration = 'timeout: not a duration; write it with a unit, as in 50ms, 5s or 1h30m';
   it.each([
-    [{ send_batch_max_size: 100 }, 'send_batch_max_size: less than send_batch_size, which is 8192; allowed is 0, or 8192 and more'],
-    [
-      { metadata_keys: ['tenant'] },
-      'metadata_keys: not supported: records of the kernel come without client metadata; allowed is an empty list',
-    ],
-    [{ timeout: '200' }, 'timeout: not a duration; write it with a unit, as in 50ms, 5s or 1h30m'],
+    [{ send_batch_max_size: 100 }, [tooFew]],
+    [{ metadata_keys: ['tenant'] }, [noKeys]],
+    [{ timeout: '200', send_batch_max_size: 100, metadata_keys: ['tenant'] }, [noDuration, noKeys, tooFew]],
   ])('refuses %j', (config, expected) => {
-    expect(batchConfig.safeParse(config).error!.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)).toEqual([expected]);
+    expect(batchConfig.safeParse(config).error!.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)).toEqual(expected);
   });
 
   it('has the defaults of the Collector', () => {

@@ -23,6 +23,17 @@ describe('a list of actions', () => {
       { key: 'a', action: 'upsert', value: 1, from_attribute: 'b' },
       ['from_attribute: one of value and from_attribute is allowed, not both'],
     ],
+    [
+      { key: '', action: 'convert', value: {} },
+      [
+        expect.any(String),
+        expect.any(String),
+        'value: convert does not use it; allowed are key, action and converted_type',
+        'action: convert needs a converted_type: int, double or string',
+      ],
+    ],
+    [{ key: 5, action: 'extract', pattern: 5 }, [expect.any(String), expect.any(String)]],
+    [{ action: 'no such', value: 1 }, [expect.stringContaining('action: ')]],
     [{ key: 'a', action: 'hash', value: 1 }, ['value: hash does not use it; allowed are key, action and pattern']],
     [{ key: 'a', action: 'convert' }, ['action: convert needs a converted_type: int, double or string']],
     [{ key: 'a', action: 'extract' }, ['action: extract needs a pattern']],
