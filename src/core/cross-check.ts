@@ -14,6 +14,8 @@ export const crossCheck = <T extends object>(
       issues.push({ code: 'custom', message, path: [...path], input });
     });
   });
+  // the library has no other way to say when a check is made
+  // oxlint-disable-next-line no-underscore-dangle
   made._zod.def.when = ({ value }) => typeof value === 'object' && value !== null && !Array.isArray(value);
   return made;
 };

@@ -6,7 +6,7 @@ import { compilePattern, patternProblem } from '../../core/pattern.ts';
 /** Longest name of an attribute; one that is longer helps nobody and every record would have it. */
 const LONGEST_KEY = 256;
 
-const value = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())], {
+const attributeValue = z.union([z.string(), z.number(), z.boolean(), z.array(z.string())], {
   error: 'not a value; allowed is a text, a number, true, false or a list of texts',
 });
 
@@ -15,9 +15,9 @@ const key = z.string().min(1).max(LONGEST_KEY);
 const raw = z.strictObject({
   key: key.optional().describe('name of the attribute'),
   action: z.enum(['insert', 'update', 'upsert', 'delete', 'hash', 'extract', 'convert']).describe('what to do'),
-  value: value.optional().describe('the value to set'),
+  value: attributeValue.optional().describe('the value to set'),
   from_attribute: key.optional().describe('name of the attribute whose value is set'),
-  default_value: value.optional().describe('the value to set when the attribute named in from_attribute is not there'),
+  default_value: attributeValue.optional().describe('the value to set when the attribute named in from_attribute is not there'),
   pattern: z.string().optional().describe('extract: takes the named groups out of the value; delete and hash: names to act upon'),
   converted_type: z.enum(['int', 'double', 'string']).optional().describe('the type to convert to'),
 });
