@@ -82,3 +82,8 @@ export const logsRequest: Message = define([[1, 'resourceLogs', resourceLogs, 'r
 
 /** Deeper than this nobody nests values but to harm. */
 export const MAX_DEPTH = 32;
+
+/** How the values of a type stand on the wire. */
+export const wireTypeOf: Readonly<Record<MessageField['type'], number>> = {
+  bool: 0, int64: 0, uint32: 0, enum: 0, fixed64: 1, double: 1, string: 2, base64: 2, hex: 2, message: 2, fixed32: 5,
+}; // prettier-ignore

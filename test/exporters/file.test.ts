@@ -9,7 +9,8 @@ import { fileExporter } from '../../src/exporters/file/index.ts';
 import { backupTime, deleteOld, putAside } from '../../src/exporters/file/rotation.ts';
 import { openFileTransport } from '../../src/exporters/file/transport.ts';
 import { silentLogger } from '../../src/core/logger.ts';
-import { logsFromJson, logsToJson } from '../../src/otlp/json.ts';
+import { logsFromJson } from '../../src/otlp/from-json.ts';
+import { logsToJson } from '../../src/otlp/to-json.ts';
 import { decodeRequest } from '../support/otlp.ts';
 import { imbalance, itemsOf, settingsFor, textBatch, until } from './support.ts';
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { logsFromJson, logsToJson } from '../../src/otlp/json.ts';
+import { logsFromJson } from '../../src/otlp/from-json.ts';
+import { logsToJson } from '../../src/otlp/to-json.ts';
 import { createLogWriter } from '../../src/otlp/log-writer.ts';
 import { ProtoError } from '../../src/otlp/proto-cursor.ts';
 import { readAttributes } from '../../src/otlp/read-attributes.ts';
@@ -48,7 +49,7 @@ describe('JSON of OTLP', () => {
         },
       ],
     });
-    const json = logsToJson(bytes);
+    const json = String(logsToJson(bytes));
     expect(json).not.toContain('\n');
     expect(JSON.parse(json)).toEqual({
       resourceLogs: [
@@ -97,10 +98,26 @@ describe('JSON of OTLP', () => {
         });
         for (const batch of batches) writer.append(batch);
         writer.flush();
-        for (const bytes of requests) expect(decodeRequest(logsFromJson(logsToJson(bytes)))).toEqual(decodeRequest(bytes));
+        for (const bytes of requests) expect(decodeRequest(logsFromJson(String(logsToJson(bytes))))).toEqual(decodeRequest(bytes));
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('gathers what stands apart, and of what stands twice takes the last', () => {
+    const { LogRecord } = otlp.logs.v1;
+    const attribute = (key: string) => ({ attributes: [{ key, value: { boolValue: true } }] });
+    const parts = [attribute('a'), { eventName: 'x' }, attribute('b'), { eventName: 'y' }, attribute('c')];
+    const body = Buffer.concat(parts.map((part) => LogRecord.encode(part).finish()));
+    const delimited = (tag: number, content: Buffer) => Buffer.concat([Buffer.of(tag, content.length), content]);
+    const json = String(logsToJson(delimited(0x0a, delimited(0x12, delimited(0x12, body)))));
+    const yes = { boolValue: true };
+    expect(JSON.parse(json)).toEqual({
+      resourceLogs: [
+        { scopeLogs: [{ logRecords: [{ eventName: 'y', attributes: ['a', 'b', 'c'].map((key) => ({ key, value: yes })) }] }] },
+      ],
+    });
+    expect(json.match(/"eventName"/g)?.length).toBe(1);
   });
 
   it('takes numbers where strings are usual, null for nothing, and members that it does not know', () => {
@@ -151,9 +168,9 @@ describe('bytes that are damaged', () => {
       const bytes = Buffer.from(base.subarray(0, random.below(3) === 0 ? random.below(base.length) : base.length));
       random.mutate(bytes, 1 + random.below(4));
       try {
-        const again = logsToJson(logsFromJson(logsToJson(bytes)));
+        const again = String(logsToJson(logsFromJson(String(logsToJson(bytes)))));
         // what was no text is replaced once, and then stays
-        expect(logsToJson(logsFromJson(again))).toBe(again);
+        expect(String(logsToJson(logsFromJson(again)))).toBe(again);
         readAttributes(bytes, 0, bytes.length, 1);
       } catch (error) {
         if (!(error instanceof ProtoError)) throw error;

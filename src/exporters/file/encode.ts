@@ -1,4 +1,4 @@
-import { logsToJson } from '../../otlp/json.ts';
+import { logsToJson } from '../../otlp/to-json.ts';
 import type { Compressor } from '../shared/compress.ts';
 import type { FileConfig } from './config.ts';
 
@@ -11,7 +11,7 @@ const withLength = (bytes: Buffer): readonly Buffer[] => {
 /** A request as it stands in the file; the format of the Collector's file exporter, which has a line only where nothing is compressed. */
 export const encodeMessage = async (request: Buffer, format: FileConfig['format'], compress?: Compressor): Promise<readonly Buffer[]> => {
   const line = format === 'json' && compress === undefined;
-  const plain = format === 'json' ? Buffer.from(`${logsToJson(request)}${line ? '\n' : ''}`, 'utf8') : request;
+  const plain = format === 'json' ? logsToJson(request, line ? '\n' : '') : request;
   if (line) return [plain];
   return withLength(compress === undefined ? plain : await compress(plain));
 };

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { RuntimeError } from '../../core/errors.ts';
-import { logsFromJson } from '../../otlp/json.ts';
+import { logsFromJson } from '../../otlp/from-json.ts';
 import { readMessages, type Message } from './messages.ts';
 import { createOtlpBatches } from './otlp-batches.ts';
 import type { Player } from './player.ts';

@@ -1,75 +1,9 @@
 /**
- * OTLP logs between protobuf and JSON, both ways, by the rules of the specification: names in lowerCamelCase, ids in hex, enums as numbers,
- * 64-bit numbers as strings. Source: opentelemetry-proto 1.7, docs/specification.md, "JSON Protobuf Encoding".
+ * OTLP logs from JSON, by the rules of the specification: names in lowerCamelCase, ids in hex, enums as numbers, 64-bit numbers as strings.
+ * Source: opentelemetry-proto 1.7, docs/specification.md, "JSON Protobuf Encoding".
  */
-import { createCursor, ProtoError, type ProtoCursor } from './proto-cursor.ts';
-import { logsRequest, MAX_DEPTH, type Message, type MessageField } from './logs-schema.ts';
-
-const wireTypeOf: Readonly<Record<MessageField['type'], number>> = {
-  bool: 0, int64: 0, uint32: 0, enum: 0, fixed64: 1, double: 1, string: 2, base64: 2, hex: 2, message: 2, fixed32: 5,
-}; // prettier-ignore
-
-const jsonOfDouble = (value: number): string => (Number.isFinite(value) ? JSON.stringify(value) : `"${value}"`);
-
-const jsonOfSigned = ({ lo, hi }: ProtoCursor): string =>
-  hi === 0 ? `"${lo}"` : `"${BigInt.asIntN(64, (BigInt(hi) << 32n) | BigInt(lo))}"`;
-
-const jsonOfValue = (bytes: Buffer, field: MessageField, cursor: ProtoCursor, depth: number): string => {
-  const { at, to } = cursor;
-  switch (field.type) {
-    case 'message':
-      return jsonOfMessage(bytes, at, to, field.message, depth + 1);
-    case 'string':
-      return JSON.stringify(bytes.toString('utf8', at, to));
-    case 'hex':
-      return `"${bytes.toString('hex', at, to)}"`;
-    case 'base64':
-      return `"${bytes.toString('base64', at, to)}"`;
-    case 'bool':
-      return cursor.lo === 0 && cursor.hi === 0 ? 'false' : 'true';
-    case 'int64':
-      return jsonOfSigned(cursor);
-    case 'uint32':
-      return String(cursor.lo);
-    case 'enum':
-      return String(cursor.lo | 0);
-    case 'fixed64':
-      return `"${bytes.readBigUInt64LE(at)}"`;
-    case 'fixed32':
-      return String(bytes.readUInt32LE(at));
-    case 'double':
-      return jsonOfDouble(bytes.readDoubleLE(at));
-  }
-};
-
-const jsonOfMessage = (bytes: Buffer, start: number, end: number, { fields }: Message, depth: number): string => {
-  if (depth > MAX_DEPTH) throw new ProtoError(`values are nested more than ${MAX_DEPTH} deep`);
-  const texts: (string | undefined)[] = [];
-  const cursor = createCursor(bytes, start, end);
-  while (cursor.next()) {
-    const field = fields[cursor.field];
-    if (field === undefined) continue; // of a later version
-    if (cursor.wireType !== wireTypeOf[field.type]) throw new ProtoError(`the field ${field.name} has wire type ${cursor.wireType}`);
-    const text = jsonOfValue(bytes, field, cursor, depth);
-    const before = texts[field.number];
-    // of what stands once, the last counts
-    texts[field.number] = field.repeated && before !== undefined ? `${before},${text}` : text;
-  }
-  let out = '';
-  for (let number = 1; number < texts.length; number++) {
-    const text = texts[number];
-    if (text === undefined) continue;
-    const { name, repeated } = fields[number]!;
-    out += `${out === '' ? '' : ','}"${name}":${repeated ? `[${text}]` : text}`;
-  }
-  return `{${out}}`;
-};
-
-/** One line of JSON of the bytes of an `ExportLogsServiceRequest`. Throws a ProtoError when they are something else. */
-export const logsToJson = (bytes: Uint8Array): string => {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return jsonOfMessage(buffer, 0, buffer.length, logsRequest, 0);
-};
+import { ProtoError } from './proto-cursor.ts';
+import { logsRequest, MAX_DEPTH, wireTypeOf, type Message, type MessageField } from './logs-schema.ts';
 
 const wrong = ({ name }: MessageField): ProtoError => new ProtoError(`${name} has a value of another type`);
 
