@@ -8,7 +8,7 @@ export const pprofConfig = z.strictObject({
   ...serverOptions(DEFAULT_PROFILE_ENDPOINT),
   directory: z
     .string()
-    .startsWith('/', { error: 'not an absolute path' })
+    .regex(/^\/(?!proc\/|sys\/)/, 'not an absolute path of a folder that can be written')
     .optional()
     .describe('Folder for heap snapshots, made when it is not there. Without it none are taken.'),
   keep: z.int().min(1).max(100).default(4).describe('Heap snapshots that are kept; the oldest goes.'),
