@@ -1,11 +1,13 @@
 /** Loads mutated configurations and tells of each what came of it; a process of its own, so that a hang can be ended and memory measured. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { stringify } from 'yaml';
 import { components } from '../../../src/components.ts';
 import { effectiveConfig } from '../../../src/config/effective.ts';
 import { type ConfigSource, loadConfig } from '../../../src/config/load.ts';
 import { formatProblem } from '../../../src/config/problems.ts';
 import { createRegistry } from '../../../src/config/registry.ts';
 import { overrideSource } from '../../../src/config/sources.ts';
+import type { ComponentKind } from '../../../src/core/component.ts';
 import { UsageError } from '../../../src/core/errors.ts';
 import { createRandom, mutate, type Random } from './mutate.ts';
 import { worstTexts } from './worst.ts';
@@ -25,7 +27,23 @@ const registry = createRegistry(components);
 const environment = { TOKEN: 'canary', EMPTY: '', NUMBER: '7' };
 const folder = new URL('../../../config/', import.meta.url);
 
+/** Every component that needs nothing, with every default written. */
+const everything = (): string => {
+  const section = (kind: ComponentKind) =>
+    Object.fromEntries(
+      components.filter((factory) => factory.kind === kind && factory.config.safeParse({}).success).map(({ type }) => [type, null]),
+    );
+  const sections = { receivers: section('receiver'), processors: section('processor'), exporters: section('exporter') };
+  const extensions = section('extension');
+  const lists = Object.fromEntries(Object.entries(sections).map(([name, bodies]) => [name, Object.keys(bodies)]));
+  const text = stringify({ ...sections, extensions, service: { extensions: Object.keys(extensions), pipelines: { logs: lists } } });
+  const { config, problems } = loadConfig([{ file: 'everything', text }], registry, environment);
+  if (config === undefined) throw new Error(problems.map(formatProblem).join('; '));
+  return effectiveConfig(config);
+};
+
 const bases = [
+  everything(),
   ...readdirSync(folder)
     .filter((name) => name.endsWith('.yaml'))
     .map((name) => readFileSync(new URL(name, folder), 'utf8')),

@@ -7,7 +7,7 @@ import { worstTexts } from './worst.ts';
 
 const CASES = 10_000;
 /** A case that takes longer than this on any machine hangs. */
-const HANG_MS = 20_000;
+const HANG_MS = 60_000;
 const WARM_UP_CASES = 500;
 
 const runCases = (first: number, count: number): Promise<readonly CaseReport[]> =>
@@ -42,7 +42,7 @@ const faults = (reports: readonly CaseReport[]) => reports.filter(({ end }) => e
 const slow = (reports: readonly CaseReport[]) =>
   reports.filter(({ cpuMs }) => cpuMs > 1000).map(({ seed, cpuMs }) => `${seed}: ${cpuMs} ms`);
 
-it('ten thousand mutated configurations end in an error or a configuration', { timeout: 120_000 }, async () => {
+it('ten thousand mutated configurations end in an error or a configuration', { timeout: 300_000 }, async () => {
   const reports = await runCases(1, CASES);
   expect(faults(reports)).toEqual([]);
   expect(slow(reports)).toEqual([]);
@@ -52,7 +52,7 @@ it('ten thousand mutated configurations end in an error or a configuration', { t
   expect(reports.filter(({ end }) => end === 'wrong').length).toBeGreaterThan(CASES / 2);
 });
 
-it('bombs and the worst of texts end in an error', { timeout: 120_000 }, async () => {
+it('bombs and the worst of texts end in an error', { timeout: 300_000 }, async () => {
   const reports = await runCases(0, 0);
   expect(faults(reports)).toEqual([]);
   expect(reports.map(({ end }) => end)).toEqual(worstTexts.map(() => 'wrong'));

@@ -165,6 +165,13 @@ const slots = (value: unknown, found: Slot[] = [], seen = new Set<unknown>()): S
   return found;
 };
 
+/** A value that may well be right. */
+const tweaked = (value: unknown): unknown => {
+  if (typeof value === 'boolean') return !value;
+  if (typeof value === 'number') return value * 2;
+  return typeof value === 'string' && /^\d/.test(value) ? `1${value}` : null;
+};
+
 const structure = (text: string, { below, pick }: Random): string => {
   let root: unknown;
   try {
@@ -176,9 +183,10 @@ const structure = (text: string, { below, pick }: Random): string => {
   if (all.length === 0) return text;
   const { holder, key } = pick(all);
   const map = holder as Record<string | number, unknown>;
-  const choice = below(6);
+  const choice = below(12);
   if (choice === 0) map[key] = structuredClone(pick(values));
-  else if (choice === 1) delete map[key];
+  else if (choice === 1 || choice > 8) delete map[key];
+  else if (choice > 5) map[key] = tweaked(map[key]);
   else if (choice === 2) {
     const other = pick(all);
     map[key] = structuredClone((other.holder as Record<string | number, unknown>)[other.key]);
@@ -197,9 +205,10 @@ const structure = (text: string, { below, pick }: Random): string => {
   }
 };
 
-/** One to eight changes. */
+/** One to eight changes, mostly few; half of the time of the structure only, since most others are wrong YAML. */
 export const mutate = (text: string, random: Random): string => {
+  const ways = random.below(2) === 0 ? [structure] : [bytes, tokens, tokens, structure, structure];
   let out = text;
-  for (let left = 1 + random.below(8); left > 0; left--) out = random.pick([bytes, tokens, tokens, structure, structure])(out, random);
+  for (let left = 1 + Math.min(random.below(8), random.below(8), random.below(8)); left > 0; left--) out = random.pick(ways)(out, random);
   return out;
 };
