@@ -4,7 +4,7 @@ import type { Processor, ProcessorFactory } from '../../core/component.ts';
 import { Refusal } from '../../core/errors.ts';
 import { availableMemoryBytes, ownAnonymousBytes } from '../../kernel/procfs/own-memory.ts';
 import { memoryLimiterConfig, type MemoryLimiterConfig } from './config.ts';
-import { collectGarbage } from './garbage.ts';
+import { garbageCollector } from './garbage.ts';
 import { createLimiter } from './limiter.ts';
 import { limitsOf } from './limits.ts';
 
@@ -21,7 +21,7 @@ export const memoryLimiterProcessor: ProcessorFactory = {
       gcIntervalSoftMs: config.min_gc_interval_when_soft_limited,
       gcIntervalHardMs: config.min_gc_interval_when_hard_limited,
       readBytes: ownAnonymousBytes,
-      collectGarbage,
+      collectGarbage: garbageCollector,
       nowMs: () => performance.now(),
       logger,
     });

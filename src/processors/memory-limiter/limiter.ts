@@ -1,6 +1,7 @@
 /** Looks at the memory at intervals and says whether records are refused. */
 import type { Health } from '../../core/component.ts';
 import type { Logger } from '../../core/logger.ts';
+import type { GarbageCollector } from './garbage.ts';
 import type { Limits } from './limits.ts';
 
 export type LimiterOptions = {
@@ -8,7 +9,7 @@ export type LimiterOptions = {
   readonly gcIntervalSoftMs: number;
   readonly gcIntervalHardMs: number;
   readonly readBytes: () => number;
-  readonly collectGarbage: () => void;
+  readonly collectGarbage: GarbageCollector;
   /** Never goes back. */
   readonly nowMs: () => number;
   readonly logger: Logger;
@@ -31,7 +32,6 @@ export const createLimiter = (options: LimiterOptions): Limiter => {
   let refusing = false;
   let refusedRecords = 0;
   let sinceMs = 0;
-  let lastGcMs = -Infinity;
 
   const change = (): void => {
     refusing = !refusing;
@@ -50,11 +50,7 @@ export const createLimiter = (options: LimiterOptions): Limiter => {
     check() {
       bytes = readBytes();
       const intervalMs = bytes > hardBytes ? options.gcIntervalHardMs : options.gcIntervalSoftMs;
-      if (bytes > softBytes && nowMs() - lastGcMs >= intervalMs) {
-        collectGarbage();
-        lastGcMs = nowMs();
-        bytes = readBytes();
-      }
+      if (bytes > softBytes && collectGarbage(intervalMs)) bytes = readBytes();
       if (bytes > softBytes !== refusing) change();
     },
     refused(records) {

@@ -9,7 +9,7 @@ import { Refusal } from '../../../src/core/errors.ts';
 import { createRateLimit } from '../../../src/core/rate-limit.ts';
 import { availableMemoryBytes, ownAnonymousBytes } from '../../../src/kernel/procfs/own-memory.ts';
 import { memoryLimiterConfig } from '../../../src/processors/memory-limiter/config.ts';
-import { collectGarbage } from '../../../src/processors/memory-limiter/garbage.ts';
+import { createGarbageCollector } from '../../../src/processors/memory-limiter/garbage.ts';
 import { memoryLimiterProcessor } from '../../../src/processors/memory-limiter/index.ts';
 import { createLimiter } from '../../../src/processors/memory-limiter/limiter.ts';
 import { limitsOf } from '../../../src/processors/memory-limiter/limits.ts';
@@ -28,10 +28,13 @@ const setUp = () => {
     gcIntervalSoftMs: 10_000,
     gcIntervalHardMs: 1000,
     readBytes: () => world.bytes,
-    collectGarbage() {
-      world.collections++;
-      world.bytes = world.afterGc ?? world.bytes;
-    },
+    collectGarbage: createGarbageCollector(
+      () => world.nowMs,
+      () => {
+        world.collections++;
+        world.bytes = world.afterGc ?? world.bytes;
+      },
+    ),
     nowMs: () => world.nowMs,
     logger,
   });
@@ -91,7 +94,7 @@ describe('the limiter', () => {
       gcIntervalSoftMs: 0,
       gcIntervalHardMs: 0,
       readBytes: ownAnonymousBytes,
-      collectGarbage,
+      collectGarbage: createGarbageCollector(),
       nowMs: () => performance.now(),
       logger,
     });
