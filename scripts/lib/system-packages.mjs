@@ -29,6 +29,7 @@ export const needs = {
   e2e: [
     { what: 'execsnoop and its like, to compare with', any: [['libbpf-tools'], ['bpfcc-tools']] },
     { what: 'Go, for the OpenTelemetry Collector', any: [['golang-go']], command: 'go' },
+    { what: 'curl, which the documentation asks with', any: [['curl']], command: 'curl' },
   ],
 };
 

@@ -74,6 +74,8 @@ describe('a console', () => {
     ]);
     expect(stepsOf('a   # says\n\n# b\nc\n', false).map(({ command }) => command)).toEqual(['a', 'c']);
     expect(difference('a 2026-01-01T00:00:00Z\n...\nz\n', 'a 2025-02-02T11:11:11.5Z\nb\nc\nz\n')).toBeUndefined();
+    expect(difference('a: 1, ...\n', 'a: 1, b\n')).toBeUndefined();
+    expect(difference('a: 1, ...\n', 'a: 2, b\n')).toMatch(/^shown "a: 1/);
     expect(difference('a\n', 'a\nb\n')).toBe('not shown: "b"');
     expect(difference('a\n...\n', 'a\nb\n')).toBeUndefined();
     expect(difference('a\nc\n', 'a\nb\n')).toMatch(/^shown "c", found "b"/);

@@ -37,18 +37,24 @@ const plain = (text: string): readonly string[] =>
     .split('\n')
     .map((line) => line.trimEnd());
 
+/** `...` at the end of a line stands for the rest of it. */
+const fits = (wanted: string, had: string | undefined): boolean =>
+  had !== undefined && (wanted.endsWith('...') ? had.startsWith(wanted.slice(0, -3)) : had === wanted);
+
 /** `...` on a line of its own stands for any lines. Gives the first line that does not fit, or undefined. */
 export const difference = (shown: string, found: string): string | undefined => {
   const wanted = plain(shown.replace(/\n$/, ''));
   const had = plain(found.replace(/\n$/, ''));
   let at = 0;
   for (let index = 0; index < wanted.length; index++) {
-    if (wanted[index] === '...') {
+    const line = wanted[index]!;
+    if (line === '...') {
       const next = wanted[index + 1];
       if (next === undefined) return undefined;
-      at = had.indexOf(next, at);
-      if (at === -1) return `no line "${next}" in:\n${found}`;
-    } else if (wanted[index] !== had[at++]) return `shown "${wanted[index]}", found "${had[at - 1] ?? 'nothing'}" in:\n${found}`;
+      const ahead = had.slice(at).findIndex((one) => fits(next, one));
+      if (ahead === -1) return `no line "${next}" in:\n${found}`;
+      at += ahead;
+    } else if (!fits(line, had[at++])) return `shown "${line}", found "${had[at - 1] ?? 'nothing'}" in:\n${found}`;
   }
   return at === had.length ? undefined : `not shown: "${had[at]}"`;
 };
