@@ -75,7 +75,6 @@ Session::Session(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Session>(inf
 	const uint32_t frameBytes = NumberOr(options, "frameBytes", 4 << 20);
 	flushMs_ = NumberOr(options, "flushMs", 50);
 	maxRows_ = NumberOr(options, "maxRows", 8192);
-	keepRaw_ = options.Get("keepRaw").ToBoolean();
 	if (frames < 1 || frames > kMaxFrames || frameBytes < kMinFrameBytes || frameBytes > kMaxFrameBytes || maxRows_ < 1 || maxRows_ > (1 << 20)) {
 		ThrowType(env, "Session: frames must be 1 to 64, frameBytes 2 MiB to 64 MiB, maxRows 1 to 1048576");
 		return;
@@ -87,6 +86,7 @@ Session::Session(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Session>(inf
 	}
 	if (!ReadLayouts(env, options.Get("layouts"), layouts_))
 		return;
+	keepRaw_ = options.Get("keepRaw").ToBoolean(); // no option threw
 	const Failure failure = Open(ringBytes, frames, frameBytes, options.Get("memory").ToBoolean());
 	open_ = true; // CloseAll gives back what was made
 	if (failure) {
