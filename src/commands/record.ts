@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { machine, release } from 'node:os';
 import { requireConfig, type RingtailConfig } from '../config/load.ts';
 import { kernelSchema, telemetrySchema } from '../config/schema.ts';
@@ -81,6 +82,8 @@ export const recordCommand = async (options: RecordOptions, context: CommandCont
       await (running as typeof kernel).start();
     } catch (error) {
       await finish('failed').catch(() => {});
+      // there is nothing in it, and the next try may have the name
+      await rm(options.output, { force: true });
       throw error;
     }
     if (durationMs !== undefined) timers.push(setTimeout(() => stop.resolve('duration'), durationMs));
