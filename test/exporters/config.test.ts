@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { debugConfig } from '../../src/exporters/debug/config.ts';
 import { otlpGrpcConfig } from '../../src/exporters/otlp-grpc/config.ts';
@@ -137,6 +138,55 @@ describe('what is refused', () => {
     [{ timeout: 0 }, 'timeout: out of range; allowed is 1ms to 24 days'],
   ])('%o', (config, message) => {
     expect(messagesOf(otlpGrpcConfig.safeParse(config))).toEqual([message]);
+  });
+
+  it.each([otlpGrpcConfig, otlpHttpConfig])('is told all at once', (schema) => {
+    const wrong = {
+      endpoint: 'https://me:secret@x',
+      headers: { te: 3, authorization: 'a' },
+      headers_files: { Authorization: '/b' },
+      tls: { key_pem: 'x', ca_file: 'a', ca_pem: '-----BEGIN CERTIFICATE-----', min_version: 7 },
+      compression: 'gzip',
+      compression_params: { level: 99 },
+      timeout: 'soon',
+    };
+    expect(messagesOf(schema.safeParse(wrong))).toEqual([
+      'headers.te: Invalid input: expected string, received number',
+      'tls.key_pem: not a private key in PEM',
+      'tls.min_version: not a version of TLS; allowed is 1.2 or 1.3',
+      'tls.ca_pem: ca_file and ca_pem exclude each other',
+      'timeout: not a duration; write it with a unit, as in 50ms, 5s or 1h30m',
+      'endpoint: credentials do not belong into an endpoint; use headers',
+      'headers.te: a header of the protocol, which cannot be set',
+      'headers_files.Authorization: a header that stands here twice',
+      'compression_params.level: not a level of gzip; allowed is 1 to 9',
+    ]);
+  });
+
+  it.each([otlpGrpcConfig, otlpHttpConfig])('whatever it is, without a crash', (schema) => {
+    const keys = [
+      'endpoint',
+      'endpoints',
+      'headers',
+      'headers_files',
+      'tls',
+      'proxy_url',
+      'compression',
+      'compression_params',
+      'logs_endpoint',
+    ];
+    const anything = fc.oneof(
+      fc.jsonValue(),
+      fc.string(),
+      fc.constantFrom('https://x', 'http://x:1', '127.0.0.1', 'gzip', { level: 3 }, { insecure: true }),
+    );
+    fc.assert(
+      fc.property(fc.oneof(fc.jsonValue(), fc.dictionary(fc.constantFrom(...keys), anything)), (input) => {
+        const { success, error } = schema.safeParse(input);
+        expect(success || error!.issues.length > 0).toBe(true);
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('by otlp_http is the same, but for paths', () => {

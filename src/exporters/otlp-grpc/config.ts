@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration } from '../../core/config-types.ts';
+import { withKeys } from '../shared/checks.ts';
 import { checkCompression, compression, compressionParams } from '../shared/compress.ts';
 import { flushInterval, retryOnFailure, sendingQueue } from '../shared/config.ts';
 import { balancing, checkEndpoints, endpoints, proxyUrl } from '../shared/endpoints-config.ts';
@@ -46,6 +47,6 @@ export const otlpGrpcConfig = z
     );
     checkHeaders(config, context, (name) => name === 'host' || name.startsWith('grpc-'));
     checkCompression(config, context);
-  });
+  }, withKeys);
 
 export type OtlpGrpcConfig = z.output<typeof otlpGrpcConfig>;

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { duration } from '../../core/config-types.ts';
+import { areSound, withKeys } from '../shared/checks.ts';
 import { checkCompression, compression, compressionParams } from '../shared/compress.ts';
 import { flushInterval, retryOnFailure, sendingQueue } from '../shared/config.ts';
 import { parseEndpoint } from '../shared/endpoint.ts';
-import { balancing, checkEndpoints, endpoints, proxyUrl } from '../shared/endpoints-config.ts';
+import { balancing, checkEndpoints, endpoints, mayBeInsecure, proxyUrl } from '../shared/endpoints-config.ts';
 import { checkHeaders, headers, headersFiles } from '../shared/headers-config.ts';
 import { tls } from '../shared/tls-config.ts';
 
@@ -31,17 +32,17 @@ export const otlpHttpConfig = z
     retry_on_failure: retryOnFailure,
   })
   .superRefine((config, context) => {
-    const { logs_endpoint: whole, endpoints: several, tls: { insecure } } = config; // prettier-ignore
+    const { logs_endpoint: whole, endpoints: several } = config;
     if (whole === undefined) {
       checkEndpoints(config, context, { endpoint: DEFAULT_ENDPOINT, port: HTTP_PORT });
-    } else {
-      const parsed = parseEndpoint(whole, insecure, HTTP_PORT);
+    } else if (areSound(context, 'logs_endpoint')) {
+      const parsed = parseEndpoint(whole, mayBeInsecure(config, context), HTTP_PORT);
       if (typeof parsed === 'string') context.addIssue({ code: 'custom', path: ['logs_endpoint'], message: parsed });
       if (several !== undefined)
         context.addIssue({ code: 'custom', path: ['endpoints'], message: 'logs_endpoint and endpoints exclude each other' });
     }
     checkHeaders(config, context);
     checkCompression(config, context);
-  });
+  }, withKeys);
 
 export type OtlpHttpConfig = z.output<typeof otlpHttpConfig>;

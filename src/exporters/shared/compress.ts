@@ -2,6 +2,7 @@
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { z } from 'zod';
+import { areSound } from './checks.ts';
 
 /** Levels by algorithm: zstd beyond 19 takes hundreds of MiB. The defaults are the cheapest. */
 const levels = { gzip: { min: 1, max: 9 }, zstd: { min: 1, max: 19 } } as const;
@@ -24,6 +25,7 @@ type Compression = { readonly compression: Algorithm; readonly compression_param
 
 /** Adds what is wrong with the level. */
 export const checkCompression = (config: Compression, context: z.RefinementCtx): void => {
+  if (!areSound(context, 'compression', 'compression_params')) return;
   const { level } = config.compression_params;
   if (level === undefined) return;
   const allowed = config.compression === 'none' ? undefined : levels[config.compression];

@@ -1,6 +1,7 @@
 /** `endpoint`, `endpoints`, `balancing` and `proxy_url`. */
 import { z } from 'zod';
 import { secret } from '../../core/config-types.ts';
+import { areSound } from './checks.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
 import { parseProxy } from './proxy.ts';
 
@@ -31,6 +32,10 @@ type EndpointConfig = {
   readonly tls: { readonly insecure: boolean };
 };
 
+/** True also when nobody can tell, so that one mistake is not told as two. */
+export const mayBeInsecure = ({ tls }: Pick<EndpointConfig, 'tls'>, context: z.RefinementCtx): boolean =>
+  !areSound(context, 'tls') || tls.insecure;
+
 /** Adds what is wrong with them; `more` tells what a protocol allows beyond. */
 export const checkEndpoints = (
   config: EndpointConfig,
@@ -38,8 +43,10 @@ export const checkEndpoints = (
   defaults: { readonly endpoint: string; readonly port: number },
   more: (endpoint: Endpoint) => string | undefined = () => undefined,
 ): void => {
+  if (!areSound(context, 'endpoint', 'endpoints')) return;
+  const insecure = mayBeInsecure(config, context);
   const check = (text: string, path: readonly (string | number)[]): void => {
-    const parsed = parseEndpoint(text, config.tls.insecure, defaults.port);
+    const parsed = parseEndpoint(text, insecure, defaults.port);
     const message = typeof parsed === 'string' ? parsed : more(parsed);
     if (message !== undefined) context.addIssue({ code: 'custom', path: [...path], message });
   };

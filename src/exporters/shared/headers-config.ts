@@ -32,12 +32,14 @@ const protocolHeaders: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-type Headers = { readonly headers: object; readonly headers_files: object };
+/** Null or something else when they are wrong. */
+type Headers = { readonly headers: object | null; readonly headers_files: object | null };
 
 /** Adds what is wrong with the names of both. */
 export const checkHeaders = (config: Headers, context: z.RefinementCtx, isReserved: (name: string) => boolean = () => false): void => {
   const seen = new Set<string>();
   for (const key of ['headers', 'headers_files'] as const) {
+    if (typeof config[key] !== 'object' || config[key] === null) continue;
     for (const written of Object.keys(config[key])) {
       const name = written.toLowerCase();
       const wrong = (message: string) => context.addIssue({ code: 'custom', path: [key, written], message });

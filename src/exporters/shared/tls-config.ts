@@ -1,6 +1,7 @@
 /** The `tls` section, by the names that the Collector uses. */
 import { z } from 'zod';
 import { duration, secret } from '../../core/config-types.ts';
+import { areSound, withKeys } from './checks.ts';
 
 /** Names as in the Collector and RFC 5289; OpenSSL has others. What is not here is weak. Those of TLS 1.3 cannot be chosen. */
 export const cipherSuites = {
@@ -58,9 +59,11 @@ export const tls = z
     }
     const hasCert = (config.cert_file ?? config.cert_pem) !== undefined;
     const hasKey = (config.key_file ?? config.key_pem) !== undefined;
-    if (hasCert !== hasKey) wrong('a certificate and its key go together: cert_file or cert_pem, and key_file or key_pem');
-    if (config.min_version > config.max_version) wrong('newer than max_version', 'min_version');
-  })
+    if (areSound(context, 'cert_file', 'cert_pem', 'key_file', 'key_pem') && hasCert !== hasKey)
+      wrong('a certificate and its key go together: cert_file or cert_pem, and key_file or key_pem');
+    if (areSound(context, 'min_version', 'max_version') && config.min_version > config.max_version)
+      wrong('newer than max_version', 'min_version');
+  }, withKeys)
   .prefault({});
 
 export type TlsConfig = z.output<typeof tls>;
