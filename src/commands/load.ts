@@ -7,12 +7,17 @@ import type { ConfigOptions } from './options.ts';
 
 export type Loaded = { readonly name: string; readonly loaded: LoadedConfig };
 
-/** As YAML text that stands for this text and nothing else. */
-const quoted = (text: string): string => JSON.stringify(text.replaceAll('$', '$$$$'));
+/** A value of the command line with a name of its own: problems show `--root-path`, and the value is text whatever is in it. */
+const rootPathSource = (rootPath: string): ConfigSource => ({
+  file: '--root-path',
+  text: JSON.stringify(rootPath.replaceAll('$', '$$$$')),
+  folder: '.',
+  under: { path: ['kernel', 'root_path'], offsets: [0, 0], valueOffset: 0 },
+});
 
 /** Reads, merges and checks the sources of a command line, or the built-in configuration when it names none. `name` is for messages. */
 export const loadFor = async ({ config = [], set = [], rootPath }: ConfigOptions, context: CommandContext): Promise<Loaded> => {
-  const overrides = [...set, ...(rootPath === undefined ? [] : [`kernel.root_path=${quoted(rootPath)}`])].map(overrideSource);
+  const overrides = [...set.map(overrideSource), ...(rootPath === undefined ? [] : [rootPathSource(rootPath)])];
   const files: ConfigSource[] = [];
   for (const source of config) files.push(await readConfigSource(source, context.environment));
   if (files.length === 0) files.push(defaultConfig);

@@ -175,6 +175,9 @@ describe('several sources', () => {
     expect(cli.stderr()).toContain(
       '--set processors.stage.kep:1:18: processors.stage.kep: unknown key; allowed are keep and fail; did you mean "keep"?\n',
     );
+    const relative = createCli();
+    expect(await relative.run('validate', '-c', `yaml:${quietConfig}`, '--root-path', 'a$b: c')).toBe(1);
+    expect(relative.stderr()).toContain('--root-path:1:1: kernel.root_path: not an absolute path\n');
     const unset = createCli();
     expect(await unset.run('validate', '-c', 'env:NOT_SET')).toBe(1);
     expect(unset.stderr()).toContain('NOT_SET');

@@ -34,6 +34,54 @@ test('the ports of a running instance are its own, for a reload of it', async ()
   expect(await ringtail.stop()).toEqual({ code: 0, signal: null });
 });
 
+describe('a container', () => {
+  /** In pid and mount namespaces of its own, with the host's root at `host` and a procfs of the new namespace. */
+  const inContainer = (folder: string, command: string) =>
+    run(
+      'unshare',
+      ['--pid', '--fork', '--mount', 'sh', '-c', `mkdir -p host && mount --rbind / host && mount -t proc proc /proc && ${command}`],
+      { cwd: folder },
+    );
+
+  test('that has not the pid namespace of the host is warned', async () => {
+    const folder = temporaryFolder();
+    const [port] = (await freePorts(1)) as [number];
+    const config = writeConfig(folder, configOf(port));
+    const { code, stderr, stdout } = await inContainer(folder, `${ringtailCommand} validate --config ${config} --root-path ${folder}/host`);
+    expect(stderr).toMatch(
+      /^--root-path:1:1: warning: kernel\.root_path: numbers of processes are not those that the host shows; pid namespace: Ringtail runs in a pid namespace of its own \(/m,
+    );
+    expect(stdout).toContain('processes are followed by');
+    expect(code).toBe(0);
+    const doctor = await inContainer(folder, `${ringtailCommand} doctor --json --root-path ${folder}/host`);
+    const { checks } = JSON.parse(doctor.stdout) as { readonly checks: readonly { readonly name: string; readonly ok: boolean }[] };
+    expect(checks.filter(({ name }) => name === 'pid namespace' || name === 'procfs').map(({ name, ok }) => `${name} ${ok}`)).toEqual([
+      'procfs true',
+      'pid namespace false',
+    ]);
+  });
+
+  test('that has it is not, and a root that is none is an error', async () => {
+    const folder = temporaryFolder();
+    const [port] = (await freePorts(1)) as [number];
+    const config = writeConfig(folder, configOf(port));
+    const mounted = await run(
+      'unshare',
+      [
+        '--mount',
+        'sh',
+        '-c',
+        `mkdir host && mount --rbind / host && ${ringtailCommand} validate --config ${config} --root-path ${folder}/host`,
+      ],
+      { cwd: folder },
+    );
+    expect(mounted).toMatchObject({ code: 0, stderr: '' });
+    const { code, stderr } = await run(ringtailCommand, ['validate', '--config', config, '--root-path', folder]);
+    expect(stderr).toContain(`kernel.root_path: ${folder} does not look like the root of a host: it has no proc\n`);
+    expect(code).toBe(1);
+  });
+});
+
 describe('an ordinary user', () => {
   const asNobody = (folder: string, ...args: string[]) =>
     run(ringtailCommand, args, {
