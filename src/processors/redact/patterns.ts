@@ -1,5 +1,12 @@
 /** Further patterns of the configuration, in the syntax of RE2: they take linear time, whatever text others choose. */
-import { RE2JS } from 're2js';
+import { createRequire } from 'node:module';
+import type * as Re2 from 're2js';
+
+type Engine = (typeof Re2)['RE2JS'];
+let engine: Engine | undefined;
+
+/** Loaded when the first pattern is there: most configurations have none, and start faster and smaller. */
+const loadEngine = (): Engine => (engine ??= (createRequire(import.meta.url)('re2js') as typeof Re2).RE2JS);
 
 export type Pattern = {
   /** What is to be taken out of `bytes`: the first group where the pattern has one, else the whole match. Appended to `pairs`. */
@@ -12,7 +19,7 @@ const isSyntaxProblem = (error: unknown): error is Error & SyntaxProblem => erro
 /** Why a pattern cannot be used, with the place in it; undefined when it can. */
 export const problemOf = (pattern: string): string | undefined => {
   try {
-    const compiled = RE2JS.compile(pattern);
+    const compiled = loadEngine().compile(pattern);
     return compiled.matcher('').find() ? 'matches the empty text, and so everywhere; it must match something' : undefined;
   } catch (error) {
     if (!isSyntaxProblem(error)) return 'not a regular expression in the syntax of RE2';
@@ -29,7 +36,7 @@ export const problemOf = (pattern: string): string | undefined => {
 };
 
 export const compilePattern = (pattern: string): Pattern => {
-  const compiled = RE2JS.compile(pattern);
+  const compiled = loadEngine().compile(pattern);
   const group = compiled.groupCount() > 0 ? 1 : 0;
   return {
     find(bytes, pairs) {
