@@ -14,7 +14,13 @@ const examples = readdirSync(join(projectRoot, 'config')).filter((name) => name.
 
 describe('config/', () => {
   test.each(examples)('%s is valid', async (name) => {
-    const { code, stderr } = await run(ringtailCommand, ['validate', '--no-host', '--deny-warnings', '--config', join(projectRoot, 'config', name)]);
+    const { code, stderr } = await run(ringtailCommand, [
+      'validate',
+      '--no-host',
+      '--deny-warnings',
+      '--config',
+      join(projectRoot, 'config', name),
+    ]);
     expect(stderr).toBe('');
     expect(code).toBe(0);
   });
