@@ -94,3 +94,45 @@ test('a pipeline changes its records and cuts its requests, another one beside i
   expect(Math.max(...auditSizes)).toBeLessThanOrEqual(MOST_RECORDS);
   expect(auditSizes).toContain(MOST_RECORDS);
 });
+
+const limited = (metricsPort: number, limitMib: number): string => `
+receivers: {process: }
+processors: {memory_limiter: {limit_mib: ${limitMib}, check_interval: 50ms}}
+exporters: {debug: {format: json}}
+service:
+  telemetry: {metrics: {address: "127.0.0.1:${metricsPort}"}}
+  pipelines: {logs: {receivers: [process], processors: [memory_limiter], exporters: [debug]}}
+`;
+
+test('under a limit that cannot be kept everything is refused and counted, and under a better one taken again', async () => {
+  const folder = temporaryFolder();
+  const [metricsPort] = (await freePorts(1)) as [number];
+  const config = writeConfig(folder, limited(metricsPort, 1));
+  const ringtail = await startRingtail(config);
+  const refused = async () => sumOf(await readBooks(metricsPort), 'pipeline', 'refused');
+  const runUntil = (condition: () => Promise<boolean>, what: string) =>
+    until(
+      async () => {
+        await run('/bin/true', ['marker-limited']);
+        return condition();
+      },
+      what,
+      { otherwise: ringtail.stderr },
+    );
+  await runUntil(async () => (await refused()) > 0, 'records to be refused');
+  expect(ringtail.stdout()).toBe('');
+  expect(
+    ringtail
+      .logs()
+      .filter(({ level }) => level === 'warn' || level === 'error')
+      .map(({ component }) => component),
+  ).toEqual(['memory_limiter']);
+
+  writeConfig(folder, limited(metricsPort, 4000));
+  ringtail.child.kill('SIGHUP');
+  await runUntil(async () => ringtail.stdout().includes('marker-limited'), 'records to be taken again');
+  expect((await ringtail.stop()).code).toBe(0);
+  const { read, sent, refused: inTheEnd } = await ringtail.log('stopped; the books balance');
+  expect(inTheEnd).toBeGreaterThan(0);
+  expect(read).toBe(Number(sent) + Number(inTheEnd));
+});
