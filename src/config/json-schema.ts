@@ -101,7 +101,8 @@ const componentsOf = (factories: readonly ComponentFactory[], kind: ComponentKin
 };
 
 const pipelinesOf = (): Json => {
-  const pipeline = schemaOf(pipelineSchema);
+  // nothing is no pipeline
+  const pipeline = { ...schemaOf(pipelineSchema), type: 'object' };
   const patterns = signals.map((signal: Signal) => [String.raw`^${signal}(/[^\s]+)?$`, pipeline]);
   return {
     type: 'object',

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseDocument } from 'yaml';
 import { components } from '../../src/components.ts';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
 import { createRegistry } from '../../src/config/registry.ts';
@@ -11,6 +11,41 @@ import { fakeRegistry } from './fakes.ts';
 
 const folder = new URL('../../config/', import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
+
+const wrongFolder = new URL('wrong/', import.meta.url);
+const parts = [
+  'right',
+  'merge-conflict',
+  'merge-conflict-2',
+  'merged-problems',
+  'alias-bomb',
+  'cyclic-anchor',
+  'unknown-anchor',
+  'merge-of-no-map',
+];
+const wrongFiles = readdirSync(wrongFolder).filter((name) => name.endsWith('.yaml') && !parts.includes(name.slice(0, -5)));
+/** What depends on other places, on the host, or on the inside of a text. */
+const beyondSchemas: ReadonlySet<string> = new Set([
+  'certificate-without-key',
+  'component-twice-in-a-list',
+  'dangling-reference',
+  'file-that-is-none',
+  'missing-file',
+  'nested-references',
+  'one-component-by-two-names',
+  'plain-text-to-another-host',
+  'reference-to-another-section',
+  'scheme-of-an-endpoint',
+  'secret-with-a-wrong-form',
+  'unclosed-reference',
+  'unknown-extension',
+  'unknown-kind-of-reference',
+  'unset-variable',
+  'variable-as-a-reference',
+  'variable-with-a-wrong-value',
+  'wrong-endpoint',
+  'wrong-signal',
+]);
 
 const compile = (registry = createRegistry(components)) => {
   const ajv = new Ajv2020({ strict: true, strictTypes: false, strictTuples: false, allErrors: true });
@@ -31,6 +66,12 @@ describe('the schema of the components that there are', () => {
 
   it.each(whole.map((block) => [`${block.page}:${block.line}`, block] as const))('takes what %s shows', (_place, { text }) => {
     expect(complaints(validate, parse(text))).toEqual([]);
+  });
+
+  it.each(wrongFiles)('refuses test/config/wrong/%s, unless only loading can know', (name) => {
+    const document = parseDocument(readFileSync(new URL(name, wrongFolder), 'utf8'), { merge: true, logLevel: 'error' });
+    const refused = document.errors.length > 0 || complaints(validate, document.toJS({ maxAliasCount: -1 })).length > 0;
+    expect(refused).toBe(!beyondSchemas.has(name.slice(0, -5)));
   });
 
   it('has examples to take', () => {
