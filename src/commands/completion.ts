@@ -1,7 +1,7 @@
 import type { Command, Option } from 'commander';
 import { toJSONSchema } from 'zod';
 import type { Registry } from '../config/registry.ts';
-import { kernelSchema, telemetrySchema } from '../config/schema.ts';
+import { excludeSchema, kernelSchema, telemetrySchema } from '../config/schema.ts';
 import type { ComponentKind } from '../core/component.ts';
 import { exitCode, type ExitCode } from '../core/errors.ts';
 import { bashScript, type CommandWords, fishScript, type OptionWords, zshScript } from './completion-scripts.ts';
@@ -33,6 +33,8 @@ const settable = ({ factories }: Registry): readonly string[] =>
     }),
     ...leavesOf(toJSONSchema(kernelSchema, { io: 'input' }) as Json, 'kernel'),
     ...leavesOf(toJSONSchema(telemetrySchema, { io: 'input' }) as Json, 'service.telemetry'),
+    ...leavesOf(toJSONSchema(excludeSchema, { io: 'input' }) as Json, 'service.exclude'),
+    'service.extensions=',
   ].toSorted();
 
 const takes = ({ flags }: Option): OptionWords['takes'] => {
