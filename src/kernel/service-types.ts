@@ -12,10 +12,11 @@ export type KernelLookups = {
   readonly gate: Gate;
 };
 
-const lookupsOfFrame = new WeakMap<Frame, KernelLookups>();
+/** By the actors, which a frame keeps when a processor gives it other strings. */
+const lookupsOfActors = new WeakMap<Frame['actors'], KernelLookups>();
 
 /** Says that others than the kernel services of this Ringtail know the actors of a frame: frames of a replay bring their own. */
-export const bindLookups = (frame: Frame, lookups: KernelLookups): void => void lookupsOfFrame.set(frame, lookups);
+export const bindLookups = ({ actors }: Frame, lookups: KernelLookups): void => void lookupsOfActors.set(actors, lookups);
 
 /** Who knows the actors of this frame. */
-export const lookupsOf = (frame: Frame, own: KernelLookups): KernelLookups => lookupsOfFrame.get(frame) ?? own;
+export const lookupsOf = ({ actors }: Frame, own: KernelLookups): KernelLookups => lookupsOfActors.get(actors) ?? own;

@@ -16,6 +16,7 @@ import { createHub, type LossByKind } from '../../src/kernel/hub.ts';
 import { actorLayout, eventKind, eventLayouts } from '../../src/kernel/layouts.gen.ts';
 import { createProcessTable } from '../../src/kernel/lifecycle/process-table.ts';
 import { createRecordedNames } from '../../src/kernel/capture/recorded-names.ts';
+import { lookupsOf } from '../../src/kernel/service-types.ts';
 import { attributesOf } from '../../src/otlp/log-text.ts';
 import { createProcessColumns } from '../../src/processors/resolve-process/columns.ts';
 import { processConfig } from '../../src/receivers/shared/process-config.ts';
@@ -68,6 +69,26 @@ describe('a replay', () => {
     ]);
     expect(told[1]![1]['process.command_args']).toEqual(['cat', '--password', 'x y']);
     expect(told.at(-2)![1]['ringtail.attribution']).toBe('procfs');
+  });
+
+  it('knows a frame whose strings a processor has replaced', async () => {
+    const owners: unknown[] = [];
+    await playBytes(fileOf(sampleChunks()), ({ hub, lookups }) => {
+      hub.subscribe({
+        kinds: [eventKind.exec],
+        onBatch(_batch, frame) {
+          const other = { ...frame, strings: { ...frame.strings } };
+          const { users } = lookupsOf(other, undefined as never);
+          expect(users).toBe(lookups.users);
+          owners.push(Array.from(users.resolve(other).owners, (id) => users.ownerSource.entries(id)[0]?.[1]));
+        },
+        onLoss() {},
+      });
+    });
+    expect(owners).toEqual([
+      ['alice', 'alice'],
+      ['alice', 'alice', 'root'],
+    ]);
   });
 
   it('says where a capture ends that was cut off, after every whole chunk', async () => {

@@ -122,7 +122,7 @@ const play = (config: object, readiness: Ready = () => undefined) => {
 
 /** Resource, scope and record of every record, without what is the replay's own. */
 const plainOf = (decoded: readonly ReturnType<typeof decodeRequest>[]) =>
-  decoded.flatMap(({ records }) => records.map(({ observedNs: _, ...rest }) => rest));
+  decoded.flatMap(({ records }) => records.map((one) => ({ ...one, observedNs: 0n })));
 
 describe('files of OTLP', () => {
   const json = lines(requests);
@@ -154,6 +154,39 @@ describe('files of OTLP', () => {
     await finish();
     expect(batches.map(({ rows }) => rows)).toEqual([2, 1, 1, 1, 1]);
     expect(batches[0]!.names).toEqual(['n', 'list']);
+  });
+
+  it('have arguments where a live run has them, and nothing else that only looks like it', () => {
+    const list = (...values: readonly object[]) => ({ arrayValue: { values } });
+    const text = (stringValue: string) => ({ stringValue });
+    const attribute = (value: object, key = 'process.command_args') => ({ key, value });
+    const of = (...attributes: readonly object[]) => ({ ...record('e', 1), attributes });
+    const cut = (boolValue: boolean) => attribute({ boolValue }, 'ringtail.args.truncated');
+    const logRecords = [
+      of(attribute(list(text('a'), text(''), text('--password=x'))), cut(true), attribute(text('z'), 'other')),
+      of(attribute(text('no list'))),
+      of(attribute(list(text('a'), { intValue: '1' }))),
+      of(attribute(list())),
+      of(cut(false)),
+      of(attribute(list(text('one'))), attribute(list(text('two')))),
+    ];
+    const message = encode({ resourceLogs: [{ scopeLogs: [{ scope: {}, logRecords }], resource: {} }] });
+    const [batch] = createOtlpBatches('replay').of(message).batches;
+    expect(Array.from({ length: 6 }, (_, row) => attributesOf(batch!, row))).toEqual([
+      [['other', 'z'], ['process.command_args', ['a', '', '--password=x']], ['ringtail.args.truncated', true]],
+      [['process.command_args', 'no list']],
+      [['process.command_args', '["a",1]']],
+      [['process.command_args', []]],
+      [['ringtail.args.truncated', false]],
+      [['process.command_args', ['two']], ['process.command_args', ['one']]],
+    ]); // prettier-ignore
+    expect(batch!.columns['argsKept']).toEqual(Uint32Array.of(3, 0, 0, 0, 0, 1));
+    const written: Buffer[] = [];
+    const writer = createLogWriter({ resource: [], version: '1', onRequest: ({ bytes }) => written.push(bytes) });
+    writer.append(batch!);
+    writer.flush();
+    const wanted = '"values":[{"stringValue":"a"},{"stringValue":""},{"stringValue":"--password=x"}]';
+    expect(logsToJson(written[0]!).toString()).toContain(wanted);
   });
 
   it('say what a replay does not have', async () => {

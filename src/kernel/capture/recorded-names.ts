@@ -19,7 +19,9 @@ export type RecordedNames = {
 export const createRecordedNames = (): RecordedNames => {
   const pool = createTextPool([attributeName.processOwner, attributeName.loginUserName, attributeName.processLinuxCgroup]);
   const idOfText = new Map<string, number>();
-  let bound: { readonly frame: Frame; readonly owners: Uint32Array; readonly logins: Uint32Array; readonly paths: Uint32Array } | undefined;
+  let bound:
+    | { readonly actors: Frame['actors']; readonly owners: Uint32Array; readonly logins: Uint32Array; readonly paths: Uint32Array }
+    | undefined;
 
   const idOf = (text: string): number => {
     let id = idOfText.get(text);
@@ -29,9 +31,10 @@ export const createRecordedNames = (): RecordedNames => {
     }
     return id;
   };
-  const of = (frame: Frame) => {
-    if (bound?.frame === frame) return bound;
-    const none = new Uint32Array(frame.actors.count);
+  const of = ({ actors }: Frame) => {
+    // a processor may have given the frame other strings
+    if (bound?.actors === actors) return bound;
+    const none = new Uint32Array(actors.count);
     return { owners: none, logins: none, paths: none };
   };
 
@@ -45,7 +48,7 @@ export const createRecordedNames = (): RecordedNames => {
       }
       const ids = [0, ...texts.map(idOf)];
       const places = (column: Uint32Array): Uint32Array => column.map((place) => ids[place]!);
-      bound = { frame, owners: places(owners), logins: places(logins), paths: places(cgroups) };
+      bound = { actors: frame.actors, owners: places(owners), logins: places(logins), paths: places(cgroups) };
     },
     users: {
       start: async () => {},

@@ -1,8 +1,13 @@
-/** Log records of OTLP as batches: what a record says stands in a row attribute as the bytes that it came in. */
+/**
+ * Log records of OTLP as batches: what a record says stands in a row attribute as the bytes that it came in, but for arguments, which stand in
+ * columns as they do in a live run, so that what redacts them there does here.
+ */
+import { isUtf8 } from 'node:buffer';
 import { LRUCache } from 'lru-cache';
 import {
   actorsOf,
   NO_ACTOR,
+  NOT_UTF8,
   type AttributeSource,
   type Batch,
   type BatchResource,
@@ -10,6 +15,7 @@ import {
   type Frame,
 } from '../../core/batch.ts';
 import { createCursor, ProtoError, type ProtoCursor } from '../../otlp/proto-cursor.ts';
+import { argumentFields, argumentsIn, isTruncated, TRUNCATED } from './otlp-arguments.ts';
 import { readAttributes } from '../../otlp/read-attributes.ts';
 
 /** Resources and kinds of events that are kept: more than a host has containers, or a program events. */
@@ -21,7 +27,6 @@ const SCOPE_PREFIX = 'ringtail/';
 
 const NONE = new Uint32Array(0);
 const noActors = actorsOf(0, () => NONE);
-const noStrings = { bytes: new Uint8Array(0), offsets: new Uint32Array(1), lengths: new Uint32Array(1), count: 1 };
 
 /** Rows of one message, in order. `ends[i]` is where the attributes of row i end in `attributes`. */
 type Rows = { readonly kind: EventSchema; readonly receiver: string; readonly resource: BatchResource; first: number; count: number };
@@ -69,7 +74,7 @@ export const createOtlpBatches = (ownId: string): OtlpBatches => {
   const kindOf = (eventName: string): EventSchema => {
     let kind = kinds.get(eventName);
     if (kind === undefined) {
-      kind = { eventName, fields: [] };
+      kind = { eventName, fields: argumentFields };
       kinds.set(eventName, kind);
     }
     return kind;
@@ -87,6 +92,10 @@ export const createOtlpBatches = (ownId: string): OtlpBatches => {
     // no longer than the message: what stands in it is copied once at the most
     const attributes = Buffer.allocUnsafeSlow(message.length);
     const starts: number[] = [0];
+    // the empty string has the number 0
+    const textStarts: number[] = [0];
+    const textLengths: number[] = [0];
+    const args = { first: [] as number[], kept: [] as number[], flags: [] as number[] };
     const timesLo: number[] = [];
     const timesHi: number[] = [];
     const runs: Rows[] = [];
@@ -96,6 +105,19 @@ export const createOtlpBatches = (ownId: string): OtlpBatches => {
       let eventName = '';
       let [lo, hi] = [0, 0];
       let isShort = false;
+      let [firstArg, keptArgs, flags] = [0, 0, 0];
+      /** False when it is no list of arguments; then it is an attribute as others are. */
+      const takeArguments = (at: number, until: number): boolean => {
+        const texts = keptArgs > 0 ? undefined : argumentsIn(message, at, until);
+        if (texts === undefined) return false;
+        firstArg = textStarts.length;
+        keptArgs = texts.length;
+        for (const [textAt, textTo] of texts) {
+          textStarts.push(textAt);
+          textLengths.push((textTo - textAt) | (isUtf8(message.subarray(textAt, textTo)) ? 0 : NOT_UTF8));
+        }
+        return true;
+      };
       const cursor = createCursor(message, start, to);
       while (cursor.next()) {
         switch (cursor.field) {
@@ -109,7 +131,8 @@ export const createOtlpBatches = (ownId: string): OtlpBatches => {
             break;
           case 6:
             wanted(cursor, 2);
-            end += message.copy(attributes, end, cursor.from, cursor.to);
+            if (isTruncated(message, cursor.at, cursor.to)) flags = TRUNCATED;
+            else if (!takeArguments(cursor.at, cursor.to)) end += message.copy(attributes, end, cursor.from, cursor.to);
             break;
           case 12:
             wanted(cursor, 2);
@@ -127,6 +150,9 @@ export const createOtlpBatches = (ownId: string): OtlpBatches => {
       starts.push(end);
       timesLo.push(lo);
       timesHi.push(hi);
+      args.first.push(firstArg);
+      args.kept.push(keptArgs);
+      args.flags.push(flags);
       const kind = kindOf(eventName);
       const run = runs.at(-1);
       if (run !== undefined && run.kind === kind && run.receiver === receiver && run.resource === resource) run.count++;
@@ -160,17 +186,25 @@ export const createOtlpBatches = (ownId: string): OtlpBatches => {
       }
     }
 
-    const frame: Frame = { sequence: sequence++, wallOffsetNs: 0n, strings: noStrings, actors: noActors };
+    // texts stay where they came
+    const strings = {
+      bytes: message,
+      offsets: Uint32Array.from(textStarts),
+      lengths: Uint32Array.from(textLengths),
+      count: textStarts.length,
+    };
+    const frame: Frame = { sequence: sequence++, wallOffsetNs: 0n, strings, actors: noActors };
+    const part = (column: readonly number[], first: number, count: number) => Uint32Array.from(column.slice(first, first + count));
     const source = sourceOf(attributes, Uint32Array.from(starts));
     const batches = runs.map(({ kind, receiver, resource, first, count }): Batch => ({
       kind,
       receiver,
       frame,
       rows: count,
-      bootNsLo: Uint32Array.from(timesLo.slice(first, first + count)),
-      bootNsHi: Uint32Array.from(timesHi.slice(first, first + count)),
+      bootNsLo: part(timesLo, first, count),
+      bootNsHi: part(timesHi, first, count),
       actor: new Uint32Array(count).fill(NO_ACTOR),
-      columns: {},
+      columns: { args: part(args.first, first, count), argsKept: part(args.kept, first, count), argsFlags: part(args.flags, first, count) },
       selection: undefined,
       actorAttributes: [],
       rowAttributes: [{ source, ids: Uint32Array.from({ length: count }, (_, row) => first + row + 1) }],
