@@ -5,6 +5,7 @@
 import type { Attribute, AttributeColumn, AttributeSource, Batch, EventSchema } from '../../core/batch.ts';
 import type { Pattern } from '../../core/pattern.ts';
 import { headNames } from '../../otlp/actor-head.ts';
+import { createCursor, ProtoError } from '../../otlp/proto-cursor.ts';
 
 /** Names whose answer is remembered: records have a few dozen, labels of containers some hundred. */
 const REMEMBERED_NAMES = 4096;
@@ -45,31 +46,30 @@ const keyTestOf = (names: Names): ((bytes: Uint8Array, start: number, end: numbe
   };
 };
 
-/** Takes fields out of `out[start, end)`, a run of KeyValue fields whose key comes first; returns the position behind what is left. */
-const compact = (out: Uint8Array, start: number, end: number, isStripped: ReturnType<typeof keyTestOf>): number => {
-  let from = start;
+type KeyTest = ReturnType<typeof keyTestOf>;
+
+/** `KeyValue` in `bytes[start, end)`. What is none has no name. */
+const isStrippedAttribute = (bytes: Uint8Array, start: number, end: number, isStripped: KeyTest): boolean => {
+  const cursor = createCursor(bytes, start, end);
+  let stripped = false;
+  try {
+    while (cursor.next()) if (cursor.field === 1 && cursor.wireType === 2) stripped = isStripped(bytes, cursor.at, cursor.to);
+  } catch (error) {
+    if (error instanceof ProtoError) return false;
+    throw error;
+  }
+  return stripped;
+};
+
+/** Takes attributes out of `out[start, end)`, a run of fields as sources write them; returns the position behind what is left. */
+const compact = (out: Uint8Array, start: number, end: number, isStripped: KeyTest): number => {
+  const fields = createCursor(out, start, end);
   let to = start;
-  while (from < end) {
-    let at = from + 1;
-    let length = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = out[at++]!;
-      length |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
-    }
-    const next = at + length;
-    let keyAt = at + 1;
-    let keyLength = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = out[keyAt++]!;
-      keyLength |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
-    }
-    if (!isStripped(out, keyAt, keyAt + keyLength)) {
-      if (to !== from) out.copyWithin(to, from, next);
-      to += next - from;
-    }
-    from = next;
+  while (fields.next()) {
+    const { from, to: next } = fields;
+    if (isStrippedAttribute(out, fields.at, next, isStripped)) continue;
+    if (to !== from) out.copyWithin(to, from, next);
+    to += next - from;
   }
   return to;
 };
