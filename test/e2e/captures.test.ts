@@ -42,6 +42,9 @@ const recordsIn = (path: string): readonly object[] =>
       ),
     );
 
+/** It is in the capture and nowhere else. */
+const SECRET = 'hunter2canary';
+
 /** What was said, when it did not end well. */
 const whyOf = ({ code }: { readonly code: number | null }, stderr: string): object => (code === 0 ? {} : { stderr });
 
@@ -53,6 +56,7 @@ const load = async (): Promise<void> => {
     `/bin/echo "$(printf '\\377\\376 x')"`,
     'cp /bin/true ./deleted; (rm ./deleted; exit 3) ; ./deleted',
     'sleep 5 & kill -9 $!; wait',
+    `/bin/true --password ${SECRET}`,
   ].join('; ');
   const cwd = temporaryFolder();
   await run('/bin/sh', ['-c', script], { cwd });
@@ -102,6 +106,7 @@ test('a replay by an ordinary user gives the records of the live run', async () 
   expect(wanted.length).toBeGreaterThan(600);
   expect(had.length).toBe(wanted.length);
   for (const [index, one] of wanted.entries()) expect(had[index]).toEqual(one);
+  expect([capture, live, written].map((path) => readFileSync(path).includes(SECRET))).toEqual([true, false, false]);
 });
 
 test('what a recording wrote before it was killed is played', async () => {
