@@ -212,22 +212,27 @@ describe('otlp_http', () => {
   it('makes no more connections than it may, and closes those that nobody uses', async () => {
     let open = 0;
     let most = 0;
-    const server = createServer((request, response) => void request.resume().on('end', () => setImmediate(() => ok(response, 1))));
+    const held: ServerResponse[] = [];
+    const server = createServer((request, response) => void request.resume().on('end', () => held.push(response)));
     server.on('connection', (socket) => {
       most = Math.max(most, ++open);
       socket.on('close', () => open--);
     });
-    const port = await listen(server);
-    const { exporter, items } = await exporterTo(port, {
+    const { exporter, items } = await exporterTo(await listen(server), {
       max_connections: 2,
       idle_conn_timeout: '30ms',
       sending_queue: { num_consumers: 16 },
     });
-    for (let i = 0; i < 20; i++) {
-      exporter.logs!(textBatch(1));
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-    await until(() => items()['sent'] === 20);
+    // each fills a request
+    for (let i = 0; i < 6; i++) exporter.logs!(textBatch(130, 30_000));
+    await until(() => held.length === 2);
+    // time for a third that must not come
+    for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+    expect(held).toHaveLength(2);
+    await until(() => {
+      for (const response of held.splice(0)) ok(response, 1);
+      return items()['sent'] === 780;
+    });
     expect(most).toBe(2);
     await until(() => open === 0);
   });

@@ -116,8 +116,8 @@ export const createGrpcTransport = (options: GrpcTransportOptions): Transport =>
   };
 
   const exchange = async (bytes: Buffer, timeoutMs: number): Promise<Outcome> => {
-    const endMs = performance.now() + timeoutMs;
     const message = compress === undefined ? bytes : await compress(bytes);
+    const endMs = performance.now() + timeoutMs;
     const prefix = prefixOf(message, compress !== undefined);
     let result = await call(prefix, message, timeoutMs, endMs);
     let leftMs = endMs - performance.now();

@@ -6,9 +6,9 @@ import type { Algorithm } from '../shared/compress.ts';
 import type { Connection } from '../shared/connections.ts';
 import { addressOf, ConnectError } from '../shared/dial.ts';
 import { clampWaitMs, shortMessage, statesSize, statusMessage, successOf } from '../shared/response.ts';
+import { createSlots } from '../shared/slots.ts';
 import type { Outcome, Transport } from '../shared/transport.ts';
 import { createAgents } from './agent.ts';
-import { createSlots } from './slots.ts';
 
 /** An answer is a few bytes; what is larger is cut off. */
 const MAX_RESPONSE_BYTES = 64 * 1024;
@@ -82,6 +82,7 @@ export const createHttpTransport = (options: HttpTransportOptions): Transport =>
   const closing = new AbortController();
   // one a request under way, and the queue has a bound for these
   setMaxListeners(0, closing.signal);
+  // the agent counts a connection when it is there, not while it is being made, so it would make more than it may
   const slots = createSlots(connections);
   const agents = createAgents({ dialer, connections, idleMs, connectTimeoutMs, signal: closing.signal });
   const address = addressOf(endpoint);
@@ -174,8 +175,8 @@ export const createHttpTransport = (options: HttpTransportOptions): Transport =>
 
   return {
     async send(bytes, timeoutMs) {
-      const endMs = performance.now() + timeoutMs;
       const body = compress === undefined ? bytes : await compress(bytes);
+      const endMs = performance.now() + timeoutMs;
       let answer = await exchange(body, endMs);
       // a token that has changed meanwhile
       if (answer.status === 401 && (await headers.refresh())) answer = await exchange(body, endMs);

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { z } from 'zod';
 import { areSound } from './checks.ts';
+import { createSlots } from './slots.ts';
 
 /** Levels by algorithm: zstd beyond 19 takes hundreds of MiB. The defaults are the cheapest. */
 const levels = { gzip: { min: 1, max: 9 }, zstd: { min: 1, max: 19 } } as const;
@@ -38,17 +39,32 @@ export const checkCompression = (config: Compression, context: z.RefinementCtx):
 const gzip = promisify(zlib.gzip);
 const zstd = promisify(zlib.zstdCompress);
 
+/**
+ * Compressions at a time. Each takes one of the four threads that files and names are read by too, and at the highest levels tens of MiB. The
+ * others wait; their requests are bounded by the queue's consumers.
+ */
+const MOST_AT_A_TIME = 2;
+
 /** Gives a function that compresses whole requests; undefined for `none`. */
 export const compressorOf = ({ compression: algorithm, compression_params: { level = CHEAPEST_LEVEL } }: Compression) => {
   if (algorithm === 'none') return undefined;
-  return async (bytes: Buffer): Promise<Buffer> =>
+  const slots = createSlots(MOST_AT_A_TIME);
+  const compress = (bytes: Buffer): Promise<Buffer> =>
     algorithm === 'gzip'
-      ? await gzip(bytes, { level, chunkSize: CHUNK_BYTES })
-      : await zstd(bytes, {
+      ? gzip(bytes, { level, chunkSize: CHUNK_BYTES })
+      : zstd(bytes, {
           chunkSize: CHUNK_BYTES,
           pledgedSrcSize: bytes.length,
           params: { [zlib.constants.ZSTD_c_compressionLevel]: level },
         });
+  return async (bytes: Buffer): Promise<Buffer> => {
+    await slots.take();
+    try {
+      return await compress(bytes);
+    } finally {
+      slots.give();
+    }
+  };
 };
 
 export type Compressor = NonNullable<ReturnType<typeof compressorOf>>;
