@@ -6,6 +6,8 @@ export type ValueKind =
   | 'secret'
   /** A user, then behind the first `:`, `%` or `,` a secret. */
   | 'pair'
+  /** A pair, or a token alone. */
+  | 'login'
   /** `name=secret; ...`. */
   | 'cookie'
   /** Text for people: only what is unmistakable is taken out of it. */
@@ -53,8 +55,19 @@ const families: readonly (readonly [names: string, client: Client])[] = [
   ['smbclient rpcclient smbget smbcacls smbtree net nmblookup winexe wmic', { options: { U: 'pair', '--user': 'pair' }, valueLetters: 'cILNDpWk' }],
   ['docker podman nerdctl buildah skopeo helm oras crane regctl singularity apptainer', { plain: ['--secret'], command: ['login'], options: { p: 'secret' }, valueLetters: 'u' }],
   ['docker-compose buildctl', { plain: ['--secret'] }],
-  ['http https xh xhs', { options: { a: 'pair', '--auth': 'pair' } }],
+  ['http https xh xhs', { options: { a: 'login', '--auth': 'login' }, valueLetters: 'Ao' }],
   ['curl curlie', { options: { u: 'pair', '--user': 'pair', U: 'pair', '--proxy-user': 'pair', b: 'cookie', '--cookie': 'cookie', E: 'pair', '--cert': 'pair', '--proxy-cert': 'pair' }, valueLetters: 'AcCdDeFhHKmoPQrtTwxXyYz' }],
+  ['etcdctl', { options: { '--user': 'pair' } }],
+  ['rabbitmqctl', { places: { numbers: [2], only: /^(?:add_user|change_password|authenticate_user)$/ } }],
+  ['rabbitmqadmin cypher-shell couchbase-cli elasticsearch-users hydra crackmapexec nxc netexec evil-winrm steghide', { options: { p: 'secret' }, valueLetters: 'uilLPHcs' }],
+  ['ccrypt', { options: { K: 'secret' } }],
+  ['sendEmail sendemail', { options: { '-xp': 'secret' } }],
+  ['neo4j-admin', { wordBehind: ['set-initial-password'] }],
+  ['pdftk', { wordBehind: ['user_pw', 'owner_pw', 'input_pw'] }],
+  ['wpa_cli', { wordBehind: ['psk', 'password'] }],
+  ['iwconfig', { wordBehind: ['key'] }],
+  ['nuget', { wordBehind: ['setapikey'] }],
+  ['dotnet', { command: ['nuget'], options: { k: 'secret' }, valueLetters: 's' }],
   ['sqlcmd bcp osql tsql freebcp', { options: { P: 'secret' }, valueLetters: 'SUdQi' }],
   ['sqlplus expdp impdp rman', { slashPair: true }],
   ['cqlsh', { options: { p: 'secret' }, valueLetters: 'uekf' }],

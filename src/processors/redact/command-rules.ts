@@ -6,7 +6,7 @@ import { clients, isShell, nameOptions, wrappers, type Client, type ValueKind } 
 import { FOUND, type Scanner } from './needles.ts';
 import type { Names } from './names.ts';
 import { markCookies, markPair, markText, markValue, type Mark, type TextOptions } from './text-rules.ts';
-import { isHarmlessValue } from './values.ts';
+import { looksRandom } from './values.ts';
 import { wordsIn } from './words.ts';
 
 /** Words of a command line: a text each, where it comes from, and what the first look found in it. */
@@ -127,17 +127,27 @@ export const markCommand = (words: Words, rules: CommandRules, depth = 0): void 
     const here: Mark = (from, to) => mark(word, from, to);
     if (kind === 'secret') markValue(text, start, end, here);
     else if (kind === 'pair') markPair(text, start, end, here);
-    else if (kind === 'cookie') markCookies(text, start, end, here);
+    else if (kind === 'login') {
+      if (text.slice(start, end).includes(':')) markPair(text, start, end, here);
+      else if (looksRandom(text.slice(start, end))) markValue(text, start, end, here);
+    } else if (kind === 'cookie') markCookies(text, start, end, here);
     else if (kind === 'assignment') {
       const equals = text.indexOf('=', start);
       if (equals >= 0 && equals < end) markValue(text, equals + 1, end, here);
     } else if (kind === 'message') isMessage = true;
   };
+  /** What a shell is given to run; blanks separate words in it. */
+  const isScript = (word: number): boolean => /^-[a-z]*c$/.test(texts[word - 1] ?? '') || seen.includes('ssh') || texts[0] === 'ssh';
   const inside = (word: number): void => {
     const text = texts[word]!;
     const bits = found[word]!;
     if (bits === 0) return;
-    const options: TextOptions = { names, strict: isMessage, isCut: rules.isCut === true && word === texts.length - 1 };
+    const options: TextOptions = {
+      names,
+      strict: isMessage,
+      isArgument: depth === 0 && !isScript(word),
+      isCut: rules.isCut === true && word === texts.length - 1,
+    };
     markText(text, bits, options, (start, end) => mark(word, start, end));
     if (isMessage || depth >= DEEPEST || !/\s/.test(text)) return;
     const parts = wordsIn(text);
@@ -245,6 +255,3 @@ export const markCommand = (words: Words, rules: CommandRules, depth = 0): void 
     inside(word);
   }
 };
-
-/** Whether a text would be taken for a secret behind a name. */
-export const isSecretValue = (text: string): boolean => !isHarmlessValue(text);

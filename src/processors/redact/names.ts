@@ -18,12 +18,12 @@ const REMEMBERED = 4096;
 
 /** Ends of names, without what separates their words. */
 const endings =
-  /(?:password|passwd|passphrase|passwort|passcode|passwordhash|passwdhash|secret|secretid|secretstring|secretkeybase|token|jwt|apikey|secretkey|accesskey|privatekey|authkey|accountkey|encryptionkey|encryptkey|decryptionkey|signingkey|masterkey|sharedkey|presharedkey|storagekey|subscriptionkey|licensekey|appkey|dbpass|userpass|rootpass|storepass|keypass|smtppass|ftppass|mysqlpass|adminpass|requirepass|masterauth|basicauth|proxyuser)$/;
+  /(?:password|passwd|passphrase|passwort|passcode|passwordhash|passwdhash|secret|secretid|secretstring|secretkeybase|token|jwt|apikey|secretkey|accesskey|privatekey|authkey|accountkey|encryptionkey|encryptkey|decryptionkey|signingkey|masterkey|sharedkey|presharedkey|storagekey|subscriptionkey|licensekey|appkey|pass|masterauth|sonarlogin|basicauth|proxyuser)$/;
 /** Whole last words. */
 const lastWords: ReadonlySet<string> = new Set(['pass', 'pwd', 'psw', 'pw', 'bearer', 'pat', 'psk']);
 /** They end like a secret and are none: places in a list, names of secrets, parts of language models. */
 const harmless =
-  /(?:(?:next|nextpage|page|paging|starting|continuation|continue|pagination|sync|resume|cancel|cancellation|max|min|num|per|pad|eos|bos|unk|sep|cls|mask|stop|special|chat|end|start|image|delim|marker|placeholder|csrf)token|(?:pull|pulls|existing|imagepull|tls|from|docker)secret|authuserpass)$/;
+  /(?:(?:next|nextpage|page|paging|starting|continuation|continue|pagination|sync|resume|cancel|cancellation|max|min|num|per|pad|eos|bos|unk|sep|cls|mask|stop|special|chat|end|start|image|delim|marker|placeholder|csrf)token|(?:pull|pulls|existing|imagepull|tls|from|docker)secret|(?:by|com|over|sur|under|tres|encom|one|two|first|second|multi|single|low|high|band|render|depth|main|pre|post|ask|last|kee|authuser)pass)$/;
 /** They ask, or switch something. */
 const questions: ReadonlySet<string> = new Set([
   'no', 'without', 'skip', 'ask', 'prompt', 'disable', 'enable', 'allow', 'show', 'hide', 'generate', 'read', 'use', 'require', 'has', 'is', 'print',

@@ -18,13 +18,13 @@ export type Redactor = {
 
 /** What every name that announces a secret has in it. */
 const nameParts = [
-  'pass', 'pwd', 'secret', 'token', 'key', 'auth', 'cred', 'cookie', 'jwt', 'sig', 'bearer', 'identified', '_pat', '-pat', 'psw', '-pw', '_pw', 'psk', 'proxyuser', 'proxy-user',
+  'pass', 'pwd', 'secret', 'token', 'key', 'auth', 'cred', 'cookie', 'jwt', 'sig', 'bearer', 'identified', '_pat', '-pat', 'psw', '-pw', '_pw', 'psk', 'proxyuser', 'proxy-user', 'sonar.login', EDGE + 'pw' + EDGE,
 ]; // prettier-ignore
 const keyShapes = [
   'ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_', 'github_pat_', 'glpat-', 'gldt-', 'glrt-', 'glcbt-', 'glptt-', 'glft-', 'glimt-', 'glagent-', 'gloas-', 'xox', 'xapp-', 'aiza',
   'ya29.', 'gocspx-', 'sk_live_', 'sk_test_', 'rk_live_', 'rk_test_', 'pk_live_', 'pk_test_', 'sk-', 'npm_', 'hf_', 'dop_v1_', 'doo_v1_', 'dapi', 'shpat_', 'shpss_', 'shpca_',
   'dckr_pat_', 'pul-', 'sntrys_', 'lin_api_', 'rpa_', 'gsk_', 'tskey-', 'hvs.', 'hvb.', 'hvr.', 'sg.', 'pypi-', 'age-secret-key-', 'akia', 'asia', 'abia', 'acca', 'eyj',
-  'hooks.slack.com', 'api/webhooks'.split('/')[1]!, 'webhookb2',
+  'hooks.slack.com', 'api.telegram.org', 'api/webhooks'.split('/')[1]!, 'webhookb2',
 ]; // prettier-ignore
 
 const needlesOf = (keys: readonly string[]): readonly Needle[] => [

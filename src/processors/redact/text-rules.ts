@@ -48,7 +48,8 @@ const markScheme = (text: string, start: number, end: number, mark: Mark): void 
   const scheme = /^[A-Za-z][\w-]*(?:\s+|%20|\+)(?=\S)/.exec(text.slice(start, Math.min(end, start + 64)));
   const at = start + (scheme?.[0].length ?? 0);
   // the rest may be the next word
-  if (!/^(?:bearer|basic|digest|token|negotiate|apikey)$/i.test(text.slice(at, Math.min(end, at + 16)))) markValue(text, at, end, mark);
+  if (!/^(?:bearer|basic|digest|token|negotiate|apikey)$/i.test(text.slice(at, Math.min(end, at + 16)).trim()))
+    markValue(text, at, end, mark);
 };
 
 /** `a=b; c=d`: marks b and d, for every name. Without `=` it is a file. */
@@ -88,23 +89,33 @@ const endOfLine = (text: string, from: number, to: number): number => {
 /** Whether another `name=` (or `"name"`) stands here, so that the value before has ended. */
 const nextPair = /[;&,|]\s{0,4}["']?[\w.\- ]{1,40}["']?\s?[=:]/y;
 
+/** Another `name=` behind a blank. */
+const nextName = /\s{1,8}[\w.-]{1,40}=/y;
+
 type Place = {
   /** What stands before the name: a quote, `?`, `{`. */
   readonly before: number;
-  readonly braced: boolean;
+  /** Brackets that were opened before the name, which may close behind the value. */
+  readonly opened: string;
+  /** The name begins an argument that is no script: a blank ends its value only before another `name=`. */
+  readonly isArgument: boolean;
   /** No blanks in the whole text: then one ends no value. */
   readonly oneWord: boolean;
 };
 
 /** The end of a value without quotes. */
-const valueEnd = (text: string, from: number, to: number, { before, braced, oneWord }: Place): number => {
+const valueEnd = (text: string, from: number, to: number, { before, opened, isArgument, oneWord }: Place): number => {
   const inQuery = before === 0x3f || before === 0x26;
   for (let i = from; i < to; i++) {
     const code = text.charCodeAt(i);
-    if (isBlank(code) && !oneWord) return i;
+    if (isBlank(code) && !oneWord) {
+      if (!isArgument) return i;
+      nextName.lastIndex = i;
+      if (nextName.test(text)) return i;
+    }
     if (isQuote(code) && (!oneWord || code === before)) return i;
     if (inQuery && (code === 0x26 || code === 0x23 || isQuote(code))) return i;
-    if (braced && (code === 0x7d || code === 0x2c || code === 0x5d)) return i;
+    if (opened !== '' && (code === 0x2c || (code === 0x7d && opened.includes('{')) || (code === 0x5d && opened.includes('[')))) return i;
     if (code === 0x5c && !oneWord && /[nrt]/.test(text[i + 1] ?? '')) return i;
     if (code === 0x3b || code === 0x26 || code === 0x2c || code === 0x7c) {
       if (!oneWord && (i + 1 === to || isBlank(text.charCodeAt(i + 1)))) return i;
@@ -117,12 +128,29 @@ const valueEnd = (text: string, from: number, to: number, { before, braced, oneW
 
 const inUrlQuery: ReadonlySet<string> = new Set(['sig', 'signature', 'key', 'code', 'auth', 'x-amz-signature', 'x-goog-signature']);
 
+/** `<password>secret</password>`, with the `>` at `at`; returns where the secret ends, or `at` when there is none. */
+const markElement = (text: string, at: number, from: number, to: number, names: Names, mark: Mark): number => {
+  let start = at;
+  while (start > from && at - start <= LONGEST_NAME && isNameCode(text.charCodeAt(start - 1))) start--;
+  if (start === at || text.charCodeAt(start - 1) !== 0x3c || names.kindOf(text.slice(start, at)) !== 'secret') return at;
+  const end = text.indexOf('<', at);
+  const stop = end < 0 || end > to ? to : end;
+  markValue(text, at + 1, stop, mark);
+  return stop;
+};
+
 /** `name=value`, `"name": "value"`, `Name: value` with a name that announces a secret. */
-const markAssignments = (text: string, from: number, to: number, oneWord: boolean, names: Names, mark: Mark): void => {
-  let braceAt = -1;
+const markAssignments = (text: string, from: number, to: number, isArgument: boolean, names: Names, mark: Mark): void => {
+  const oneWord = !/\s/.test(text);
+  let opened = '';
   for (let i = from; i < to; i++) {
     const code = text.charCodeAt(i);
-    if (code === 0x7b) braceAt = i;
+    if (code === 0x7b && !opened.includes('{')) opened += '{';
+    if (code === 0x5b && !opened.includes('[')) opened += '[';
+    if (code === 0x3e) {
+      const end = markElement(text, i, from, to, names, mark);
+      if (end > i) i = end - 1;
+    }
     if (code !== 0x3d && code !== 0x3a) continue;
     // the name, from right to left
     let nameEnd = i;
@@ -156,7 +184,10 @@ const markAssignments = (text: string, from: number, to: number, oneWord: boolea
     if (spaced && code === 0x3d && next !== 0x3e && text.charCodeAt(i - 1) !== 0x20) continue;
     let opening = text.charCodeAt(start);
     if (opening === 0x5c && isQuote(text.charCodeAt(start + 1))) opening = text.charCodeAt(++start);
-    const place: Place = { before, braced: braceAt >= 0, oneWord };
+    const place: Place = { before, opened, isArgument: isArgument && nameStart === 0 && code === 0x3d, oneWord };
+    if (opening === 0x7b) continue;
+    // strings of Python
+    if (/[ubrf]/i.test(text[start] ?? '') && isQuote(text.charCodeAt(start + 1))) opening = text.charCodeAt(++start);
     // `'Password: '` asks for one
     if (nameEnd === i && isQuote(before) && opening === before) continue;
     let end: number;
@@ -167,7 +198,7 @@ const markAssignments = (text: string, from: number, to: number, oneWord: boolea
       // a header or a line of YAML has its value up to the end; in the middle of a sentence only what looks like one counts
       const begins = before === 0 || before === 0x0a || isQuote(before) || before === 0x7b;
       if (begins && isQuote(before)) end = endOfLine(text, start, findClosing(text, before, start, to));
-      else if (kind !== 'secret' || (begins && braceAt < 0)) end = endOfLine(text, start, to);
+      else if (kind !== 'secret' || (begins && opened === '')) end = endOfLine(text, start, to);
       else {
         end = valueEnd(text, start, to, place);
         if (!begins && !looksRandom(text.slice(start, end))) continue;
@@ -203,6 +234,10 @@ const markAuthority = (url: string, at: number, mark: Mark): void => {
     sign = url.lastIndexOf('@');
   }
   if (sign < 0) return;
+  // an @ and a slash in the secret; one behind a slash names a scope, one before a number a version
+  const rest = url.slice(sign + 1, url.search(/[?#]|$/));
+  const later = colon >= 0 && colon < sign ? rest.search(/[^/]@[A-Za-z][\w.-]*(?::\d+)?(?:\/[^@]*)?$/) : -1;
+  if (later >= 0) sign += later + 2;
   if (colon >= 0 && colon < sign) markValue(url, colon + 1, sign, (start, end) => mark(at + start, at + end));
   // `https://TOKEN@github.com`: the user alone proves who one is
   else if (sign >= 20 && looksRandom(url.slice(0, sign)) && /\d/.test(url.slice(0, sign))) mark(at, at + sign);
@@ -262,7 +297,7 @@ const cutShape =
   /(?<![A-Za-z0-9_-])(?:gh[pousr]_|github_pat_|glpat-|xox[a-z]-|AIza|[sr]k_(?:live|test)_|sk-(?:proj|ant)-|npm_|hvs\.|eyJ|AKIA|ASIA)[\w.-]{4,}$/;
 /** Slack and Discord hooks: who knows the address may write. */
 const hooks =
-  /(?:hooks\.slack\.com\/(?:services|workflows)|discord(?:app)?\.com\/api\/webhooks|webhook\.office\.com\/webhookb2)\/([\w/@-]{8,512})/g;
+  /(?:hooks\.slack\.com\/(?:services|workflows)|discord(?:app)?\.com\/api\/webhooks|webhook\.office\.com\/webhookb2)\/([\w/@-]{8,512})|api\.telegram\.org\/bot(\d{5,12}:[\w-]{10,64})/g;
 const awsId = /(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,16}/;
 const awsSecret = /(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])/g;
 
@@ -278,7 +313,10 @@ export const markAwsSecrets = (text: string, mark: Mark): void => {
 
 const markShapes = (text: string, isCut: boolean, mark: Mark): void => {
   for (const shape of shapes) for (const match of text.matchAll(shape)) mark(match.index, match.index + match[0].length);
-  for (const match of text.matchAll(hooks)) mark(match.index + match[0].length - match[1]!.length, match.index + match[0].length);
+  for (const match of text.matchAll(hooks)) {
+    const end = match.index + match[0].length;
+    mark(end - (match[1] ?? match[2])!.length, end);
+  }
   const cut = isCut ? cutShape.exec(text.slice(-2048)) : null;
   if (cut !== null) mark(text.length - cut[0].length, text.length);
 };
@@ -308,7 +346,7 @@ const markKeyBlocks = (text: string, mark: Mark): void => {
 /** Statements of SQL that set a password, and lines of a netrc file. */
 const statements = [
   /\bidentified(?:\s{1,8}with\s{1,8}['"\w]{1,40})?\s{1,8}(?:by|as)\s{1,8}(?:password\s{1,8})?(['"])([^'"]{1,512})/gi,
-  /\bpassword\s{0,8}\(?\s{0,8}(['])([^']{1,512})/gi,
+  /\bpassword(?:\s{1,8}|\s{0,8}\(\s{0,8})(['])([^']{1,512})/gi,
   /\blogin\s{1,8}\S{1,128}\s{1,8}(password)\s{1,8}(\S{1,512})/gi,
 ];
 
@@ -325,19 +363,26 @@ export type TextOptions = {
   readonly names: Names;
   /** Only what is unmistakable: keys of a known shape, user information in URLs, key blocks. */
   readonly strict?: boolean;
+  /** One argument, and no script. */
+  readonly isArgument?: boolean;
   /** The text was cut at its end. */
   readonly isCut?: boolean;
 };
 
 /** Marks what is secret in `text`. `found`: bits of FOUND that occur in it. */
-export const markText = (text: string, found: number, { names, strict = false, isCut = false }: TextOptions, mark: Mark): void => {
+export const markText = (
+  text: string,
+  found: number,
+  { names, strict = false, isCut = false, isArgument = false }: TextOptions,
+  mark: Mark,
+): void => {
   if ((found & FOUND.at) !== 0) markUserInformation(text, mark);
   if ((found & FOUND.shape) !== 0) markShapes(text, isCut, mark);
   if ((found & FOUND.pem) !== 0) markKeyBlocks(text, mark);
   if ((found & FOUND.scheme) !== 0) markSchemes(text, mark);
   if (strict) return;
   if ((found & (FOUND.name | FOUND.scheme)) !== 0) {
-    markAssignments(text, 0, text.length, !/\s/.test(text), names, mark);
+    markAssignments(text, 0, text.length, isArgument, names, mark);
     if (text.includes(' ')) markStatements(text, mark);
   }
 };
