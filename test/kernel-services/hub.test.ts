@@ -155,3 +155,48 @@ describe('a hub that is held', () => {
     );
   });
 });
+
+describe('who looks on', () => {
+  it('is told of frames and losses before the receivers are, whoever wants them', () => {
+    const told: unknown[] = [];
+    const hub = createHub({
+      gate: { admit: () => undefined },
+      logger: silentLogger,
+      observer: { onDispatch: ({ sequence }) => told.push(['observer', sequence]), onLoss: ({ lostByKind }) => told.push([...lostByKind]) },
+    });
+    hub.subscribe({
+      kinds: [eventKind.exit],
+      onBatch: (_, { sequence }) => told.push(['receiver', sequence]),
+      onLoss: ({ lost }) => told.push(lost),
+    });
+    hub.deliver(frameOf(1), () => told.push('done'));
+    const lostByKind = new Map([
+      [eventKind.exec, 2],
+      [eventKind.exit, 3],
+    ]);
+    hub.tellLoss({ reason: 'ring_full', lostByKind, startMs: 0, endMs: 1 });
+    expect(told).toEqual([['observer', 1], ['receiver', 1], 'done', [...lostByKind], 3]);
+  });
+});
+
+describe('who brings batches on another way', () => {
+  it('is told to wait while anybody holds frames back, and never once the end has begun', async () => {
+    const { hub } = setUp();
+    const [first, second] = [valve(), valve()];
+    hub.holdWhile(first.check);
+    const end = hub.holdWhile(second.check);
+    expect(hub.readiness()).toBeUndefined();
+    second.shut();
+    const ready = hub.readiness();
+    expect(ready).toBeInstanceOf(Promise);
+    second.open();
+    await ready;
+    expect(hub.readiness()).toBeUndefined();
+    second.shut();
+    end();
+    expect(hub.readiness()).toBeUndefined();
+    first.shut();
+    hub.releaseHolds();
+    expect(hub.readiness()).toBeUndefined();
+  });
+});
