@@ -112,6 +112,8 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
     const { frame, selection, rowAttributes, bootNsLo, bootNsHi } = batch;
     const group = envelope.groupOf(batch.receiver, batch.resource);
     let open = envelope.current();
+    const mostRecords = maxRecords;
+    const mostBytes = maxRequestBytes;
     const offset = BigInt.asUintN(64, frame.wallOffsetNs);
     const offsetLo = Number(offset & 0xffff_ffffn);
     const offsetHi = Number(offset >> 32n);
@@ -124,7 +126,7 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
       const acting = actor !== NO_ACTOR;
       const rest = RECORD_BOUND + start.length + fieldsBound(plan, strings, row) + rowAttributesBound(rowAttributes, row);
       let bound = rest + (acting ? blocks.bound(actor) : 0);
-      if (records > 0 && (records >= maxRecords || output.at + bound + (open === group ? 0 : envelope.cost(group)) > maxRequestBytes)) {
+      if (records > 0 && (records >= mostRecords || output.at + bound + (open === group ? 0 : envelope.cost(group)) > mostBytes)) {
         seal();
         open = undefined;
         // what was remembered lay in the request that was sealed
