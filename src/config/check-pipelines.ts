@@ -28,8 +28,6 @@ export type DefinedComponents = {
 type Check = {
   readonly tree: YamlTree;
   readonly defined: DefinedComponents;
-  /** The key under which each section stands. */
-  readonly sectionKeys: Readonly<Record<Section, string>>;
   readonly used: Set<string>;
   readonly problems: Problem[];
 };
@@ -115,7 +113,7 @@ export const checkPipelines = (
   problems: Problem[],
 ): PipelineConfig[] => {
   const pipelines: PipelineConfig[] = [];
-  const check: Check = { tree, defined, sectionKeys, used: new Set(), problems };
+  const check: Check = { tree, defined, used: new Set(), problems };
   const before = problems.length;
   if (!isMap(value)) {
     problems.push(tree.problemAtValue(base, `expected a map of pipelines, found ${kindOfValue(value)}`));

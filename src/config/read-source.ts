@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { ConfigError, UsageError } from '../core/errors.ts';
 import type { Environment } from './expand.ts';
-import type { ConfigSource } from './sources.ts';
+import { type ConfigSource, MAX_KEY_PARTS } from './sources.ts';
 
 /** No configuration is nearly as large; a wrong path (a log, a device) is not read into memory. */
 const MAX_CONFIG_BYTES = 2 ** 20;
@@ -55,6 +55,7 @@ const shortKey = (text: string): ConfigSource['under'] => {
   const match = /^((?:[^\s:'"[\]{}]+::)+[^\s:'"[\]{}]+):(?=\s)/.exec(text);
   if (match === null) return undefined;
   const parts = match[1]!.split('::');
+  if (parts.length > MAX_KEY_PARTS) return undefined;
   const offsets = parts.map((_, index) => parts.slice(0, index).reduce((sum, part) => sum + part.length + 2, 0));
   return { path: parts, offsets, valueOffset: match[0].length };
 };

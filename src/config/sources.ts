@@ -22,6 +22,9 @@ export type ConfigSource = {
   readonly under?: SourceKey;
 };
 
+/** Deeper than any option is. */
+export const MAX_KEY_PARTS = 16;
+
 /** Takes `a.b["c.d"].e` from the start of a text up to `=`: its parts and where each begins. */
 const parseKey = (text: string): SourceKey | string => {
   const parts: string[] = [];
@@ -39,6 +42,7 @@ const parseKey = (text: string): SourceKey | string => {
       return 'the quoted part of the key is not well formed';
     }
     offsets.push(at);
+    if (parts.length > MAX_KEY_PARTS) return `the key has more than ${MAX_KEY_PARTS} parts`;
     at += found[0].length;
     if (text[at] === '=') return { path: parts, offsets, valueOffset: at + 1 };
     if (text[at] === '.') at++;

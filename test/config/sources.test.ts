@@ -111,6 +111,7 @@ describe('single values', () => {
     ['a.=1', 'a part of the key is empty'],
     ['a[0]=1', 'lists are replaced whole: give all entries, as in key=[a, b]'],
     ['a["b]=1', 'lists are replaced whole: give all entries, as in key=[a, b]'],
+    [`a${'.b'.repeat(100_000)}=1`, 'the key has more than 16 parts'],
     ['a["b"]c=1', 'parts of the key are separated by dots'],
     ['a["\\q"]=1', 'the quoted part of the key is not well formed'],
   ])('not %s', (text, message) => {
@@ -140,6 +141,7 @@ describe('what --config takes beside files', () => {
   it('is YAML, also short, and variables', async () => {
     expect(rootOf(await readConfigSource('yaml:a: {b: 1}'))).toEqual({ a: { b: 1 } });
     expect(rootOf(await readConfigSource('yaml:a::b/c::d: [1]'))).toEqual({ a: { 'b/c': { d: [1] } } });
+    expect(readSources([await readConfigSource(`yaml:a${'::b'.repeat(100_000)}: 1`)], {}).problems).toHaveLength(1);
     expect(rootOf(await readConfigSource('yaml:a: b::c'))).toEqual({ a: 'b::c' });
     expect(rootOf(await readConfigSource('env:C', { C: 'a: 1\n' }))).toEqual({ a: 1 });
     const why = (spec: string) => readConfigSource(spec, {}).then(() => 'read', messageOf);
