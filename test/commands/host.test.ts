@@ -199,6 +199,20 @@ describe('what does not fit this host', () => {
       ['test.yaml:6:22: exporters.otlp_http.headers_files.authorization: cannot read gone: it is not there (ENOENT)'],
     ],
     [
+      'an extension whose port is in use, and one whose folder is a file',
+      () =>
+        configOf(
+          '  debug:',
+          `extensions:\n  health_check: {endpoint: '127.0.0.1:${port}'}\n  pprof: {endpoint: '127.0.0.1:0', directory: ${at('words')}}\n`,
+        ).replace('service:', 'service:\n  extensions: [health_check, pprof]'),
+      [
+        expect.stringMatching(
+          /^test\.yaml:14:28: extensions\.health_check\.endpoint: port PORT is in use by \S+ \(pid \d+\); choose a free one$/,
+        ),
+        'test.yaml:15:47: extensions.pprof.directory: words is not a folder',
+      ],
+    ],
+    [
       'a root that is not there',
       () => configOf('  debug:', `kernel:\n  root_path: ${at('none')}\n`),
       [expect.stringMatching(/^test\.yaml:13:14: kernel\.root_path: the folder none cannot be used: ENOENT/)],
