@@ -42,7 +42,10 @@ export type Lifecycle = {
 };
 
 export type Receiver = Lifecycle & {
-  /** Hot and shared. Each emission is one batch, valid during `next` only. Completes never by itself, errors never. */
+  /**
+   * Hot and shared. Each emission is one batch, valid during `next` only. Completes never by itself, errors never. What a receiver has in common
+   * with its successor of a reload (the records of the kernel) it takes only while it is subscribed to: both are there for a while.
+   */
   readonly logs$?: Observable<Batch>;
   /**
    * Only of a receiver that has an end: settles when it has emitted all that it ever will, with the error when it ended because of one. When
@@ -56,7 +59,10 @@ export type Processor = Lifecycle & {
   logs?(source$: Observable<Batch>): Observable<Batch>;
 };
 
-/** Takes what it needs from the batch inside `logs`; may be called from several pipelines. Never throws for load: drops and counts. */
+/**
+ * Takes what it needs from the batch inside `logs`; may be called from several pipelines. Never throws for load: drops and counts. When a reload
+ * replaces it, it lives beside its successor until its account (`ringtail_exporter_items`, outcome `held`) says that it holds nothing.
+ */
 export type Exporter = Lifecycle & {
   logs?(batch: Batch): void;
   /**

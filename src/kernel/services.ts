@@ -146,6 +146,8 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       if (result.source === undefined) return result.refusals;
       ring = result.source;
       const { rung, notes } = ring.programs;
+      if (selfPid === 0)
+        logger.warn({ advice: "run it in the host's: docker run --pid=host, or hostPID: true in a pod" }, OWN_PID_NAMESPACE);
       current = { rung, notes: selfPid === 0 ? [...notes, OWN_PID_NAMESPACE] : notes };
       return [];
     } catch (error) {
@@ -186,10 +188,8 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     return quiet;
   };
 
-  const open = async (needs: ProcessNeeds): Promise<void> => {
+  const openBest = async (wanted: readonly KernelRung[], needs: ProcessNeeds): Promise<void> => {
     const { rung } = options;
-    const wanted = rung === 'auto' ? kernelRungs : kernelRungs.filter((name) => name === rung);
-    await exclusion.start();
     const reasons = openRing(wanted, needs);
     if (ring === undefined && rung !== 'auto' && rung !== 'procfs') {
       throw new KernelError(`kernel.rung is ${rung}, which does not work here: ${reasons.join('; ')}`, {
@@ -204,6 +204,18 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     if (ring === undefined) {
       if (rung === 'auto') logger.warn({ reasons }, 'the kernel cannot be asked; processes are read from /proc, which misses much');
       await openProcfs(reasons);
+    }
+  };
+
+  const open = async (needs: ProcessNeeds): Promise<void> => {
+    const { rung } = options;
+    const wanted = rung === 'auto' ? kernelRungs : kernelRungs.filter((name) => name === rung);
+    await exclusion.start();
+    try {
+      await openBest(wanted, needs);
+    } catch (error) {
+      exclusion.stop();
+      throw error;
     }
     unregisterRung = counters.gauge('ringtail_receiver_rung', { receiver: 'process', rung: current.rung }, () => 1);
   };
