@@ -140,9 +140,8 @@ bool Drain::CutFrames()
 		}
 		starving_ = false;
 		wallOffsetNs_ = WallOffsetNs(wallOffsetNs_);
-		const Splitter::Result result =
-			splitter_.Fill(ring_, pool_.At(static_cast<uint32_t>(frame)), sequence_.load(std::memory_order_relaxed), wallOffsetNs_,
-				options_.keepRaw ? &raw_[static_cast<uint32_t>(frame)] : nullptr);
+		const Splitter::Result result = splitter_.Fill(ring_, pool_.At(static_cast<uint32_t>(frame)),
+			sequence_.load(std::memory_order_relaxed), wallOffsetNs_, options_.keepRaw ? &raw_[static_cast<uint32_t>(frame)] : nullptr);
 		malformed_.fetch_add(result.malformed, std::memory_order_relaxed);
 		read_.fetch_add(result.rows + result.malformed, std::memory_order_relaxed);
 		ring_.Advance(result.position);

@@ -18,6 +18,9 @@ import { createRevisions } from './revisions.ts';
  */
 const ECHO_MS = 250;
 
+/** Nobody asked for the end when all receivers are through: exporters get time to send what they hold. */
+const THROUGH_DEADLINE_MS = 60_000;
+
 export type RunOptions = ConfigOptions & { readonly watch?: boolean };
 
 /**
@@ -89,13 +92,15 @@ export const runCommand = async (options: RunOptions, context: CommandContext): 
     });
     if ((await Promise.race([service.start(), forced])) === true) return exitCode.runtime;
     let ended: Error | undefined;
+    let deadlineMs: number | undefined;
     const through = service.finished().then((error) => {
       ended = error;
+      deadlineMs = THROUGH_DEADLINE_MS;
       return 'every receiver is through';
     });
     const reason = await Promise.race([stop.promise, through]);
     logger.info({ reason }, 'stopping');
-    if ((await Promise.race([service.stop(), forced])) === true) return exitCode.runtime;
+    if ((await Promise.race([service.stop(deadlineMs), forced])) === true) return exitCode.runtime;
     if (ended !== undefined) throw new RuntimeError('a receiver ended early', { cause: ended });
     return exitCode.done;
   } finally {

@@ -29,18 +29,16 @@ const pipelineOf = (receiver: object, file: object): string => {
 
 type Line = { readonly resourceLogs: readonly { readonly resource: object; readonly scopeLogs: readonly { readonly scope: object; readonly logRecords: readonly Readonly<Record<string, unknown>>[] }[] }[] }; // prettier-ignore
 
+/** Without what was cut off at the end. */
+const wholeLines = (text: string): readonly string[] => text.slice(0, Math.max(0, text.lastIndexOf('\n'))).split('\n');
+
 /** Records of a file of OTLP/JSON with their resource and scope, without the observed time. */
 const recordsIn = (path: string): readonly object[] =>
-  readFileSync(path, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .flatMap((line) =>
-      (JSON.parse(line) as Line).resourceLogs.flatMap(({ resource, scopeLogs }) =>
-        scopeLogs.flatMap(({ scope, logRecords }) =>
-          logRecords.map((one) => ({ resource, scope, ...one, observedTimeUnixNano: undefined })),
-        ),
-      ),
-    );
+  wholeLines(readFileSync(path, 'utf8')).flatMap((line) =>
+    (JSON.parse(line) as Line).resourceLogs.flatMap(({ resource, scopeLogs }) =>
+      scopeLogs.flatMap(({ scope, logRecords }) => logRecords.map((one) => ({ resource, scope, ...one, observedTimeUnixNano: undefined }))),
+    ),
+  );
 
 /** It is in the capture and nowhere else. */
 const SECRET = 'hunter2canary';
