@@ -1,6 +1,7 @@
 /** The consoles of the documentation that need root: each does what it shows, with the program as users run it. */
 import { symlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { filesOf, shown } from '../docs/blocks.ts';
@@ -28,6 +29,16 @@ const startSink = async (): Promise<void> => {
   });
 };
 
+/** The pages show the ports of the defaults: another instance must have let go of them. */
+const defaultPorts = [18_888, 18_133, 18_679];
+const isFree = (port: number): Promise<boolean> => {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const server = createServer();
+  server.on('error', () => resolve(false));
+  server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  return promise;
+};
+
 /** A folder as a reader has it who has set the project up. */
 const placeOf = (page: string) => {
   const folder = temporaryFolder();
@@ -38,6 +49,9 @@ const placeOf = (page: string) => {
 
 test.each(shown('console root', 'sh root'))('%s does what it shows', async (_, { page, info, text }) => {
   await startSink();
+  await until(async () => (await Promise.all(defaultPorts.map(isFree))).every(Boolean), `ports ${defaultPorts.join(', ')} to be free`, {
+    deadlineMs: 120_000,
+  });
   const place = placeOf(page);
   const staying: Running[] = [];
   const run = async (command: string) => {
