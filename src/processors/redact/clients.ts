@@ -28,6 +28,8 @@ export type Client = {
   readonly prefixes?: readonly string[];
   /** Options whose value is no secret, though they are called like one. */
   readonly plain?: readonly string[];
+  /** Options without a value, though they are called like one that has a secret. */
+  readonly flags?: readonly string[];
   /** Options whose value is text for people; unless `options` say otherwise. */
   readonly messages?: readonly string[];
   /** What is needed as a word before `options` count, for instance `login`. */
@@ -59,7 +61,7 @@ const families: readonly (readonly [names: string, client: Client])[] = [
   ['curl curlie', { options: { u: 'pair', '--user': 'pair', U: 'pair', '--proxy-user': 'pair', b: 'cookie', '--cookie': 'cookie', E: 'pair', '--cert': 'pair', '--proxy-cert': 'pair' }, valueLetters: 'AcCdDeFhHKmoPQrtTwxXyYz' }],
   ['etcdctl', { options: { '--user': 'pair' } }],
   ['rabbitmqctl', { places: { numbers: [2], only: /^(?:add_user|change_password|authenticate_user)$/ } }],
-  ['rabbitmqadmin cypher-shell couchbase-cli elasticsearch-users hydra crackmapexec nxc netexec evil-winrm steghide', { options: { p: 'secret' }, valueLetters: 'uilLPHcs' }],
+  ['rabbitmqadmin cypher-shell couchbase-cli elasticsearch-users hydra crackmapexec nxc netexec evil-winrm steghide youtube-dl yt-dlp beeline', { options: { p: 'secret' }, valueLetters: 'uilLPHcs' }],
   ['ccrypt', { options: { K: 'secret' } }],
   ['sendEmail sendemail', { options: { '-xp': 'secret' } }],
   ['neo4j-admin', { wordBehind: ['set-initial-password'] }],
@@ -92,16 +94,22 @@ const families: readonly (readonly [names: string, client: Client])[] = [
   ['ncftpput ncftpget', { options: { p: 'secret' }, valueLetters: 'u' }],
   ['ipmitool', { options: { P: 'secret' }, valueLetters: 'HUILpC' }],
   ['snmpwalk snmpget snmpset snmpbulkwalk snmptrap', { options: { A: 'secret', X: 'secret', c: 'secret' }, valueLetters: 'uvlax' }],
-  ['xfreerdp wlfreerdp sdl-freerdp', { prefixes: ['/p:', '/gp:', '/pth:'] }],
+  ['xfreerdp wlfreerdp sdl-freerdp freerdp', { prefixes: ['/p:', '/password:', '/gp:', '/pth:'] }],
   ['rdesktop', { options: { p: 'secret' }, valueLetters: 'udsgk' }],
   ['nmcli', { wordBehind: ['password', 'wifi-sec.psk', '802-11-wireless-security.psk', '802-1x.password'] }],
   ['vault bao', { wordBehind: ['login'], assignmentsBehind: ['put', 'write', 'patch'] }],
-  ['kubectl oc', { command: ['secret'], options: { '--from-literal': 'assignment' } }],
+  ['kubectl', { command: ['secret'], options: { '--from-literal': 'assignment' } }],
+  ['oc', { command: ['secret', 'login'], options: { '--from-literal': 'assignment', p: 'secret' }, valueLetters: 'unf' }],
   ['az', { command: ['login'], options: { p: 'secret' }, valueLetters: 'ut' }],
   ['aws', { plain: ['--secret-id'], command: ['put-parameter', 'put-secret-value', 'create-secret'], options: { '--value': 'secret' } }],
   ['gcloud', { plain: ['--secret'] }],
   ['fly flyctl', { assignmentsBehind: ['secrets'] }],
   ['heroku', { assignmentsBehind: ['config:set'] }],
+  ['cf', { command: ['login', 'auth'], options: { p: 'secret' }, valueLetters: 'uaos' }],
+  ['snyk', { wordBehind: ['auth'] }],
+  ['consul', { options: { '-encrypt': 'secret' } }],
+  ['transmission-remote', { options: { n: 'pair', '--auth': 'pair' } }],
+  ['pulumi', { flags: ['--secret', '--plaintext'], places: { numbers: [3], only: /^config$/ } }],
   ['netlify', { options: { '--auth': 'secret' } }],
   ['ngrok', { wordBehind: ['authtoken', 'add-authtoken'] }],
   ['rclone', { wordBehind: ['obscure'] }],

@@ -67,6 +67,7 @@ const readLetters = (text: string, client: Client): OptionReading => {
 const readOption = (text: string, client: Client | undefined, isActive: boolean, names: Names): OptionReading => {
   const equals = text.indexOf('=');
   const name = equals < 0 ? text : text.slice(0, equals);
+  if (client?.flags?.includes(name) === true) return NOTHING;
   if (client?.plain?.includes(name) === true) return { kind: 'plain', valueAt: equals < 0 ? -1 : equals + 1 };
   const own = isActive && client?.options !== undefined && Object.hasOwn(client.options, name) ? client.options[name] : undefined;
   if (own !== undefined) return { kind: own, valueAt: equals < 0 ? -1 : equals + 1 };
@@ -204,7 +205,13 @@ export const markCommand = (words: Words, rules: CommandRules, depth = 0): void 
       if (client === undefined && !beginsLater) inside(word);
       continue;
     }
-    if (beginsLater && (found[word]! & FOUND.client) !== 0 && !nameOptions.has(texts[word - 1] ?? '') && enter(baseName(text))) {
+    // a whole path of a program that is known is one, whoever runs it
+    if (
+      (beginsLater || (client === undefined && text.startsWith('/'))) &&
+      (found[word]! & FOUND.client) !== 0 &&
+      !nameOptions.has(texts[word - 1] ?? '') &&
+      enter(baseName(text))
+    ) {
       beginsLater = wrappers.has(baseName(text));
       continue;
     }

@@ -18,7 +18,7 @@ const REMEMBERED = 4096;
 
 /** Ends of names, without what separates their words. */
 const endings =
-  /(?:password|passwd|passphrase|passwort|passcode|passwordhash|passwdhash|secret|secretid|secretstring|secretkeybase|token|jwt|apikey|secretkey|accesskey|privatekey|authkey|accountkey|encryptionkey|encryptkey|decryptionkey|signingkey|masterkey|sharedkey|presharedkey|storagekey|subscriptionkey|licensekey|appkey|pass|masterauth|sonarlogin|basicauth|proxyuser)$/;
+  /(?:password|passwd|passphrase|passwort|passcode|passwordhash|passwdhash|secret|secretid|secretstring|secretkeybase|token|jwt|apikey|secretkey|accesskey|privatekey|authkey|accountkey|encryptionkey|encryptkey|decryptionkey|signingkey|masterkey|sharedkey|presharedkey|storagekey|subscriptionkey|licensekey|appkey|pass|masterauth|artapi|sonarlogin|basicauth|proxyuser)$/;
 /** Whole last words. */
 const lastWords: ReadonlySet<string> = new Set(['pass', 'pwd', 'psw', 'pw', 'bearer', 'pat', 'psk']);
 /** They end like a secret and are none: places in a list, names of secrets, parts of language models. */

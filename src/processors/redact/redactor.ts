@@ -18,7 +18,7 @@ export type Redactor = {
 
 /** What every name that announces a secret has in it. */
 const nameParts = [
-  'pass', 'pwd', 'secret', 'token', 'key', 'auth', 'cred', 'cookie', 'jwt', 'sig', 'bearer', 'identified', '_pat', '-pat', 'psw', '-pw', '_pw', 'psk', 'proxyuser', 'proxy-user', 'sonar.login', EDGE + 'pw' + EDGE,
+  'pass', 'pwd', 'secret', 'token', 'key', 'auth', 'cred', 'cookie', 'jwt', 'sig', 'bearer', 'identified', '_pat', '-pat', 'psw', '-pw', '_pw', 'psk', 'proxyuser', 'proxy-user', 'sonar.login', 'art-api', `?code${EDGE}`, `${EDGE}code${EDGE}`, EDGE + 'pw' + EDGE,
 ]; // prettier-ignore
 const keyShapes = [
   'ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_', 'github_pat_', 'glpat-', 'gldt-', 'glrt-', 'glcbt-', 'glptt-', 'glft-', 'glimt-', 'glagent-', 'gloas-', 'xox', 'xapp-', 'aiza',

@@ -185,7 +185,8 @@ const markAssignments = (text: string, from: number, to: number, isArgument: boo
     let opening = text.charCodeAt(start);
     if (opening === 0x5c && isQuote(text.charCodeAt(start + 1))) opening = text.charCodeAt(++start);
     const place: Place = { before, opened, isArgument: isArgument && nameStart === 0 && code === 0x3d, oneWord };
-    if (opening === 0x7b) continue;
+    // an object; what a command writes
+    if (opening === 0x7b || opening === 0x60 || (opening === 0x24 && text.charCodeAt(start + 1) === 0x28)) continue;
     // strings of Python
     if (/[ubrf]/i.test(text[start] ?? '') && isQuote(text.charCodeAt(start + 1))) opening = text.charCodeAt(++start);
     // `'Password: '` asks for one
@@ -254,8 +255,15 @@ const markBarePair = (piece: string, at: number, mark: Mark): void => {
   markValue(piece, colon + 1, sign, (start, end) => mark(at + start, at + end));
 };
 
+/** `jdbc:oracle:thin:user/secret@host`. */
+const oracle = /oracle:(?:thin|oci8?):[\w$]{1,64}\/([^@\s"']{1,256})@/g;
+
 /** `//user:secret@` and `user:secret@host`, in what stands between blanks and quotes. */
 const markUserInformation = (text: string, mark: Mark): void => {
+  for (const match of text.matchAll(oracle)) {
+    const end = match.index + match[0].length - 1;
+    markValue(text, end - match[1]!.length, end, mark);
+  }
   for (const match of text.matchAll(/[^\s"'`<>()]{4,}/g)) {
     const [segment] = match;
     if (!segment.includes('@')) continue;
