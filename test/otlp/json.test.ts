@@ -127,7 +127,8 @@ describe('JSON of OTLP', () => {
   });
 
   it.each([
-    ['no JSON', '{"resourceLogs":[', 'not JSON'],
+    ['what is cut off', '{"resourceLogs', 'not JSON'],
+    ['more than one', '{"resourceLogs":[]}{}', 'more behind it'],
     ['a list', '[]', 'object'],
     ['one where several stand', '{"resourceLogs":{}}', 'resourceLogs'],
     ['a number as a text', JSON.stringify(record({ eventName: 5 })), 'eventName'],

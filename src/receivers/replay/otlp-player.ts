@@ -10,7 +10,7 @@ export const createOtlpPlayer =
   (format: 'json' | 'proto'): Player =>
   async ({ path, receiver, logger, next, until }) => {
     const requests = createOtlpBatches(receiver);
-    const read = ({ bytes }: Message) => requests.of(format === 'json' ? logsFromJson(bytes.toString('utf8')) : bytes);
+    const read = ({ bytes }: Message) => requests.of(format === 'json' ? logsFromJson(bytes) : bytes);
     const file = await open(path);
     const warnOfCut = () => logger.warn({ path }, 'the file was cut off; its last whole message was the last');
     try {
