@@ -1,5 +1,6 @@
 /** Holds a part of the tree against a zod schema and turns what zod finds into problems with a place. */
 import type { ZodType } from 'zod';
+import { REDACTED } from '../core/config-types.ts';
 import { type Issue, kindOfValue, messageOfIssue, show } from './issue-words.ts';
 import { didYouMean, oneOf } from './nearest.ts';
 import type { Path, Problem } from './problems.ts';
@@ -58,18 +59,28 @@ const unfolded = (issue: Issue): readonly Issue[] => {
   return meant[0]!.flatMap((inner) => unfolded({ ...inner, path: [...issue.path, ...inner.path] }));
 };
 
-/** Shorter words are in every message. */
-const SHORTEST_TELLING_WORD = 4;
+/** Shorter pieces are in every message. */
+const SHORTEST_TELLING_PIECE = 4;
+/** Pieces of many values and messages that tell nothing. */
+const harmless: ReadonlySet<string> = new Set(['http', 'https', 'none', 'true', 'false']);
 
-/** Whether a message holds a part of one of these texts. */
-const tells = (message: string, texts: Iterable<string>): boolean => {
+/** Hosts of URLs become lower-case. */
+const anyCase = (text: string): RegExp => new RegExp(text.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`), 'giu');
+
+/** What of these texts tells something, the longest first: the texts, and their parts. */
+const piecesOf = (texts: Iterable<string>): readonly string[] => {
+  const pieces = new Set<string>();
   for (const text of texts) {
-    if (text !== '' && message.includes(text)) return true;
-    for (const word of text.match(/[\p{L}\p{N}_-]+/gu) ?? [])
-      if (word.length >= SHORTEST_TELLING_WORD && message.includes(word)) return true;
+    if (text !== '') pieces.add(text);
+    for (const separator of [/[\s/@:?#]+/, /[^\p{L}\p{N}_-]+/u])
+      for (const piece of text.split(separator)) if (piece.length >= SHORTEST_TELLING_PIECE && !harmless.has(piece)) pieces.add(piece);
   }
-  return false;
+  return [...pieces].toSorted((a, b) => b.length - a.length);
 };
+
+/** A message without what tells something: a check may repeat the host of an address for instance. */
+const withoutPieces = (message: string, pieces: readonly string[]): string =>
+  pieces.filter(({ length }) => length <= message.length).reduce((left, piece) => left.replace(anyCase(piece), REDACTED), message);
 
 const keyMessages = (issue: Extract<Issue, { code: 'invalid_key' }>): readonly string[] => {
   const own = issue.issues.filter(({ message }) => message !== OURS).map(({ message }) => message);
@@ -99,8 +110,8 @@ export const validateValue = <T>(tree: YamlTree, base: Path, schema: ZodType<T>,
     }
   }
   if (result.success) return { value: result.data, input: value, problems: [] };
-  let hiddenTexts: Set<string> | undefined;
-  const hidden = () => (hiddenTexts ??= new Set([...tree.outsideAt(base), ...secretPaths(schema, value).map(({ text }) => text)]));
+  let hiddenPieces: readonly string[] | undefined;
+  const hidden = () => (hiddenPieces ??= piecesOf([...tree.outsideAt(base), ...secretPaths(schema, value).map(({ text }) => text)]));
   const problems = result.error.issues.flatMap(unfolded).flatMap((issue): Problem[] => {
     const path = toPath(issue.path);
     const place = [...base, ...path];
@@ -115,7 +126,7 @@ export const validateValue = <T>(tree: YamlTree, base: Path, schema: ZodType<T>,
     const secret = isSecretAt(schema, path);
     const shown = secret ? kindOfValue(issue.input) : reference === undefined ? show(issue.input) : `the value of ${reference}`;
     const words = () => messageOfIssue(issue, shown, secret || reference !== undefined);
-    const message = issue.message === OURS ? words() : tells(issue.message, hidden()) ? 'not allowed' : issue.message;
+    const message = issue.message === OURS ? words() : withoutPieces(issue.message, hidden());
     return [tree.problemAtValue(place, message)];
   });
   return { value: undefined, input: value, problems };

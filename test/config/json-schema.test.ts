@@ -33,6 +33,7 @@ const beyondSchemas: ReadonlySet<string> = new Set([
   'missing-file',
   'nested-references',
   'one-component-by-two-names',
+  'plain-text-by-a-variable',
   'plain-text-to-another-host',
   'reference-to-another-section',
   'scheme-of-an-endpoint',
