@@ -149,11 +149,11 @@ export const createExclusion = (options: ExclusionOptions): Exclusion => {
         return info && { kind: excludedFlag.executable, id: info.ino, also: kernelDevice(info.dev) };
       }),
     );
-    const running_ = wanted.executables.length === 0 ? [] : await running(new Set(wanted.executables));
+    const already = wanted.executables.length === 0 ? [] : await running(new Set(wanted.executables));
     const all = [...wanted.cgroups, ...wanted.pid_files, ...wanted.executables];
     const found = [...cgroups, ...files, ...executables];
     return {
-      entries: [...found.filter((entry) => entry !== undefined), ...running_],
+      entries: [...found.filter((entry) => entry !== undefined), ...already],
       absent: all.filter((_, index) => found[index] === undefined),
     };
   };

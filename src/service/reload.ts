@@ -3,9 +3,9 @@
  * otherwise; then new receivers start, and what is not needed any more is stopped in the background. Whatever fails on the way leads back.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { ConfigError } from '../core/errors.ts';
+import { ConfigError, RuntimeError } from '../core/errors.ts';
 import type { RingtailConfig } from '../config/load.ts';
-import type { Lifecycle } from '../core/component.ts';
+import type { Lifecycle, ServiceView } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Connector } from './connector.ts';
 import { errorFields } from './error-fields.ts';
@@ -43,8 +43,7 @@ export type ReloaderOptions = {
   readonly logger: Logger;
   /** What an extension may take to stop, so that its successor can have its port. */
   readonly stopDeadlineMs: number;
-  /** Throws when the service is stopping. */
-  readonly checkRunning: () => void;
+  readonly state: () => ReturnType<ServiceView['state']>;
 };
 
 /** Keys of `kernel:` that differ: they are settled when the ring is opened. */
@@ -86,7 +85,11 @@ export type Reloader = {
 };
 
 export const createReloader = (options: ReloaderOptions): Reloader => {
-  const { connector, lifecycles, retirement, kernel, logger, stopDeadlineMs, checkRunning } = options;
+  const { connector, lifecycles, retirement, kernel, logger, stopDeadlineMs, state } = options;
+
+  const checkRunning = (): void => {
+    if (state() !== 'ready') throw new RuntimeError(`Ringtail is ${state()}`);
+  };
 
   const startAll = async (instances: readonly Instance[], kind: Instance['kind']): Promise<void> => {
     for (const instance of instances) {
@@ -118,6 +121,8 @@ export const createReloader = (options: ReloaderOptions): Reloader => {
       let stoppedExtensions: readonly Instance[] = [];
       let connected = false;
       const goBack = async (created: readonly Instance[]): Promise<void> => {
+        // the stop ends all that was started, of whichever graph
+        if (state() !== 'ready') return;
         if (connected) {
           connector.connect(current.pipelines);
           const setBack = async () => {

@@ -4,7 +4,6 @@
  */
 import type { ReloadOutcome, ServiceView } from '../core/component.ts';
 import type { Counters } from '../core/counters.ts';
-import { RuntimeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { closeBooks } from './close-books.ts';
 import { createBackPressure } from './back-pressure.ts';
@@ -106,9 +105,7 @@ export const createService = (options: ServiceOptions): Service => {
     kernel: options.kernel,
     logger,
     stopDeadlineMs: EXTENSION_STOP_MS,
-    checkRunning() {
-      if (state !== 'ready') throw new RuntimeError(`Ringtail is ${state}`);
-    },
+    state: () => state,
   });
 
   const stopAll = async (deadlineMs: number): Promise<void> => {

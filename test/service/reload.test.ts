@@ -276,6 +276,22 @@ describe('a reload', () => {
     await service.stop();
   });
 
+  it('that hangs does not hold up the stop, and comes to nothing afterwards', async () => {
+    let letGo = (): void => {};
+    const kernel = {
+      start: async () => {},
+      stop: async () => {},
+      reconfigure: () => new Promise<void>((resolve) => (letGo = resolve)),
+    };
+    const { world, service, reload } = await started(plain, kernel);
+    const hanging = reload({ ...plain, receivers: { r: { version: 2 } }, exporters: { e: { version: 2 } } });
+    await vi.waitFor(() => expect(world.made.filter(({ running }) => running)).toHaveLength(5));
+    expect((await service.stop()).balanced).toBe(true);
+    letGo();
+    expect(await hanging).toMatchObject({ result: 'refused', message: 'Ringtail is stopping' });
+    expect([runningOf(world), world.listeners()]).toEqual([{}, 0]);
+  });
+
   it('requested during the start waits for its end, and during the stop is refused', async () => {
     const world = createReloadWorld();
     const service = world.createService(plain);
