@@ -185,9 +185,21 @@ it('the text is right for whatever is found', () => {
   });
   fc.assert(
     fc.property(findings, (found) => {
-      const { config, problems } = loadConfig([{ file: 'x', text: initialText(found) }], registry, {});
+      const text = initialText(found);
+      const { config, problems } = loadConfig([{ file: 'x', text }], registry, {});
       expect(problems).toEqual([]);
       expect(config?.kernel.root_path).toBe(found.rootPath);
+      // what it offers in comments is right too
+      const offered = text.replace(
+        /^( *)# (debug:|otlp_http:|extensions:|extensions: \[health_check\]| {2}endpoint: .*| {2}health_check:)$/gm,
+        '$1$2',
+      );
+      const whole = loadConfig([{ file: 'x', text: offered }], registry, {});
+      expect(whole.problems.filter(({ severity }) => severity === 'error')).toEqual([]);
+      expect([...whole.config!.extensions.keys()]).toEqual(found.healthCheck ? ['health_check'] : []);
+      expect(whole.problems.map(({ path: place }) => place)).toEqual([
+        found.destination === undefined ? 'exporters.otlp_http' : 'exporters.debug',
+      ]);
     }),
   );
 });
