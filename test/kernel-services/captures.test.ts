@@ -140,6 +140,7 @@ it.each([
   ['a frame that counts wrong', frameWith(exit, 2), 'more or fewer records'],
   ['a frame that names fewer actors', frameWith(Buffer.concat([exit, recordOf('exit', 1n, { pid: 6 })]), 2), 'more or fewer actors'],
   ['a place without a text', withPart(chunkType.names, Buffer.concat([Buffer.from([2, 0, 0, 0, 1, 0, 0, 0]), Buffer.from('[]'), Buffer.from([1, 0, 0, 0]), Buffer.alloc(8)])), 'names of a frame are damaged'],
+  ['more JSON than there may be', withPart(chunkType.loss, Buffer.from(`{"reason":"x"}${' '.repeat(4 << 20)}`)), 'too much JSON'],
   ['a loss without a time', withPart(chunkType.loss, Buffer.from('{"reason":"x","lostByKind":[]}')), 'with a loss is damaged'],
 ])('%s is an error that says so', async (_what, bytes, words) => {
   const outcome = await playBytes(bytes);

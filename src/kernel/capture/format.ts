@@ -17,7 +17,11 @@ export const FILE_HEADER_BYTES = 36;
 export const CHUNK_HEADER_BYTES = 12;
 /** A frame's records fit the arena of a frame, which has 4 MiB; a chunk that says more is damaged. */
 export const MAX_CHUNK_BYTES = 16 << 20;
+/** As values JSON takes up to twenty times its length. */
+export const MAX_JSON_BYTES = 4 << 20;
 export const FRAME_HEAD_BYTES = 32;
+/** No name of a user or path of a cgroup is longer: PATH_MAX is 4096. */
+export const MAX_TEXT_LENGTH = 8_192;
 
 export const chunkType = {
   /** JSON: where and how it was recorded. The first chunk, once. */
@@ -167,7 +171,7 @@ export const decodeNames = (payload: Buffer): NamesChunk => {
   const [jsonBytes, actors] = [payload.readUInt32LE(0), payload.readUInt32LE(4)];
   if (8 + jsonBytes + 12 * actors !== payload.length) throw damaged();
   const texts = parseJson(payload.subarray(8, 8 + jsonBytes));
-  if (!Array.isArray(texts) || !texts.every((text) => typeof text === 'string')) throw damaged();
+  if (!Array.isArray(texts) || !texts.every((text) => typeof text === 'string' && text.length <= MAX_TEXT_LENGTH)) throw damaged();
   const column = (index: number): Uint32Array =>
     Uint32Array.from({ length: actors }, (_, i) => payload.readUInt32LE(8 + jsonBytes + 4 * (index * actors + i)));
   const names = { texts, owners: column(0), logins: column(1), cgroups: column(2) };
@@ -176,6 +180,7 @@ export const decodeNames = (payload: Buffer): NamesChunk => {
 };
 
 export const parseJson = (payload: Uint8Array): unknown => {
+  if (payload.length > MAX_JSON_BYTES) throw new CaptureError('a chunk has too much JSON');
   try {
     return JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'));
   } catch (error) {

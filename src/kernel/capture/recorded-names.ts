@@ -6,7 +6,8 @@ import { createTextPool } from '../named-source.ts';
 import type { Users } from '../users.ts';
 import { CaptureError, type NamesChunk } from './format.ts';
 
-/** Distinct names that are kept encoded; past it they are made anew. */
+/** Characters of distinct names that are kept encoded, and their number at the most; past it they are made anew. A host has some thousand. */
+const MAX_CHARACTERS = 8 << 20;
 const MAX_TEXTS = 65_536;
 
 export type RecordedNames = {
@@ -19,6 +20,7 @@ export type RecordedNames = {
 export const createRecordedNames = (): RecordedNames => {
   const pool = createTextPool([attributeName.processOwner, attributeName.loginUserName, attributeName.processLinuxCgroup]);
   const idOfText = new Map<string, number>();
+  let characters = 0;
   let bound:
     | { readonly actors: Frame['actors']; readonly owners: Uint32Array; readonly logins: Uint32Array; readonly paths: Uint32Array }
     | undefined;
@@ -28,6 +30,7 @@ export const createRecordedNames = (): RecordedNames => {
     if (id === undefined) {
       id = pool.add(text);
       idOfText.set(text, id);
+      characters += text.length;
     }
     return id;
   };
@@ -42,9 +45,11 @@ export const createRecordedNames = (): RecordedNames => {
     bind(frame, { texts, owners, logins, cgroups }) {
       if (owners.length !== frame.actors.count) throw new CaptureError('a frame has more or fewer actors than names');
       bound = undefined;
-      if (idOfText.size + texts.length > MAX_TEXTS) {
+      const more = texts.reduce((sum, text) => sum + text.length, 0);
+      if (idOfText.size + texts.length > MAX_TEXTS || characters + more > MAX_CHARACTERS) {
         for (const id of idOfText.values()) pool.release(id);
         idOfText.clear();
+        characters = 0;
       }
       const ids = [0, ...texts.map(idOf)];
       const places = (column: Uint32Array): Uint32Array => column.map((place) => ids[place]!);

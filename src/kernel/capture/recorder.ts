@@ -9,7 +9,7 @@ import type { ProcessTable } from '../lifecycle/process-table.ts';
 import type { ProcessNeeds } from '../process-programs.ts';
 import type { KernelLookups } from '../service-types.ts';
 import { programJson, type About, type End } from './facts.ts';
-import { chunkType, encodeFrame, encodeJson, encodeNames } from './format.ts';
+import { chunkType, encodeFrame, encodeJson, encodeNames, MAX_JSON_BYTES, MAX_TEXT_LENGTH } from './format.ts';
 import type { CaptureWriter } from './writer.ts';
 
 export type Recorder = {
@@ -116,6 +116,7 @@ export const createRecorder = (writer: CaptureWriter): Recorder => {
     if (captured !== frame) return skip(frame);
     captured = undefined;
     const texts: string[] = [];
+    let textBytes = 0;
     const placeOfText = new Map<string, number>();
     const placesOf = (source: AttributeSource, ids: Uint32Array): Uint32Array => {
       const placeOfId = new Map<number, number>([[0, 0]]);
@@ -124,7 +125,9 @@ export const createRecorder = (writer: CaptureWriter): Recorder => {
         if (place === undefined) {
           const value = source.entries(id)[0]?.[1];
           place = 0;
-          if (typeof value === 'string') {
+          if (typeof value === 'string' && value.length <= MAX_TEXT_LENGTH) {
+            // in JSON a character takes six bytes at the most
+            textBytes += 6 * value.length + 3;
             place = placeOfText.get(value) ?? texts.push(value);
             placeOfText.set(value, place);
           }
@@ -140,7 +143,7 @@ export const createRecorder = (writer: CaptureWriter): Recorder => {
       logins: placesOf(users.loginSource, logins),
       cgroups: placesOf(cgroups.source, cgroups.resolve(frame).paths),
     };
-    if (!put(encodeNames(names))) return skip(frame);
+    if (textBytes > MAX_JSON_BYTES || !put(encodeNames(names))) return skip(frame);
     frames++;
     records += rowsOf(frame);
   };

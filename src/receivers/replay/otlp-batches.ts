@@ -21,6 +21,9 @@ import { readAttributes } from '../../otlp/read-attributes.ts';
 /** Resources and kinds of events that are kept: more than a host has containers, or a program events. */
 const MAX_RESOURCES = 4_096;
 const MAX_KINDS = 4_096;
+/** Bytes that either may hold, by the length of their keys. */
+const MAX_KEY_BYTES = 8 << 20;
+const sizeCalculation = (_: object, key: string): number => key.length + 1;
 /** What the writer gives every record; see src/otlp/log-writer.ts. */
 const SEVERITY_INFO = 9;
 const SCOPE_PREFIX = 'ringtail/';
@@ -57,8 +60,8 @@ const sourceOf = (bytes: Uint8Array, starts: Uint32Array): AttributeSource => ({
 });
 
 export const createOtlpBatches = (ownId: string): OtlpBatches => {
-  const resources = new LRUCache<string, BatchResource>({ max: MAX_RESOURCES });
-  const kinds = new LRUCache<string, EventSchema>({ max: MAX_KINDS });
+  const resources = new LRUCache<string, BatchResource>({ max: MAX_RESOURCES, maxSize: MAX_KEY_BYTES, sizeCalculation });
+  const kinds = new LRUCache<string, EventSchema>({ max: MAX_KINDS, maxSize: MAX_KEY_BYTES, sizeCalculation });
   let shortened = 0;
   let sequence = 0;
 
