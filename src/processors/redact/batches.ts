@@ -109,9 +109,16 @@ export const createBatchRedactor = (config: RedactConfig): BatchRedactor => {
     work.closeLooks++;
     const texts: string[] = [];
     const bits: number[] = [];
+    // arguments of one command lie behind each other: decoded at once and then cut
+    const base = offsets[first]!;
+    const end = offsets[first + count - 1]! + (lengths[first + count - 1]! & LENGTH_MASK);
+    let length = 0;
+    for (let i = 0; i < count; i++) length += lengths[first + i]! & LENGTH_MASK;
+    const whole = end - base === length ? latin1(base, end) : undefined;
     for (let i = 0; i < count; i++) {
       const start = offsets[first + i]!;
-      texts.push(latin1(start, start + (lengths[first + i]! & LENGTH_MASK)));
+      const stop = start + (lengths[first + i]! & LENGTH_MASK);
+      texts.push(whole === undefined ? latin1(start, stop) : whole.slice(start - base, stop - base));
       bits.push(found[i]!);
     }
     if (!isCommand) return texts.map((text, i) => redactor.inText(text, bits[i]!));

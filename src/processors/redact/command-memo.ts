@@ -14,8 +14,9 @@ export type CommandMemo = {
   keep(spans: readonly Spans[]): void;
 };
 
-/** Commands that are remembered. Each has two places; one that finds both taken takes the second. */
+/** Commands that are remembered. Each has a few places; one that finds all taken takes one of them in turn. */
 const PLACES = 4096;
+const WAYS = 4;
 /** With more strings or spans a command is not remembered, so that the memory is bounded. */
 const MOST_STRINGS = 64;
 const MOST_SPANS = 16;
@@ -31,6 +32,7 @@ export const createCommandMemo = (): CommandMemo => {
   let lo = 0;
   let hi = 0;
   let isSmall = true;
+  let turn = 0;
   return {
     get({ bytes, offsets, lengths }, first, count, isCut) {
       isSmall = count <= MOST_STRINGS;
@@ -50,16 +52,20 @@ export const createCommandMemo = (): CommandMemo => {
           hi ^= hi >>> 13;
         }
       }
-      const place = (lo ^ (hi >>> 7)) & (PLACES - 1);
-      if (keysLo[place] === lo && keysHi[place] === hi) return values[place];
-      return keysLo[place ^ 1] === lo && keysHi[place ^ 1] === hi ? values[place ^ 1] : undefined;
+      const set = (lo ^ (hi >>> 7)) & (PLACES - WAYS);
+      for (let place = set; place < set + WAYS; place++) {
+        if (keysLo[place] === lo && keysHi[place] === hi) return values[place];
+      }
+      return undefined;
     },
     keep(spans) {
       if (!isSmall) return;
       const some = spans.reduce((sum, { length }) => sum + length, 0);
       if (some > 2 * MOST_SPANS) return;
-      const first = (lo ^ (hi >>> 7)) & (PLACES - 1);
-      const place = values[first] === undefined ? first : first ^ 1;
+      const set = (lo ^ (hi >>> 7)) & (PLACES - WAYS);
+      let place = set;
+      while (place < set + WAYS && values[place] !== undefined) place++;
+      if (place === set + WAYS) place = set + (turn++ & (WAYS - 1));
       keysLo[place] = lo;
       keysHi[place] = hi;
       values[place] = some === 0 ? NOTHING : spans;

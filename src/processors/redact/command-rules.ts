@@ -64,7 +64,7 @@ const readLetters = (text: string, client: Client): OptionReading => {
   return NOTHING;
 };
 
-const readOption = (text: string, client: Client | undefined, isActive: boolean, names: Names): OptionReading => {
+const readOption = (text: string, found: number, client: Client | undefined, isActive: boolean, names: Names): OptionReading => {
   const equals = text.indexOf('=');
   const name = equals < 0 ? text : text.slice(0, equals);
   if (client?.flags?.includes(name) === true) return NOTHING;
@@ -76,6 +76,7 @@ const readOption = (text: string, client: Client | undefined, isActive: boolean,
     const letters = readLetters(text, client);
     if (letters.kind !== undefined) return letters;
   }
+  if ((found & (FOUND.name | FOUND.scheme)) === 0) return NOTHING;
   // a name of more than a letter; definitions of Java and of others have theirs behind the letter
   if (name.length < 4 || /[^\w.\-:[\]]/.test(name)) return NOTHING;
   const kind = names.kindOf(/^-[DPXe][a-z.]/.test(name) ? name.slice(2) : name.slice(name.startsWith('--') ? 2 : 1));
@@ -217,7 +218,7 @@ export const markCommand = (words: Words, rules: CommandRules, depth = 0): void 
     }
     if (text.charCodeAt(0) === 0x2d && text.length > 1) {
       firstOption ||= text;
-      const { kind, valueAt } = readOption(text, client, isActive, names);
+      const { kind, valueAt } = readOption(text, found[word]!, client, isActive, names);
       if (kind !== undefined) {
         if (valueAt < 0) pending = kind;
         else if (kind !== 'plain') valueOf(word, kind, valueAt, text.length);

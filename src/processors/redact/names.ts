@@ -69,14 +69,15 @@ const builtIn = (name: string): NameKind | undefined => {
 /** `extra`: names that the configuration adds. */
 export const createNames = (extra: readonly string[]): Names => {
   const added = new Set(extra.map(plainName));
-  const known = new Map<string, NameKind | undefined>();
+  const known = new Map<string, NameKind | 'none'>();
   return {
     kindOf(name) {
       if (name.length > LONGEST_NAME) return undefined;
-      if (known.has(name)) return known.get(name);
+      const remembered = known.get(name);
+      if (remembered !== undefined) return remembered === 'none' ? undefined : remembered;
       const kind = added.has(plainName(name)) ? 'secret' : builtIn(name);
       if (known.size >= REMEMBERED) known.clear();
-      known.set(name, kind);
+      known.set(name, kind ?? 'none');
       return kind;
     },
   };
