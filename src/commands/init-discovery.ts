@@ -15,9 +15,11 @@ const LOGS_GRPC = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
 /** No compression, no bytes: an export request without anything in it is valid. */
 const EMPTY_GRPC_MESSAGE = Buffer.alloc(5);
 const GRPC_OK = '0';
-const GRPC_UNIMPLEMENTED = '12';
+/** Of google.rpc.Code: no such service, not allowed, not authenticated. */
+const GRPC_REFUSALS: ReadonlySet<unknown> = new Set(['12', '7', '16']);
+const HTTP_REFUSALS: ReadonlySet<unknown> = new Set([404, 401, 403]);
 
-/** `logs`: takes them. `other`: speaks the protocol and takes no logs. `none`: does not speak it, or nobody is there. */
+/** `logs`: takes them. `other`: speaks the protocol and takes no logs, or not from everybody. `none`: does not speak it, or nobody is there. */
 export type Answer = 'logs' | 'other' | 'none';
 
 /** Sends an empty export request by OTLP over HTTP in plain text. */
@@ -36,7 +38,11 @@ export const askHttp = (host: string, port: number): Promise<Answer> => {
   request.on('response', (response) => {
     const type = String(response.headers['content-type'] ?? '');
     resolve(
-      response.statusCode === 200 && type.startsWith('application/x-protobuf') ? 'logs' : response.statusCode === 404 ? 'other' : 'none',
+      response.statusCode === 200 && type.startsWith('application/x-protobuf')
+        ? 'logs'
+        : HTTP_REFUSALS.has(response.statusCode)
+          ? 'other'
+          : 'none',
     );
     response.on('error', () => {});
     response.destroy();
@@ -53,7 +59,7 @@ export const askGrpc = async (host: string, port: number): Promise<Answer> => {
   const judge = (headers: http2.IncomingHttpHeaders) => {
     const status = headers['grpc-status'];
     if (status === GRPC_OK) resolve('logs');
-    else if (status === GRPC_UNIMPLEMENTED) resolve('other');
+    else if (GRPC_REFUSALS.has(status)) resolve('other');
     else if (status !== undefined) resolve('none');
   };
   session.on('error', () => resolve('none'));

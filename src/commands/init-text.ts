@@ -14,6 +14,8 @@ export type Findings = {
   readonly file: string;
   /** Undefined when nothing takes OTLP here. */
   readonly destination: Destination | undefined;
+  /** Something on this host speaks OTLP, and refused logs. */
+  readonly refused: boolean;
   readonly runtimes: readonly Runtime[];
   /** Comments on the kernel, a line each. */
   readonly kernel: readonly string[];
@@ -32,9 +34,12 @@ const quoted = (text: string): string => {
   return /^[\w/][\w./:[\]-]*$/.test(escaped) && !escaped.endsWith(':') ? escaped : JSON.stringify(escaped);
 };
 
-const exportersOf = ({ destination }: Findings): string => {
+const exportersOf = ({ destination, refused }: Findings): string => {
+  const reason = refused
+    ? 'what answers on 127.0.0.1:4317 or 4318 takes no logs, or not without credentials.'
+    : 'nothing took OTLP logs on 127.0.0.1:4317 and 4318.';
   if (destination === undefined)
-    return `${comment('  ', ['One readable line an event, on the terminal: nothing took OTLP logs on 127.0.0.1:4317 and 4318.'])}  debug:
+    return `${comment('  ', [`One readable line an event, on the terminal: ${reason}`])}  debug:
 ${comment('  ', ['For a Collector, write this instead, and name it in the pipeline below:', 'otlp_http:', '  endpoint: http://127.0.0.1:4318'])}`;
   const { exporter, endpoint, insecure, why } = destination;
   return `${comment('  ', [why])}  ${exporter}:

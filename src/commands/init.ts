@@ -108,11 +108,13 @@ export const initCommand = async (options: InitOptions, context: CommandContext)
   const { output = DEFAULT_OUTPUT, force = false, endpoint } = options;
   const rootPath = rootPathOf(options);
   const registry = await context.registry();
-  const destination = endpoint === undefined ? destinationFound(await findCollector(LOCAL)) : await destinationGiven(endpoint);
+  const collector: Collector = endpoint === undefined ? await findCollector(LOCAL) : { http: 'none', grpc: 'none' };
+  const destination = endpoint === undefined ? destinationFound(collector) : await destinationGiven(endpoint);
   const runtimes = findRuntimes(rootPath);
   const text = initialText({
     file: output === '-' ? DEFAULT_OUTPUT : output,
     destination,
+    refused: collector.http === 'other' || collector.grpc === 'other',
     runtimes,
     kernel: await kernelComments(rootPath, context),
     rootPath,

@@ -81,7 +81,9 @@ describe('who answers', () => {
     expect(await askHttp('127.0.0.1', await httpCollector(404, 'text/plain'))).toBe('other');
     expect(await askHttp('127.0.0.1', await httpCollector(200, 'text/html'))).toBe('none');
     expect(await askGrpc('127.0.0.1', await grpcCollector('12', true))).toBe('other');
-    expect(await askGrpc('127.0.0.1', await grpcCollector('16', true))).toBe('none');
+    expect(await askHttp('127.0.0.1', await httpCollector(401, 'text/plain'))).toBe('other');
+    expect(await askGrpc('127.0.0.1', await grpcCollector('16', true))).toBe('other');
+    expect(await askGrpc('127.0.0.1', await grpcCollector('13', true))).toBe('none');
   });
 
   it('finds container runtimes below a root', () => {
@@ -177,6 +179,7 @@ it('the text is right for whatever is found', () => {
   const findings: fc.Arbitrary<Findings> = fc.record({
     file: words,
     destination: fc.option(destination, { nil: undefined }),
+    refused: fc.boolean(),
     runtimes: fc.array(fc.record({ name: words, place: words }), { maxLength: 3 }),
     kernel: fc.array(words, { maxLength: 3 }),
     rootPath: fc.stringMatching(/^\/[ -~]{0,20}$/),
