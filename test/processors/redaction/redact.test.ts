@@ -134,10 +134,10 @@ it('changes nothing but what it marks, whatever the bytes', () => {
       )
       .map((text) => Buffer.from(text)),
   );
+  const redactor = createTestRedactor({ replacement: '\u0001' });
   const word = fc.array(piece, { maxLength: 6 }).map((pieces) => Uint8Array.from(Buffer.concat(pieces)).filter((byte) => byte > 1));
   fc.assert(
     fc.property(fc.array(fc.array(word, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 4 }), (commands) => {
-      const redactor = createTestRedactor({ replacement: '\u0001' });
       const [batch] = batchesOf(commands.map((args) => ({ args })));
       const { batch: redacted, values } = redactor.redact(batch);
       let marks = 0;

@@ -53,6 +53,8 @@ export const valuesOf = (batch: Batch, name: string): readonly (AttributeValue |
 
 export const argsOf = (batch: Batch): readonly Command[] => valuesOf(batch, 'process.command_args') as readonly Command[];
 
+const byDefault = createTestRedactor();
+
 /** Commands through one frame. */
-export const redactCommands = (commands: readonly Command[], redactor = createTestRedactor()): readonly Command[] =>
+export const redactCommands = (commands: readonly Command[], redactor = byDefault): readonly Command[] =>
   argsOf(redactor.redact(batchesOf(commands.map((args) => ({ args })))[0]).batch);
