@@ -44,13 +44,14 @@ const live: Scenario = {
     const tellsRefusals = rung !== 'tp';
     const pipeline = await start({ receiver: { args: { max_bytes: 100 }, failed_execs: false } });
     const first = links();
-    assert.equal(first.length, 3);
+    // before 5.15 what is attached to a plain tracepoint has no link
+    assert(first.length === 3 || (rung === 'tp' && first.length === 0), `${first.length} links`);
     assert.deepEqual(await look(pipeline, context), { argsBytes: 100, threadForks: 0, refusals: false });
 
     await pipeline.reload({ receiver: { args: { max_bytes: 4000 }, threads: true } });
     const second = links();
-    assert.deepEqual(second.slice(0, 3), first);
-    assert.equal(second.length, tellsRefusals ? 4 : 3);
+    assert.deepEqual(second.slice(0, first.length), first);
+    assert.equal(second.length, first.length + (tellsRefusals ? 1 : 0));
     assert.deepEqual(await look(pipeline, context), { argsBytes: 4000, threadForks: 2, refusals: tellsRefusals });
 
     const { result } = await pipeline.reload({ receiver: { args: { enabled: false }, failed_execs: false } });
