@@ -1,5 +1,5 @@
 /** What `ringtail validate` says of this host, beside a running instance and to an ordinary user. */
-import { chmodSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { freePorts, temporaryFolder } from './support/places.ts';
@@ -114,6 +114,23 @@ describe('an ordinary user', () => {
     expect(stderr).toMatch(/:6:9: kernel\.rung: tp_btf does not work here; .*\n/);
     expect(stderr).toContain('is right, but cannot run here; see what "ringtail doctor" says\n');
     expect(code).toBe(3);
+  });
+
+  test('is told what is not for this user', async () => {
+    const folder = open();
+    const [port] = (await freePorts(1)) as [number];
+    const secret = join(folder, 'key.pem');
+    writeFileSync(secret, 'x', { mode: 0o600 });
+    const text = configOf(port)
+      .replace('debug: {format: json}', `file: {path: /etc/ringtail.json}\n  otlp_http: {headers_files: {authorization: ${secret}}}`)
+      .replace('[debug]', '[file, otlp_http]');
+    const config = writeConfig(folder, text);
+    const { code, stderr } = await asNobody(folder, 'validate', '--config', config);
+    expect(stderr).toContain(`${config}:4:16: exporters.file.path: this user may not write into /etc (EACCES)\n`);
+    expect(stderr).toContain(
+      `${config}:5:46: exporters.otlp_http.headers_files.authorization: cannot read ${secret}: it may not be read by this user (EACCES)\n`,
+    );
+    expect(code).toBe(1);
   });
 
   test('gets a configuration that is right', async () => {
