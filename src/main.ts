@@ -12,5 +12,18 @@ const die = (error: unknown): never => {
 process.on('uncaughtException', die);
 process.on('unhandledRejection', die);
 
+/** A reader that has not taken the output by then will not; nobody waits longer for a command that is done. */
+const LONGEST_DRAIN_MS = 5_000;
+
+/** Resolves when a pipe has taken what was written; more than it holds (64 KiB) would be lost by the exit. */
+const drained = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => {
+    if (stream.writableLength === 0) return resolve();
+    setTimeout(resolve, LONGEST_DRAIN_MS).unref();
+    stream.write('', () => resolve());
+  });
+
+const code = await runCli(process.argv.slice(2), systemContext());
+await Promise.all([drained(process.stdout), drained(process.stderr)]);
 // Exits by itself: what is left behind after a second signal would keep the process alive.
-process.exit(await runCli(process.argv.slice(2), systemContext()));
+process.exit(code);

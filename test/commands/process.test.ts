@@ -83,6 +83,13 @@ describe('the process', () => {
     expect(config.text.stderr).toContain('cannot read the configuration');
   });
 
+  it('writes more than a pipe holds, to the end', async () => {
+    const { text, closed } = ringtail('schema');
+    expect(await closed).toBe(0);
+    expect(text.stdout.length).toBeGreaterThan(2 * 65_536);
+    expect(JSON.parse(text.stdout)).toHaveProperty('properties.receivers');
+  });
+
   it('ends in silence when nobody reads what it prints', async () => {
     const { child, closed, text } = ringtail('components');
     child.stdout!.destroy();
