@@ -18,14 +18,19 @@ import { type ConfigOptions, rootPathOf } from './options.ts';
 
 export type RecordOptions = ConfigOptions & { readonly output: string; readonly duration?: string; readonly maxSize: string };
 
+/** setTimeout cannot wait longer: 24 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** What runs beside the recording: the pipelines of a configuration, or nothing at all. */
 const partsOf = (config: RingtailConfig | undefined, rootPath: string): Pick<RingtailConfig, 'kernel' | 'telemetry'> =>
   config ?? { kernel: kernelSchema.parse({ root_path: rootPath }), telemetry: telemetrySchema.parse({}) };
 
 const limitsOf = ({ duration, maxSize }: RecordOptions): { readonly durationMs: number | undefined; readonly maxBytes: number } => {
   const durationMs = duration === undefined ? undefined : parseDurationMs(duration);
-  if (duration !== undefined && (durationMs === undefined || durationMs <= 0))
-    throw new UsageError(`${JSON.stringify(duration)} is not a time`, { advice: 'write it as in --duration 30s' });
+  if (duration !== undefined && (durationMs === undefined || durationMs <= 0 || durationMs > LONGEST_TIMER_MS))
+    throw new UsageError(`${JSON.stringify(duration)} is no time for a recording`, {
+      advice: 'write it as in --duration 30s; three weeks are the most',
+    });
   const maxBytes = parseByteSize(maxSize);
   if (maxBytes === undefined || maxBytes < SMALLEST_CAPTURE_BYTES)
     throw new UsageError(`${JSON.stringify(maxSize)} is no size for a capture`, { advice: 'write 1MiB or more, as in --max-size 1GiB' });

@@ -27,6 +27,7 @@ describe('ringtail record', () => {
   it.each([
     ['--duration', 'soon'],
     ['--duration', '0'],
+    ['--duration', '600h'],
     ['--max-size', '1GiBB'],
     ['--max-size', '5'],
   ])('%s %s is a mistake of usage', async (option, value) => {
@@ -34,6 +35,14 @@ describe('ringtail record', () => {
     expect(await cli.run('record', '--output', output, option, value)).toBe(exitCode.usage);
     expect(cli.stderr()).toContain(JSON.stringify(value));
     expect(existsSync(output)).toBe(false);
+  });
+
+  it('takes values to set only for a configuration, and the root of the host without one', async () => {
+    const cli = createCli();
+    expect(await cli.run('record', '--output', output, '--set', 'kernel.rung=tp')).toBe(exitCode.usage);
+    expect(cli.stderr()).toContain('--config');
+    expect(await cli.run('record', '--output', output, '--root-path', '/host', '--duration', '1ms')).toBe(exitCode.done);
+    expect(cli.kernelOptions()?.config.root_path).toBe('/host');
   });
 
   it('ends with the time, and says what is in the capture', async () => {
