@@ -5,7 +5,8 @@
 import { clients, isShell, nameOptions, wrappers, type Client, type ValueKind } from './clients.ts';
 import { FOUND, type Scanner } from './needles.ts';
 import type { Names } from './names.ts';
-import { markCookies, markPair, markText, markValue, type Mark, type TextOptions } from './text-rules.ts';
+import { markCookies, markPair, markValue, type Mark } from './marks.ts';
+import { markText, type TextOptions } from './text-rules.ts';
 import { looksRandom } from './values.ts';
 import { wordsIn } from './words.ts';
 

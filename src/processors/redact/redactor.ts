@@ -3,7 +3,8 @@ import { clients } from './clients.ts';
 import { markCommand } from './command-rules.ts';
 import { createScanner, EDGE, FOUND, type Needle, type Scanner } from './needles.ts';
 import { createNames, plainName, type Names } from './names.ts';
-import { hasAwsId, markAwsSecrets, markText } from './text-rules.ts';
+import { hasAwsId, markAwsSecrets } from './shapes.ts';
+import { markText } from './text-rules.ts';
 
 /** Starts and ends of what is secret in one text, ascending, apart from each other: `[3, 8, 12, 20]`. Empty: nothing. */
 export type Spans = readonly number[];
