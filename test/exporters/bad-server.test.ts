@@ -1,7 +1,7 @@
 /** What becomes of records when the other side breaks every rule: the outcome that OTLP gives, the books, and what works afterwards. */
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -344,6 +344,42 @@ describe.each(['grpc', 'http'] as const)('by %s', (protocol) => {
     await exporter.stop(1000);
     await until(() => open === 0);
   }, 60_000);
+
+  it.each(['TLS', 'a proxy'])(
+    'whatever comes back instead of %s, every request has an outcome',
+    async (what) => {
+      let answer: Buffer | undefined;
+      const server = createTcpServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () => (answer === undefined ? socket.resetAndDestroy() : socket.end(answer)));
+      });
+      const address = `127.0.0.1:${await listening(server)}`;
+      const place =
+        what === 'TLS' ? { endpoint: `https://${address}` } : { endpoint: 'https://gateway.example', proxy_url: `http://${address}` };
+      const texts = ['HTTP/1.1 200 Go\r\n\r\n', 'HTTP/1.1 ', '\u0015\u0003\u0003\0\u0002\u0002(', '\u0016\u0003\u0003\0\u0004'];
+      const part = fc.oneof(
+        fc.uint8Array({ maxLength: 60 }),
+        fc.constantFrom(...texts).map((text) => Buffer.from(text, 'latin1')),
+      );
+      const said = new Set<string>();
+      await fc.assert(
+        fc.asyncProperty(fc.option(fc.array(part, { maxLength: 4 }), { nil: undefined }), async (parts) => {
+          answer = parts && Buffer.concat(parts);
+          // each time another one, which has not to wait before it connects again
+          const config = { ...place, retry_on_failure: { enabled: false }, timeout: '5s' };
+          const { exporter, counters, items, warnings } = await exporterTo(protocol, 0, config);
+          exporter.logs!(textBatch(1));
+          await until(() => items()['failed/retry_disabled'] === 1);
+          expect(imbalance(counters)).toBe(0);
+          said.add(String(warnings[0]!.fields['error']));
+          await exporter.stop(0);
+        }),
+        { numRuns: 50 },
+      );
+      expect(said.size).toBeGreaterThan(1);
+    },
+    60_000,
+  );
 
   it('who reads nothing of a large request costs a time-out and no connection', async () => {
     const open = new Set<Socket>();

@@ -268,6 +268,8 @@ describe('Retry-After', () => {
   it.each([
     [undefined, undefined],
     ['7', 7000],
+    ['99999999999999', 3_600_000],
+    ['Fri, 31 Dec 9999 23:59:59 GMT', 3_600_000],
     ['Sat, 21 Nov 2026 02:45:30 GMT', 30_000],
     ['Sat, 21 Nov 2026 02:44:00 GMT', 0],
     ['soon', undefined],

@@ -11,7 +11,7 @@ type Peer = {
   readonly tls: TlsConfig;
 };
 
-type NodeError = Error & { readonly code?: string; readonly cert?: { readonly subjectaltname?: string } };
+type NodeError = Error & { readonly code?: string; readonly reason?: string; readonly cert?: { readonly subjectaltname?: string } };
 
 const untrusted: ReadonlySet<string> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -76,6 +76,7 @@ export const wordsFor = (thrown: unknown, peer: Peer): string => {
   const alert = /^ERR_SSL_.*?_ALERT_([A-Z_]+)$/.exec(code)?.[1];
   const refused = alert === undefined ? undefined : ofAlert(alert, peer);
   if (refused !== undefined) return refused;
+  if (code.startsWith('ERR_SSL_') && error.reason !== undefined) return `TLS with ${address} failed: ${error.reason}`;
   if (/before secure TLS connection/.test(error?.message ?? '')) return `${address} broke off the TLS handshake; ${doubtOf(peer.tls)}`;
   // an AggregateError of several addresses has no message of its own
   const inner = thrown instanceof AggregateError ? thrown.errors.map((one: unknown) => messageOf(one)).join('; ') : messageOf(thrown);

@@ -45,6 +45,9 @@ export type Dialer = {
 export const addressOf = ({ host, port }: { readonly host: string; readonly port: number }): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
+/** Takes note of a socket as soon as it exists. */
+type Keep = (socket: Socket) => void;
+
 /** Resolves at the event, rejects at an error or the end. Takes its listeners back. */
 const once = (socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -91,7 +94,7 @@ export const createDialer = (options: DialerOptions): Dialer => {
   const name = config.server_name_override ?? endpoint.host;
   const words = (error: unknown): string => wordsFor(error, { address, name, tls: config });
 
-  const secure = async (socket: Socket, wanted: string, protocols: readonly string[] | undefined): Promise<Socket> => {
+  const secure = async (socket: Socket, wanted: string, protocols: readonly string[] | undefined, keep: Keep): Promise<Socket> => {
     const { context } = await source!.current();
     const secured = tls.connect({
       socket,
@@ -102,11 +105,12 @@ export const createDialer = (options: DialerOptions): Dialer => {
       rejectUnauthorized: !config.insecure_skip_verify,
       ...(protocols && { ALPNProtocols: [...protocols] }),
     });
+    keep(secured);
     await once(secured, 'secureConnect');
     return secured;
   };
 
-  const reach = async (keep: (socket: Socket) => void): Promise<Socket> => {
+  const reach = async (keep: Keep): Promise<Socket> => {
     const target = proxy ?? endpoint;
     let socket = connect({
       host: target.host,
@@ -119,7 +123,7 @@ export const createDialer = (options: DialerOptions): Dialer => {
     const at = proxy === undefined ? '' : `proxy ${addressOf(proxy)}: `;
     try {
       await once(socket, 'connect');
-      if (proxy?.secure) keep((socket = await secure(socket, proxy.host, undefined)));
+      if (proxy?.secure) socket = await secure(socket, proxy.host, undefined, keep);
       if (proxy !== undefined && (tunnel || endpoint.secure)) {
         const credentials = proxy.authorization === undefined ? '' : `Proxy-Authorization: ${proxy.authorization.reveal()}\r\n`;
         socket.write(`CONNECT ${address} HTTP/1.1\r\nHost: ${address}\r\n${credentials}\r\n`);
@@ -133,7 +137,7 @@ export const createDialer = (options: DialerOptions): Dialer => {
       throw new ConnectError(at + inner);
     }
     try {
-      if (endpoint.secure) keep((socket = await secure(socket, name, alpn)));
+      if (endpoint.secure) socket = await secure(socket, name, alpn, keep);
     } catch (error) {
       throw new ConnectError(words(error));
     }
@@ -155,7 +159,7 @@ export const createDialer = (options: DialerOptions): Dialer => {
         return await Promise.race([
           stopped,
           reach((socket) => {
-            // nobody listens while one layer is handed to the next
+            // an error that nobody waits for is none
             socket.on('error', () => {});
             sockets.push(socket);
           }),
