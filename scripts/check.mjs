@@ -1,5 +1,5 @@
 /**
- * Everything that can be said about the tree in a minute and without root: format, lint, imports, types, generated files, unit tests.
+ * Everything that can be said about the tree in half a minute and without root: format, lint, imports, types, generated files. Tests are `npm test`.
  *
  * usage: check.mjs [--format]     --format writes the format instead of checking anything
  */
@@ -27,7 +27,6 @@ const checks = () => {
     ['imports', pinnedNode, [inRoot('scripts/check-imports.mjs')]],
     ['types', pinnedNode, [npmTool('typescript', 'bin/tsc'), '--noEmit']],
     ...(existsSync(layouts) ? [/** @type {[string, string, string[]]} */ (['generated files', pinnedNode, [layouts, '--check']])] : []),
-    ['unit tests', pinnedNode, [npmTool('vitest', 'vitest.mjs'), 'run', '--project', 'unit', '--reporter=dot']],
   ];
 };
 
