@@ -118,7 +118,8 @@ export const openLink = async (options: LinkOptions, timeoutMs: number, signal: 
     // whoever sends lives
     const silent = socket.bytesRead === bytesSeen;
     bytesSeen = socket.bytesRead;
-    if (!silent || unanswered !== undefined || (calls === 0 && !keepalive.permitWithoutStream)) return;
+    // a session that was destroyed is told of a little later, and throws until then
+    if (session.destroyed || !silent || unanswered !== undefined || (calls === 0 && !keepalive.permitWithoutStream)) return;
     unanswered = setTimeout(() => {
       ended ??= `${authority} did not answer a ping within ${keepalive.timeoutMs} ms`;
       destroy();
