@@ -30,7 +30,9 @@ const workloads: Readonly<Record<string, readonly Command[]>> = {
   'one secret in a hundred': Array.from({ length: 100 }, (_, i) => (i === 0 ? secret[0]! : build[i % build.length]!)),
   'harmless corpus': harmless,
   'both corpora, half secret': [...harmless, ...secret],
-  'a different secret in each': Array.from({ length: 40_000 }, (_, i) => secret[i % secret.length]!.map((word) => (word.length > 4 ? `${word}${i}` : word))),
+  'a different secret in each': Array.from({ length: 40_000 }, (_, i) =>
+    secret[i % secret.length]!.map((word) => (word.length > 4 ? `${word}${i}` : word)),
+  ),
   'one argument of 32 KiB': [['program', 'x'.repeat(32_000)]],
 };
 
