@@ -24,11 +24,11 @@ import { build } from './build.mjs';
 
 /** In the order in which they run. @type {Readonly<Record<SuiteName, Suite>>} */
 const suites = {
-  unit: { groups: [], needsRoot: false },
+  unit: { groups: ['unit'], needsRoot: false },
   kernel: { groups: [], needsRoot: true },
   asan: { groups: [], needsRoot: true },
   kernels: { groups: ['kernels'], needsRoot: true },
-  e2e: { groups: ['e2e'], needsRoot: true },
+  e2e: { groups: ['unit', 'e2e'], needsRoot: true },
 };
 const suiteNames = /** @type {SuiteName[]} */ (Object.keys(suites));
 

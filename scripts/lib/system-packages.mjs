@@ -4,7 +4,7 @@
  * `command` names a program that meets the need too, wherever it came from.
  *
  * @typedef {{ what: string, any: readonly (readonly string[])[], when?: string, command?: string }} Need
- * @typedef {'run' | 'check' | 'kernels' | 'e2e'} Group
+ * @typedef {'run' | 'check' | 'unit' | 'kernels' | 'e2e'} Group
  */
 
 /** @type {Readonly<Record<Group, readonly Need[]>>} */
@@ -21,6 +21,7 @@ export const needs = {
     { what: 'C++ compiler', any: [['g++']] },
   ],
   check: [{ what: 'clang-format', any: [['clang-format-19'], ['clang-format']] }],
+  unit: [{ what: 'openssl, which makes certificates', any: [['openssl']], command: 'openssl' }],
   kernels: [
     { what: 'QEMU', any: [['qemu-system-x86']], when: 'amd64' },
     { what: 'busybox', any: [['busybox-static']] },
