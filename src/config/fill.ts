@@ -1,6 +1,6 @@
 /** What a value of a schema would look like if somebody had written every default. */
 import type { ZodType } from 'zod';
-import { formatByteSize, parseByteSize, REDACTED } from '../core/config-types.ts';
+import { dependentDefaultsOf, formatByteSize, parseByteSize, REDACTED } from '../core/config-types.ts';
 import { definitionOf, isSecretSchema, unitOf } from './schema-walk.ts';
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -24,7 +24,11 @@ const transforms = (schema: ZodType): boolean => {
 
 type Fill = (schema: ZodType, value: unknown) => unknown;
 
-const fillMap = (fill: Fill, shape: Readonly<Record<string, ZodType>>, value: Readonly<Record<string, unknown>>): unknown => {
+const fillMap = (
+  fill: Fill,
+  shape: Readonly<Record<string, ZodType>>,
+  value: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> => {
   const out: Record<string, unknown> = Object.create(null);
   for (const [key, inner] of Object.entries(shape)) {
     const filled = fill(inner, value[key]);
@@ -69,8 +73,13 @@ export const filledWith =
       }
       case 'intersection':
         return fill(def.right!, fill(def.left!, value));
-      case 'object':
-        return isObject(value) ? fillMap(fill, def.shape!, value) : value;
+      case 'object': {
+        if (!isObject(value)) return value;
+        const filled = fillMap(fill, def.shape!, value);
+        const more = dependentDefaultsOf(schema, filled);
+        // once again, so that keys stand in the order of the schema
+        return Object.keys(more).length === 0 ? filled : fillMap(fill, def.shape!, { ...value, ...more });
+      }
       case 'record':
         return isObject(value) ? fillRecord(fill, def.valueType!, value) : value;
       case 'array':

@@ -145,3 +145,16 @@ export const secret = (check: z.ZodType<string> = z.string()) =>
       return createSecret(checked?.data ?? text);
     })
     .meta({ secret: true });
+
+type DependentDefaults = (filled: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
+const dependentDefaults = new WeakMap<z.ZodType, DependentDefaults>();
+
+/** Tells what a map has for keys that are not written when that depends on the others; for those who show a configuration with its defaults. */
+export const withDependentDefaults = <T extends z.ZodType>(schema: T, defaultsOf: DependentDefaults): T => {
+  dependentDefaults.set(schema, defaultsOf);
+  return schema;
+};
+
+/** What was told by `withDependentDefaults`; nothing for any other schema. */
+export const dependentDefaultsOf = (schema: z.ZodType, filled: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  dependentDefaults.get(schema)?.(filled) ?? {};

@@ -144,7 +144,7 @@ describe('a secret', () => {
     };
     await until('"msg":"ready"');
     // both exporters have something to fail with
-    const busy = () => void spawn('true', { stdio: 'ignore' });
+    const busy = () => void spawn('sleep', ['0.5'], { stdio: 'ignore' }); // long enough for procfs to see it
     const timer = setInterval(busy, 50);
     await until('127.0.0.1:1');
     clearInterval(timer);

@@ -63,6 +63,20 @@ describe('the configuration in force', () => {
     expectSame(config!);
   });
 
+  it.each([
+    ['', 'queue_size: 32MiB'],
+    ['sizer: items', 'queue_size: 100000'],
+    ['sizer: requests', 'queue_size: 1000'],
+    ['queue_size: 5MiB', 'queue_size: 5MiB'],
+  ])('shows the default that depends on another option: {%s} has %s', (written, shown) => {
+    const { config } = load(`
+receivers: {process: }
+exporters: {otlp_http: {sending_queue: {${written}}}}
+service: {pipelines: {logs: {receivers: [process], exporters: [otlp_http]}}}`);
+    expect(effectiveConfig(config!)).toContain(`      ${shown}\n`);
+    expectSame(config!);
+  });
+
   it('of random configurations of every component loads again and is the same', { timeout: 60_000 }, () => {
     let right = 0;
     const section = (kind: ComponentKind) => {

@@ -1,7 +1,7 @@
 /** Queue and retry of a sending exporter, by the names that the Collector uses. */
 import { z } from 'zod';
 import type { ConfigUse, ConfigWarning } from '../../core/component.ts';
-import { duration, formatByteSize, parseByteSize } from '../../core/config-types.ts';
+import { duration, formatByteSize, parseByteSize, withDependentDefaults } from '../../core/config-types.ts';
 
 /** A request is at most about 4 MB, so that one always fits. */
 const SMALLEST_QUEUE_BYTES = 4 * 1024 * 1024;
@@ -27,8 +27,8 @@ const parseQueueSize = (written: string | number, sizer: Sizer): number | string
   return count < 1 || count > MOST_UNITS ? `out of range; allowed is 1 to ${MOST_UNITS} ${noun}` : count;
 };
 
-export const sendingQueue = z
-  .strictObject({
+const queueInput = withDependentDefaults(
+  z.strictObject({
     enabled: z.boolean().default(true).describe('false: a request that finds all consumers busy is dropped at once'),
     sizer: z.enum(['bytes', 'items', 'requests']).default('bytes').describe('what queue_size counts: bytes, records (items) or requests'),
     queue_size: z
@@ -41,9 +41,16 @@ export const sendingQueue = z
       .default(false)
       .describe('true: a full queue holds back every receiver, and the kernel counts what does not fit into its ring'),
     wait_for_result: z.boolean().default(false).describe('true: every receiver waits until what came before was delivered or given up'),
-  })
-  .transform(({ queue_size: written, ...rest }, context) => {
-    const size = written === undefined ? defaultSize[rest.sizer] : parseQueueSize(written, rest.sizer);
+  }),
+  ({ sizer, queue_size: size }) => {
+    const usual = defaultSize[sizer as Sizer];
+    return size === undefined ? { queue_size: sizer === 'bytes' ? formatByteSize(usual) : usual } : {};
+  },
+);
+
+export const sendingQueue = queueInput
+  .transform(({ queue_size: asked, ...rest }, context) => {
+    const size = asked === undefined ? defaultSize[rest.sizer] : parseQueueSize(asked, rest.sizer);
     if (typeof size === 'number') return { ...rest, queue_size: size };
     context.addIssue({ code: 'custom', path: ['queue_size'], message: size });
     return z.NEVER;
