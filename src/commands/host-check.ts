@@ -73,13 +73,12 @@ const absentExclusions = async ({ exclude, kernel }: RingtailConfig): Promise<re
   );
 };
 
-/** Looks at everything that a valid configuration needs. */
-export const checkHost = async (loaded: LoadedConfig, config: RingtailConfig, context: CommandContext): Promise<HostReport> => {
+/** Ports, folders and files: what the own telemetry and the components need beside the kernel. */
+const componentFindings = async (config: RingtailConfig): Promise<readonly Finding[]> => {
   const findings: Finding[] = [];
   const add = (path: Path, found: PortProblem | undefined) => {
     if (found !== undefined) findings.push({ path, ...found });
   };
-  const needs = needsOf(config);
   const ports = createPortProbe();
   try {
     const { metrics } = config.telemetry;
@@ -91,7 +90,7 @@ export const checkHost = async (loaded: LoadedConfig, config: RingtailConfig, co
       else if (found !== undefined)
         add(['service'], { severity: 'warning', message: `${found.message}, or Ringtail runs without its metrics page` });
     }
-    for (const { component, need } of needs) {
+    for (const { component, need } of needsOf(config)) {
       if (need.kind === 'kernel') continue;
       const path = [...component, ...need.option];
       if (need.kind === 'port') add(path, await ports.take(need.host, need.port, formatPath(path)));
@@ -104,9 +103,23 @@ export const checkHost = async (loaded: LoadedConfig, config: RingtailConfig, co
   } finally {
     await ports.close();
   }
+  return findings;
+};
+
+/** Why a start failed, where it was for a port, a folder or a file that the configuration names: then with its place. */
+export const startProblems = async (loaded: LoadedConfig, config: RingtailConfig): Promise<readonly Problem[]> => {
+  const findings = await componentFindings(config);
+  return findings
+    .filter(({ severity, path }) => severity === 'error' || path.length > 1) // somebody else has the port: a reason, whoever it is
+    .map(({ path, message }) => ({ ...loaded.problemAt(path, message), tier: 'host' as const }));
+};
+
+/** Looks at everything that a valid configuration needs. */
+export const checkHost = async (loaded: LoadedConfig, config: RingtailConfig, context: CommandContext): Promise<HostReport> => {
+  const findings: Finding[] = [...(await componentFindings(config))];
 
   let rung = '';
-  const asking = needs.find(({ need }) => need.kind === 'kernel')?.component;
+  const asking = needsOf(config).find(({ need }) => need.kind === 'kernel')?.component;
   if (asking !== undefined) {
     const root = await rootFinding(config.kernel.root_path);
     if (root !== undefined) findings.push(root);

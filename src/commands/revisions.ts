@@ -1,9 +1,10 @@
 /** Reads the configuration again and makes of it what a reload needs; what belongs to no component (own logs, own metrics) is changed here. */
-import type { RingtailConfig } from '../config/load.ts';
+import type { LoadedConfig, RingtailConfig } from '../config/load.ts';
 import { DEFAULT_METRICS_ADDRESS, type Address, parseAddress } from '../config/schema.ts';
 import { requireConfig } from '../config/load.ts';
+import { formatProblem, sortProblems } from '../config/problems.ts';
 import type { Counters } from '../core/counters.ts';
-import { ConfigError, messageOf } from '../core/errors.ts';
+import { ConfigError, KernelError, messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { hostResource } from '../otlp/resource.ts';
 import type { SwitchableLogger } from '../service/logging.ts';
@@ -11,6 +12,7 @@ import type { Revision } from '../service/reload.ts';
 import { type MetricsServer, serveMetrics } from '../service/telemetry.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
+import { startProblems } from './host-check.ts';
 import { loadFor } from './load.ts';
 import type { ConfigOptions } from './options.ts';
 
@@ -60,6 +62,8 @@ export type Revisions = {
   next(): Promise<Revision>;
   /** Those of the last reading that came to its end; before the first one those of the command line. */
   files(): readonly string[];
+  /** The error of a start, with the places in the configuration that are behind it when there are some. */
+  explained(error: unknown): Promise<unknown>;
   close(): Promise<void>;
 };
 
@@ -67,6 +71,7 @@ export const createRevisions = ({ options, context, counters }: RevisionOptions)
   let files: readonly string[] = (options.config ?? []).flatMap((source) =>
     /^(?:env|yaml):/.test(source) ? [] : [source.replace(/^file:/, '')],
   );
+  let last: { readonly name: string; readonly loaded: LoadedConfig; readonly config: RingtailConfig } | undefined;
   let logger: SwitchableLogger | undefined;
   let served: { readonly place: string; readonly server: MetricsServer | undefined } | undefined;
 
@@ -76,13 +81,32 @@ export const createRevisions = ({ options, context, counters }: RevisionOptions)
   const read = async (warn: (line: string) => void): Promise<RingtailConfig> => {
     const { name, loaded } = await loadFor(options, context);
     files = loaded.files;
-    return requireConfig(loaded, name, warn);
+    const config = requireConfig(loaded, name, warn);
+    last = { name, loaded, config };
+    return config;
+  };
+
+  const closeMetrics = async (): Promise<void> => {
+    await served?.server?.close();
+    served = undefined;
+  };
+
+  const explained = async (error: unknown): Promise<unknown> => {
+    if (last === undefined || error instanceof KernelError || (error instanceof ConfigError && error.problems.length > 0)) return error;
+    await closeMetrics(); // or its port would be found in use
+    const problems = await startProblems(last.loaded, last.config);
+    if (problems.length === 0) return error;
+    return new ConfigError(`${last.name} has ${problems.length} error${problems.length === 1 ? '' : 's'} on this host`, {
+      problems: sortProblems(problems).map(formatProblem),
+      advice: 'correct the file and check it with "ringtail validate"',
+    });
   };
 
   return {
     resourceOf,
     read,
     files: () => files,
+    explained,
     async begin({ telemetry: { metrics } }, switchable) {
       logger = switchable;
       served = { place: placeOf(metrics), server: await openMetrics(metrics, counters, switchable) };
@@ -106,6 +130,6 @@ export const createRevisions = ({ options, context, counters }: RevisionOptions)
         },
       };
     },
-    close: async () => await served?.server?.close(),
+    close: closeMetrics,
   };
 };

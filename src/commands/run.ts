@@ -52,6 +52,9 @@ export const runCommand = async (options: RunOptions, context: CommandContext): 
   };
   // what is built in does not change: then it is the terminal that went away
   const onHangup = (name: string) => (options.config === undefined ? ask(name) : void reload());
+  const explain = async (error: unknown): Promise<never> => {
+    throw await revisions.explained(error);
+  };
   const endings = [
     context.onSignal(onSignal),
     context.onReload(onHangup),
@@ -65,7 +68,7 @@ export const runCommand = async (options: RunOptions, context: CommandContext): 
     const logger = createSwitchableLogger(config.telemetry.logs, context.stderr, context.environment);
     rxConfig.onUnhandledError = (error) => logger.error({ error: messageOf(error) }, 'a component threw outside its stage');
     observeProcess(counters);
-    await revisions.begin(config, logger);
+    await revisions.begin(config, logger).catch(explain);
     const kernel = await context.createKernel({
       config: config.kernel,
       exclude: config.exclude,
@@ -90,7 +93,7 @@ export const runCommand = async (options: RunOptions, context: CommandContext): 
       logger.warn({}, 'stopped at once; what was under way is lost');
       return true;
     });
-    if ((await Promise.race([service.start(), forced])) === true) return exitCode.runtime;
+    if ((await Promise.race([service.start().catch(explain), forced])) === true) return exitCode.runtime;
     let ended: Error | undefined;
     let deadlineMs: number | undefined;
     const through = service.finished().then((error) => {
