@@ -5,6 +5,7 @@ import type { CommandContext } from './context.ts';
 
 const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 
+/** Stays for good: a signal that comes when nobody listens any more must not kill what is just ending well. */
 const ignore = (): void => {};
 
 /** What is used of the process; tests stand in for it. */
@@ -57,15 +58,13 @@ export const systemContext = (host: Host = process): CommandContext => {
       });
     },
     onSignal(handler) {
-      for (const name of stopSignals) host.on(name, handler);
+      for (const name of stopSignals) host.on(name, ignore).on(name, handler);
       return () => {
         for (const name of stopSignals) host.off(name, handler);
       };
     },
     onReload(handler) {
-      // for good: one that comes when nobody listens any more must not kill what is just ending well
-      host.on('SIGHUP', ignore);
-      host.on('SIGHUP', handler);
+      host.on('SIGHUP', ignore).on('SIGHUP', handler);
       return () => host.off('SIGHUP', handler);
     },
     onOutputClosed(handler) {

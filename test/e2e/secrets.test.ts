@@ -121,7 +121,7 @@ service:
   await running.ended;
   shown['log'] = running.stdout() + running.stderr();
   expect(shown['print-config']).toContain('authorization: "[REDACTED]"');
-  expect(shown['log']).toMatch(/HTTP status 400: you said \[REDACTED\].*gRPC INVALID_ARGUMENT: you said \[REDACTED\]/s);
+  for (const status of ['HTTP status 400', 'gRPC INVALID_ARGUMENT']) expect(shown['log']).toContain(`${status}: you said [REDACTED]`);
   for (const [name, text] of Object.entries(shown)) {
     expect(`${name}: ${text}`.length).toBeGreaterThan(100);
     for (const word of secrets.words) expect(text.includes(word) ? `${name} shows ${word}` : '').toBe('');
