@@ -17,23 +17,6 @@ namespace {
 constexpr uint32_t kMaxFrames = 64;
 constexpr uint32_t kMaxFrameBytes = 64 << 20;
 
-class Detaching : public Napi::AsyncWorker {
-public:
-	Detaching(Napi::Env env, std::vector<bpf_link *> links)
-		: Napi::AsyncWorker(env), promise_(Napi::Promise::Deferred::New(env)), links_(std::move(links))
-	{
-	}
-	Napi::Promise Promise() const { return promise_.Promise(); }
-
-protected:
-	void Execute() override { DestroyLinks(std::move(links_)); }
-	void OnOK() override { promise_.Resolve(Env().Undefined()); }
-
-private:
-	Napi::Promise::Deferred promise_;
-	std::vector<bpf_link *> links_;
-};
-
 } // namespace
 
 Napi::Function Session::Define(Napi::Env env)
@@ -189,18 +172,6 @@ bool Session::IsOpen(Napi::Env env)
 	return open_;
 }
 
-LoadedObject *Session::ObjectAt(const Napi::CallbackInfo &info)
-{
-	if (!IsOpen(info.Env()))
-		return nullptr;
-	const auto found = info[0].IsNumber() ? objects_.find(info[0].As<Napi::Number>().Uint32Value()) : objects_.end();
-	if (found == objects_.end()) {
-		ThrowType(info.Env(), "no object of this number is loaded");
-		return nullptr;
-	}
-	return found->second.get();
-}
-
 Napi::Value Session::Arenas(const Napi::CallbackInfo &info)
 {
 	const auto out = Napi::Array::New(info.Env(), buffers_.size());
@@ -222,101 +193,6 @@ void Session::Start(const Napi::CallbackInfo &info)
 		drain_.reset();
 		Throw(info.Env(), {-error, "cannot start the thread that reads the ring", ""});
 	}
-}
-
-Napi::Value Session::LoadObject(const Napi::CallbackInfo &info)
-{
-	const Napi::Env env = info.Env();
-	ObjectSpec spec;
-	if (!IsOpen(env) || !ReadSpec(env, info[0], spec))
-		return env.Undefined();
-	if (memory_) {
-		Throw(env, {EINVAL, "a session over a memory ring loads no objects", ""});
-		return env.Undefined();
-	}
-	spec.reuse = {{"events", ringFd_}, {"counters", countersFd_}};
-	Failure failure;
-	std::unique_ptr<LoadedObject> object = LoadedObject::Load(spec, failure);
-	if (!object) {
-		Throw(env, failure);
-		return env.Undefined();
-	}
-	const uint32_t number = nextObject_++;
-	objects_[number] = std::move(object);
-	return Napi::Number::New(env, number);
-}
-
-void Session::Attach(const Napi::CallbackInfo &info)
-{
-	LoadedObject *object = ObjectAt(info);
-	std::string program;
-	if (!object || !ReadString(info.Env(), info[1], program))
-		return;
-	if (const Failure failure = object->Attach(program))
-		Throw(info.Env(), failure);
-}
-
-void Session::RunIterator(const Napi::CallbackInfo &info)
-{
-	LoadedObject *object = ObjectAt(info);
-	std::string program;
-	if (!object || !ReadString(info.Env(), info[1], program))
-		return;
-	if (const Failure failure = object->RunIterator(program))
-		Throw(info.Env(), failure);
-}
-
-// A promise: a busy kernel takes seconds to let go of a tracepoint, and the pipeline goes on meanwhile. One program, or all.
-Napi::Value Session::Detach(const Napi::CallbackInfo &info)
-{
-	LoadedObject *object = ObjectAt(info);
-	std::string program;
-	if (!object || (!info[1].IsUndefined() && !ReadString(info.Env(), info[1], program)))
-		return info.Env().Undefined();
-	auto *detaching = new Detaching(info.Env(), info[1].IsUndefined() ? object->TakeLinks() : object->TakeLinks(program)); // deletes itself
-	detaching->Queue();
-	return detaching->Promise();
-}
-
-void Session::Unload(const Napi::CallbackInfo &info)
-{
-	if (ObjectAt(info))
-		objects_.erase(info[0].As<Napi::Number>().Uint32Value());
-}
-
-Napi::Value Session::RecursionMisses(const Napi::CallbackInfo &info)
-{
-	const auto out = Napi::Object::New(info.Env());
-	if (const LoadedObject *object = ObjectAt(info)) {
-		for (const auto &[name, misses] : object->RecursionMisses())
-			out.Set(name, Napi::Number::New(info.Env(), static_cast<double>(misses)));
-	}
-	return out;
-}
-
-void Session::PutEntry(const Napi::CallbackInfo &info)
-{
-	std::string map;
-	std::vector<uint8_t> key, value;
-	LoadedObject *object = ObjectAt(info);
-	if (!object || !ReadString(info.Env(), info[1], map) || !ReadBytes(info.Env(), info[2], key) || !ReadBytes(info.Env(), info[3], value))
-		return;
-	if (const Failure failure = object->PutEntry(map, key, value))
-		Throw(info.Env(), failure);
-}
-
-// True when there was such an entry.
-Napi::Value Session::DropEntry(const Napi::CallbackInfo &info)
-{
-	std::string map;
-	std::vector<uint8_t> key;
-	bool found = false;
-	LoadedObject *object = ObjectAt(info);
-	if (!object || !ReadString(info.Env(), info[1], map) || !ReadBytes(info.Env(), info[2], key))
-		return info.Env().Undefined();
-	if (const Failure failure = object->DropEntry(map, key, found))
-		Throw(info.Env(), failure);
-	return Napi::Boolean::New(info.Env(), found);
 }
 
 // How many programs, maps and links of a closed session the kernel has not freed yet.
@@ -389,87 +265,6 @@ void Session::Kick(const Napi::CallbackInfo &)
 {
 	if (drain_)
 		drain_->Kick();
-}
-
-// Puts records that stand one behind the other, each as long as its head says, into a memory ring; stops at the first that does not fit.
-size_t Session::AppendRecords(const uint8_t *bytes, size_t length, uint32_t &records)
-{
-	size_t at = 0;
-	for (records = 0; at + sizeof(event_head) <= length; records++) {
-		uint32_t len;
-		std::memcpy(&len, bytes + at + offsetof(event_head, len), sizeof(len));
-		if (len < sizeof(event_head) || len > length - at || !ring_.Append(bytes + at, len))
-			break;
-		at += len;
-	}
-	return at;
-}
-
-// Returns how many records fitted.
-Napi::Value Session::Inject(const Napi::CallbackInfo &info)
-{
-	const Napi::Env env = info.Env();
-	if (!IsOpen(env) || !info[0].IsTypedArray()) {
-		if (!env.IsExceptionPending())
-			ThrowType(env, "inject: expected bytes");
-		return env.Undefined();
-	}
-	const auto array = info[0].As<Napi::TypedArray>();
-	const uint8_t *bytes = static_cast<const uint8_t *>(array.ArrayBuffer().Data()) + array.ByteOffset();
-	uint32_t accepted = 0;
-	AppendRecords(bytes, array.ByteLength(), accepted);
-	if (drain_)
-		drain_->Kick();
-	return Napi::Number::New(env, accepted);
-}
-
-// A copy of the records of a frame that is out; undefined when they are not kept.
-Napi::Value Session::RawOf(const Napi::CallbackInfo &info)
-{
-	const Napi::Env env = info.Env();
-	if (!open_ || !drain_ || !keepRaw_ || !info[0].IsNumber() || !pool_.IsOut(info[0].As<Napi::Number>().Uint32Value()))
-		return env.Undefined();
-	const std::vector<uint8_t> &raw = drain_->RawOf(info[0].As<Napi::Number>().Uint32Value());
-	return Napi::Buffer<uint8_t>::Copy(env, raw.data(), raw.size());
-}
-
-// (records, sequence, wall offset in ns): one frame of exactly these records, without the thread, over an empty memory ring. Returns its
-// index; what is no run of whole records that fit their layouts and one frame throws EILSEQ, EBUSY says that no frame is free.
-Napi::Value Session::Fill(const Napi::CallbackInfo &info)
-{
-	const Napi::Env env = info.Env();
-	if (!IsOpen(env))
-		return env.Undefined();
-	if (!memory_ || drain_ || !info[0].IsTypedArray() || !info[1].IsNumber() || !info[2].IsBigInt()) {
-		ThrowType(env, "fill: expected (bytes, sequence, wall offset) and a memory ring that was not started");
-		return env.Undefined();
-	}
-	const auto array = info[0].As<Napi::TypedArray>();
-	const uint8_t *bytes = static_cast<const uint8_t *>(array.ArrayBuffer().Data()) + array.ByteOffset();
-	const double sequence = info[1].As<Napi::Number>().DoubleValue();
-	bool lossless;
-	const int64_t wallOffsetNs = info[2].As<Napi::BigInt>().Int64Value(&lossless);
-	const int frame = pool_.Take();
-	if (frame < 0) {
-		Throw(env, {EBUSY, "no frame is free", ""});
-		return env.Undefined();
-	}
-	if (!splitter_)
-		splitter_ = std::make_unique<Splitter>(layouts_, maxRows_);
-	uint32_t records = 0;
-	const size_t taken = AppendRecords(bytes, array.ByteLength(), records);
-	Splitter::Result result;
-	const bool whole = taken == array.ByteLength();
-	if (whole)
-		result = splitter_->Fill(ring_, pool_.At(static_cast<uint32_t>(frame)),
-			sequence >= 0 && sequence < 9e15 ? static_cast<uint64_t>(sequence) : 0, wallOffsetNs);
-	ring_.Clear();
-	if (!whole || result.rows != records || !records) {
-		pool_.Give(static_cast<uint32_t>(frame));
-		Throw(env, {EILSEQ, "these are not the records of one frame", ""});
-		return env.Undefined();
-	}
-	return Napi::Number::New(env, frame);
 }
 
 void Session::Close(const Napi::CallbackInfo &info)

@@ -97,7 +97,7 @@ const sourcesOf = (random: Random): readonly ConfigSource[] => {
   return sources;
 };
 
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- they are what is meant
 const unprintable = /[\u0000-\u001f\u007f]/;
 
 /** Throws when what was promised of every configuration is not so for these. */
