@@ -53,7 +53,7 @@ const sanitizerEnv = async () => {
     RINGTAIL_ADDON: inRoot('build/native-asan/ringtail.node'),
     LD_PRELOAD: libraries.join(' '),
     // freed memory is kept back up to a size that is reached early, so that growth over many rounds is growth
-    ASAN_OPTIONS: 'detect_leaks=0:quarantine_size_mb=32',
+    ASAN_OPTIONS: 'detect_leaks=0:quarantine_size_mb=8',
     UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
   };
 };
