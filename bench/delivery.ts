@@ -23,7 +23,7 @@ import { execs, small } from './ring-workloads.ts';
 const rounds = Number(process.argv[2] ?? 30);
 const workloads = process.argv.length > 3 ? process.argv.slice(3) : ['small', 'exec'];
 const WARM_UP_ROUNDS = 4;
-const INJECTIONS = 2;
+const INJECTIONS = 8;
 const GOAL_A_SECOND = 500_000;
 const GOAL_TIMES = 3;
 const DEADLINE_MS = 60_000;
