@@ -190,12 +190,6 @@ export const withActorAttributes = (batch: Batch, column: AttributeColumn): Batc
   return { ...batch, actorAttributes: [...actorAttributes, column], mayRepeat: repeats || batch.mayRepeat === true };
 };
 
-/** A view of the same rows with an attribute column for rows added. */
-export const withRowAttributes = (batch: Batch, column: AttributeColumn): Batch => ({
-  ...batch,
-  rowAttributes: [...batch.rowAttributes, column],
-});
-
 /**
  * How the columns of a kind become attributes of a log record. Data, so that every exporter reads the same table. With `when` the
  * attribute is written only if (column & mask) is non-zero, or is zero. A `u64` reads the columns `<column>Lo` and `<column>Hi`. What is

@@ -1,6 +1,5 @@
 /** Regular expressions of users: RE2 syntax as the Collector has it, linear in the length of the text whatever the expression. */
 import { RE2JS } from 're2js';
-import { z } from 'zod';
 
 export type Pattern = {
   /** True when it matches somewhere in the text. */
@@ -40,10 +39,3 @@ export const patternProblem = (expression: string): string | undefined => {
     return `not a regular expression: ${reason}; allowed is the syntax of RE2, which has no look-around and no references back`;
   }
 };
-
-/** The text of an expression that compiles. */
-export const patternText = () =>
-  z.string().check((context) => {
-    const problem = patternProblem(context.value);
-    if (problem !== undefined) context.issues.push({ code: 'custom', message: problem, input: context.value });
-  });

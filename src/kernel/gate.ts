@@ -8,6 +8,7 @@ import { LENGTH_MASK, type Frame } from '../core/batch.ts';
 import type { Counters } from '../core/counters.ts';
 import { createFrameBuilder } from '../core/frame-builder.ts';
 import { attributionSource } from '../otlp/names.ts';
+import { actorIdentity } from './actor-identity.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { KernelFrame } from './frames.ts';
 import { headFlag } from './layouts.gen.ts';
@@ -58,22 +59,9 @@ export type GateOptions = {
 };
 
 /** The actor alone, in memory of its own: the answer may come when the frame is gone. */
-const copyActor = ({ actors, strings, wallOffsetNs }: Frame, actor: number): Frame => {
-  const builder = createFrameBuilder({ wallOffsetNs });
-  const whole = (lo: Uint32Array, hi: Uint32Array): bigint => (BigInt(hi[actor]!) << 32n) | BigInt(lo[actor]!);
-  const comm = actors.comm[actor]!;
-  const start = strings.offsets[comm]!;
-  builder.addActor({
-    pid: actors.pid[actor]!,
-    tid: actors.tid[actor]!,
-    ppid: actors.ppid[actor]!,
-    execId: actors.execId[actor]!,
-    startNs: whole(actors.startNsLo, actors.startNsHi),
-    parentStartNs: whole(actors.parentStartNsLo, actors.parentStartNsHi),
-    parentExecId: actors.parentExecId[actor]!,
-    flags: actors.flags[actor]!,
-    comm: strings.bytes.slice(start, start + (strings.lengths[comm]! & LENGTH_MASK)),
-  });
+const copyActor = (frame: Frame, actor: number): Frame => {
+  const builder = createFrameBuilder({ wallOffsetNs: frame.wallOffsetNs });
+  builder.addActor(actorIdentity(frame, actor));
   return builder.build();
 };
 

@@ -80,7 +80,12 @@ export const readFacts = <T>(schema: ZodType<T>, payload: Uint8Array, what: stri
   return result.data;
 };
 
-export const programJson = ({ atMs, wallOffsetNs, actor, path, pathFlags }: Omit<Program, 'path'> & { readonly path: Uint8Array }) => ({
+type ProgramInput = Omit<Program, 'path' | 'actor'> & {
+  readonly path: Uint8Array;
+  readonly actor: Omit<Program['actor'], 'comm'> & { readonly comm: Uint8Array };
+};
+
+export const programJson = ({ atMs, wallOffsetNs, actor, path, pathFlags }: ProgramInput) => ({
   atMs,
   wallOffsetNs: String(wallOffsetNs),
   actor: {

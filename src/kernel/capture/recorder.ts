@@ -2,7 +2,8 @@
  * Writes down what a run sees, in the order in which it mattered: a frame when the process table takes it in, each program that procfs told,
  * and the names of the actors when the frame goes on. A replay that does the same in the same order comes to the same records.
  */
-import { LENGTH_MASK, type AttributeSource, type Frame } from '../../core/batch.ts';
+import { type AttributeSource, type Frame } from '../../core/batch.ts';
+import { actorIdentity } from '../actor-identity.ts';
 import type { KernelFrame } from '../frames.ts';
 import type { HubObserver, LossByKind } from '../hub.ts';
 import type { ProcessTable } from '../lifecycle/process-table.ts';
@@ -89,26 +90,7 @@ export const createRecorder = (writer: CaptureWriter): Recorder => {
   };
 
   const insert = (frame: Frame, actor: number, facts: { readonly path: Uint8Array; readonly pathFlags: number }, atMs: number): void => {
-    const { actors, strings, wallOffsetNs } = frame;
-    const whole = (lo: Uint32Array, hi: Uint32Array): bigint => (BigInt(hi[actor]!) << 32n) | BigInt(lo[actor]!);
-    const comm = actors.comm[actor]!;
-    const start = strings.offsets[comm]!;
-    const program = {
-      atMs,
-      wallOffsetNs,
-      actor: {
-        pid: actors.pid[actor]!,
-        tid: actors.tid[actor]!,
-        ppid: actors.ppid[actor]!,
-        execId: actors.execId[actor]!,
-        startNs: whole(actors.startNsLo, actors.startNsHi),
-        parentStartNs: whole(actors.parentStartNsLo, actors.parentStartNsHi),
-        parentExecId: actors.parentExecId[actor]!,
-        flags: actors.flags[actor]!,
-        comm: Buffer.from(strings.bytes.subarray(start, start + (strings.lengths[comm]! & LENGTH_MASK))),
-      },
-      ...facts,
-    };
+    const program = { atMs, wallOffsetNs: frame.wallOffsetNs, actor: actorIdentity(frame, actor), ...facts };
     put(encodeJson(chunkType.program, programJson(program)));
   };
 
