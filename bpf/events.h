@@ -27,10 +27,64 @@ enum event_kind {
 	EVENT_TASK = 4,        /* a process that ran before we came (iterator) */
 	EVENT_EXEC_FAILED = 5, /* an exec that the kernel refused */
 	EVENT_SAMPLE = 6,      /* synthetic, written by benchmarks and tests through the memory ring */
-	EVENT_KINDS = 16,      /* size of tables indexed by kind */
+	EVENT_OPEN = 7,        /* from here on: system calls, told at their exit */
+	EVENT_READ = 8,
+	EVENT_WRITE = 9,
+	EVENT_UNLINK = 10,
+	EVENT_CONNECT = 11,
+	EVENT_ACCEPT = 12,
+	EVENT_SEND = 13,
+	EVENT_RECEIVE = 14,
+	EVENT_CLOSE = 15,       /* of a socket */
+	EVENT_CALL_FAILED = 16, /* a wanted call that failed and has no kind of its own */
+	EVENT_KINDS = 32,      /* size of tables indexed by kind */
 };
 
 #define EVENT_LIFECYCLE_LAST EVENT_TASK
+#define EVENT_CALL_FIRST EVENT_OPEN
+#define EVENT_CALL_LAST EVENT_CALL_FAILED
+
+/* A system call, whatever its number is on this processor and in this mode. In lower case it is its name. */
+enum call_id {
+	CALL_NONE = 0,
+	CALL_CLONE,
+	CALL_CLONE3,
+	CALL_FORK,
+	CALL_VFORK,
+	CALL_EXECVE,
+	CALL_EXECVEAT,
+	CALL_OPEN,
+	CALL_CREAT,
+	CALL_OPENAT,
+	CALL_OPENAT2,
+	CALL_READ,
+	CALL_PREAD64,
+	CALL_READV,
+	CALL_PREADV,
+	CALL_PREADV2,
+	CALL_WRITE,
+	CALL_PWRITE64,
+	CALL_WRITEV,
+	CALL_PWRITEV,
+	CALL_PWRITEV2,
+	CALL_UNLINK,
+	CALL_UNLINKAT,
+	CALL_RMDIR,
+	CALL_CONNECT,
+	CALL_ACCEPT,
+	CALL_ACCEPT4,
+	CALL_SENDTO,
+	CALL_SENDMSG,
+	CALL_SENDMMSG,
+	CALL_RECVFROM,
+	CALL_RECVMSG,
+	CALL_RECVMMSG,
+	CALL_SEND,       /* ia32 only, by socketcall */
+	CALL_RECV,       /* ia32 only, by socketcall */
+	CALL_CLOSE,
+	CALL_SOCKETCALL, /* the ia32 call that stands for all of sockets; a record names the one that it stands for */
+	CALL_IDS = 64,   /* size of tables indexed by call */
+};
 
 enum head_flags {
 	HEAD_KERNEL_THREAD = 1 << 0,
@@ -44,6 +98,45 @@ enum path_flags {
 	PATH_TRUNCATED = 1 << 3, /* the front is missing */
 	PATH_FAULT = 1 << 4,     /* a name could not be read */
 	PATH_CHROOT = 1 << 5,    /* it lies in the root of the process, which is not the root of its namespace */
+};
+
+enum call_flags {
+	CALL_IS_COMPAT = 1 << 0,       /* made by the ia32 way */
+	CALL_HAS_FAILED = 1 << 1,      /* ret is an errno; what a path or an address says is what the caller showed */
+	CALL_IS_UNVERIFIED = 1 << 2,   /* what stands here of the file or peer may be that of another descriptor, or the caller's word */
+	CALL_HAS_MODE = 1 << 3,        /* the call may create: `mode` counts */
+	CALL_HAS_FD = 1 << 4,          /* `fd` counts */
+	CALL_IN_MOUNT_NS = 1 << 5,     /* the mount namespace is not the host's: `mount_ns` counts */
+	CALL_HAS_FILE = 1 << 6,        /* inode and device count */
+};
+
+/* What is behind a descriptor. */
+enum file_kind {
+	FILE_UNKNOWN = 0,
+	FILE_REGULAR,
+	FILE_DIRECTORY,
+	FILE_SYMLINK,
+	FILE_BLOCK_DEVICE,
+	FILE_CHARACTER_DEVICE,
+	FILE_PIPE,
+	FILE_SOCKET,
+	FILE_ANONYMOUS, /* eventfd, epoll, ... */
+};
+
+enum net_transport {
+	NET_OTHER = 0,
+	NET_TCP,
+	NET_UDP,
+	NET_UNIX,
+	NET_ICMP,
+	NET_RAW,
+};
+
+/* Of `net_flags`; the family decides how `local` and `peer` are to be read. */
+enum net_flags {
+	NET_IS_INET = 1 << 0,    /* addresses of 4 or 16 bytes, with ports */
+	NET_IS_UNIX = 1 << 1,    /* addresses are paths; an abstract one begins with NUL */
+	NET_HAS_SIZE = 1 << 2,   /* `requested` counts */
 };
 
 enum exec_flags {
@@ -166,6 +259,93 @@ struct exec_failed_event {
 	__u32 exec_flags;
 	__u32 compat;
 	text_len file_len;
+};
+
+/* What every record of a system call has after its head. */
+#define CALL_FIELDS \
+	struct event_head head; \
+	__s32 ret;             /* what the call returned */ \
+	__u32 call;            /* enum call_id */ \
+	__u32 call_flags;
+
+struct open_event {
+	CALL_FIELDS
+	__u32 mode;            /* as asked for, with CALL_HAS_MODE */
+	__u64 flags;           /* as asked for, O_* */
+	__u64 inode;
+	__u32 dev;
+	__u32 path_flags;
+	__u32 mount_ns;        /* number of the namespace's inode */
+	text_len path_len;     /* absolute; of a failed call the directory and what was asked for */
+	text_len name_len;     /* what was asked for */
+	text_len root_len;     /* the root of the process, when it is not that of its mount namespace */
+};
+
+#define IO_FIELDS \
+	CALL_FIELDS \
+	__s32 fd; \
+	__u64 requested;       /* bytes; of all parts together */ \
+	__u64 inode; \
+	__u32 dev; \
+	__u32 file_kind; \
+	__u32 path_flags; \
+	text_len path_len;     /* absolute, or pipe:[1], socket:[1], anon_inode:[eventfd] as /proc shows them */
+
+struct read_event {
+	IO_FIELDS
+};
+
+struct write_event {
+	IO_FIELDS
+};
+
+struct unlink_event {
+	CALL_FIELDS
+	__u32 flags;           /* AT_REMOVEDIR */
+	__u32 path_flags;
+	__u32 mount_ns;
+	text_len path_len;     /* the directory and what was asked for */
+	text_len name_len;
+	text_len root_len;
+};
+
+#define NET_FIELDS \
+	CALL_FIELDS \
+	__s32 fd; \
+	__u64 requested;       /* bytes of all parts together; with NET_HAS_SIZE */ \
+	__u64 netns_cookie;    /* 0 = not known */ \
+	__u32 family;          /* AF_* */ \
+	__u32 transport;       /* enum net_transport */ \
+	__u32 net_flags; \
+	__u32 local_port; \
+	__u32 peer_port; \
+	text_len local_len;    /* bytes of the address, see net_flags */ \
+	text_len peer_len;
+
+struct connect_event {
+	NET_FIELDS
+};
+
+struct accept_event {
+	NET_FIELDS
+};
+
+struct send_event {
+	NET_FIELDS
+};
+
+struct receive_event {
+	NET_FIELDS
+};
+
+struct close_event {
+	NET_FIELDS
+};
+
+struct call_failed_event {
+	CALL_FIELDS
+	__u32 pad;
+	__u64 clone_flags;     /* of clone and clone3 */
 };
 
 struct sample_event {

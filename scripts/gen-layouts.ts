@@ -126,6 +126,17 @@ const generate = (types: readonly BtfType[]): string => {
     }
     out.push('} as const;');
   }
+  for (const [name, prefix] of [
+    ['call_id', 'CALL_'],
+    ['call_flags', 'CALL_'],
+    ['file_kind', 'FILE_'],
+    ['net_transport', 'NET_'],
+    ['net_flags', 'NET_'],
+  ] as const) {
+    out.push('', `/** \`enum ${name}\`. */`, `export const ${camel(name.replace(/s$/, ''))} = {`);
+    for (const value of find('ENUM', name).values!) out.push(`  ${camel(value.name.replace(prefix, '').toLowerCase())}: ${value.val},`);
+    out.push('} as const;');
+  }
   const counters = find('STRUCT', 'event_counters').members!.map((member) => camel(member.name));
   out.push(
     '',

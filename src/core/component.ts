@@ -3,6 +3,8 @@ import type { ZodType } from 'zod';
 import type { Batch } from './batch.ts';
 import type { Logger } from './logger.ts';
 import type { CounterSample, Counters } from './counters.ts';
+import type { MetricBatch } from './metric-batch.ts';
+import type { PushDownReport, RuleSet } from './rules.ts';
 
 /** `type[/name]`, as it stands in the configuration. */
 export type ComponentId = string;
@@ -47,6 +49,13 @@ export type Receiver = Lifecycle & {
    * with its successor of a reload (the records of the kernel) it takes only while it is subscribed to: both are there for a while.
    */
   readonly logs$?: Observable<Batch>;
+  /** The same for metrics: emits at each collection. Without a subscriber nothing is counted. */
+  readonly metrics$?: Observable<MetricBatch>;
+  /**
+   * Tells, for each logs pipeline that uses this receiver, what its first processor drops; undefined: it begins with no filter. What all of them drop
+   * the receiver may drop earlier. Called whenever the pipelines change, before the kernel side follows; it takes effect with that.
+   */
+  narrow?(ruleSets: readonly (RuleSet | undefined)[]): void;
   /**
    * Only of a receiver that has an end: settles when it has emitted all that it ever will, with the error when it ended because of one. When
    * all receivers that there are have settled, Ringtail stops by itself. Never rejects.
@@ -57,6 +66,7 @@ export type Receiver = Lifecycle & {
 /** Synchronous: emits within the `next` of its source, at most one batch for each that came in; may drop one (and counts its rows). */
 export type Processor = Lifecycle & {
   logs?(source$: Observable<Batch>): Observable<Batch>;
+  metrics?(source$: Observable<MetricBatch>): Observable<MetricBatch>;
 };
 
 /**
@@ -65,6 +75,7 @@ export type Processor = Lifecycle & {
  */
 export type Exporter = Lifecycle & {
   logs?(batch: Batch): void;
+  metrics?(batch: MetricBatch): void;
   /**
    * Asked before a frame is drawn from the ring. Undefined: there is room. Else a promise that settles when it is worth asking again; until
    * then no receiver is given anything, and the kernel counts what does not fit into the ring. Never set, it holds back nobody.
@@ -165,8 +176,14 @@ type FactoryOf<K extends ComponentKind, T> = {
   create(settings: Settings<never>, config: never): T;
 };
 
-export type ReceiverFactory = FactoryOf<'receiver', Receiver>;
-export type ProcessorFactory = FactoryOf<'processor', Processor>;
+export type ReceiverFactory = FactoryOf<'receiver', Receiver> & {
+  /** Of rule sets as `Receiver.narrow` is given them: which rules are evaluated where. For `validate` and the start-up line; looks at no host. */
+  pushDown?(config: never, ruleSets: readonly (RuleSet | undefined)[]): PushDownReport;
+};
+export type ProcessorFactory = FactoryOf<'processor', Processor> & {
+  /** What a processor of this configuration drops of log records, as far as rules can say it; `id` begins the names of the rules. */
+  rules?(id: ComponentId, config: never): RuleSet;
+};
 export type ExporterFactory = FactoryOf<'exporter', Exporter>;
 /** `signals` is empty: no pipeline names it. */
 export type ExtensionFactory = Omit<FactoryOf<'extension', Extension>, 'create'> & {

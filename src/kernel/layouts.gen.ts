@@ -14,8 +14,18 @@ export const eventKind = {
   task: 4,
   execFailed: 5,
   sample: 6,
+  open: 7,
+  read: 8,
+  write: 9,
+  unlink: 10,
+  connect: 11,
+  accept: 12,
+  send: 13,
+  receive: 14,
+  close: 15,
+  callFailed: 16,
 } as const;
-export const EVENT_KINDS = 16;
+export const EVENT_KINDS = 32;
 
 /** `enum head_flags`. */
 export const headFlag = {
@@ -52,6 +62,89 @@ export const excludedFlag = {
   process: 1,
   cgroup: 2,
   executable: 4,
+} as const;
+
+/** `enum call_id`. */
+export const callId = {
+  none: 0,
+  clone: 1,
+  clone3: 2,
+  fork: 3,
+  vfork: 4,
+  execve: 5,
+  execveat: 6,
+  open: 7,
+  creat: 8,
+  openat: 9,
+  openat2: 10,
+  read: 11,
+  pread64: 12,
+  readv: 13,
+  preadv: 14,
+  preadv2: 15,
+  write: 16,
+  pwrite64: 17,
+  writev: 18,
+  pwritev: 19,
+  pwritev2: 20,
+  unlink: 21,
+  unlinkat: 22,
+  rmdir: 23,
+  connect: 24,
+  accept: 25,
+  accept4: 26,
+  sendto: 27,
+  sendmsg: 28,
+  sendmmsg: 29,
+  recvfrom: 30,
+  recvmsg: 31,
+  recvmmsg: 32,
+  send: 33,
+  recv: 34,
+  close: 35,
+  socketcall: 36,
+  ids: 64,
+} as const;
+
+/** `enum call_flags`. */
+export const callFlag = {
+  isCompat: 1,
+  hasFailed: 2,
+  isUnverified: 4,
+  hasMode: 8,
+  hasFd: 16,
+  inMountNs: 32,
+  hasFile: 64,
+} as const;
+
+/** `enum file_kind`. */
+export const fileKind = {
+  unknown: 0,
+  regular: 1,
+  directory: 2,
+  symlink: 3,
+  blockDevice: 4,
+  characterDevice: 5,
+  pipe: 6,
+  socket: 7,
+  anonymous: 8,
+} as const;
+
+/** `enum net_transport`. */
+export const netTransport = {
+  other: 0,
+  tcp: 1,
+  udp: 2,
+  unix: 3,
+  icmp: 4,
+  raw: 5,
+} as const;
+
+/** `enum net_flags`. */
+export const netFlag = {
+  isInet: 1,
+  isUnix: 2,
+  hasSize: 4,
 } as const;
 
 /** `struct event_counters`: u64 each, in this order. */
@@ -165,6 +258,176 @@ export const eventLayouts = {
       { name: 'name', offset: 116, width: 4, role: 'text' },
     ],
   },
+  open: {
+    kind: 7,
+    size: 152,
+    fields: [
+      { name: 'ret', offset: 96, width: 4, role: 'number' },
+      { name: 'call', offset: 100, width: 4, role: 'number' },
+      { name: 'callFlags', offset: 104, width: 4, role: 'number' },
+      { name: 'mode', offset: 108, width: 4, role: 'number' },
+      { name: 'flags', offset: 112, width: 8, role: 'number' },
+      { name: 'inode', offset: 120, width: 8, role: 'number' },
+      { name: 'dev', offset: 128, width: 4, role: 'number' },
+      { name: 'pathFlags', offset: 132, width: 4, role: 'number' },
+      { name: 'mountNs', offset: 136, width: 4, role: 'number' },
+      { name: 'path', offset: 140, width: 4, role: 'text' },
+      { name: 'name', offset: 144, width: 4, role: 'text' },
+      { name: 'root', offset: 148, width: 4, role: 'text' },
+    ],
+  },
+  read: {
+    kind: 8,
+    size: 144,
+    fields: [
+      { name: 'ret', offset: 96, width: 4, role: 'number' },
+      { name: 'call', offset: 100, width: 4, role: 'number' },
+      { name: 'callFlags', offset: 104, width: 4, role: 'number' },
+      { name: 'fd', offset: 108, width: 4, role: 'number' },
+      { name: 'requested', offset: 112, width: 8, role: 'number' },
+      { name: 'inode', offset: 120, width: 8, role: 'number' },
+      { name: 'dev', offset: 128, width: 4, role: 'number' },
+      { name: 'fileKind', offset: 132, width: 4, role: 'number' },
+      { name: 'pathFlags', offset: 136, width: 4, role: 'number' },
+      { name: 'path', offset: 140, width: 4, role: 'text' },
+    ],
+  },
+  write: {
+    kind: 9,
+    size: 144,
+    fields: [
+      { name: 'ret', offset: 96, width: 4, role: 'number' },
+      { name: 'call', offset: 100, width: 4, role: 'number' },
+      { name: 'callFlags', offset: 104, width: 4, role: 'number' },
+      { name: 'fd', offset: 108, width: 4, role: 'number' },
+      { name: 'requested', offset: 112, width: 8, role: 'number' },
+      { name: 'inode', offset: 120, width: 8, role: 'number' },
+      { name: 'dev', offset: 128, width: 4, role: 'number' },
+      { name: 'fileKind', offset: 132, width: 4, role: 'number' },
+      { name: 'pathFlags', offset: 136, width: 4, role: 'number' },
+      { name: 'path', offset: 140, width: 4, role: 'text' },
+    ],
+  },
+  unlink: {
+    kind: 10,
+    size: 136,
+    fields: [
+      { name: 'ret', offset: 96, width: 4, role: 'number' },
+      { name: 'call', offset: 100, width: 4, role: 'number' },
+      { name: 'callFlags', offset: 104, width: 4, role: 'number' },
+      { name: 'flags', offset: 108, width: 4, role: 'number' },
+      { name: 'pathFlags', offset: 112, width: 4, role: 'number' },
+      { name: 'mountNs', offset: 116, width: 4, role: 'number' },
+      { name: 'path', offset: 120, width: 4, role: 'text' },
+      { name: 'name', offset: 124, width: 4, role: 'text' },
+      { name: 'root', offset: 128, width: 4, role: 'text' },
+    ],
+  },
+  connect: {
+    kind: 11,
+    size: 160,
+    fields: [
+      { name: 'ret', offset: 96, width: 4, role: 'number' },
+      { name: 'call', offset: 100, width: 4, role: 'number' },
+      { name: 'callFlags', offset: 104, width: 4, role: 'number' },
+      { name: 'fd', offset: 108, width: 4, role: 'number' },
+      { name: 'requested', offset: 112, width: 8, role: 'number' },
+      { name: 'netnsCookie', offset: 120, width: 8, role: 'number' },
+      { name: 'family', offset: 128, width: 4, role: 'number' },
+      { name: 'transport', offset: 132, width: 4, role: 'number' },
+      { name: 'netFlags', offset: 136, width: 4, role: 'number' },
+      { name: 'localPort', offset: 140, width: 4, role: 'number' },
+      { name: 'peerPort', offset: 144, width: 4, role: 'number' },
+      { name: 'local', offset: 148, width: 4, role: 'text' },
+      { name: 'peer', offset: 152, width: 4, role: 'text' },
+    ],
+  },
+  accept: {
+    kind: 12,
+    size: 160,
+    fields: [
+      { name: 'ret', offset: 96, width: 4, role: 'number' },
+      { name: 'call', offset: 100, width: 4, role: 'number' },
+      { name: 'callFlags', offset: 104, width: 4, role: 'number' },
+      { name: 'fd', offset: 108, width: 4, role: 'number' },
+      { name: 'requested', offset: 112, width: 8, role: 'number' },
+      { name: 'netnsCookie', offset: 120, width: 8, role: 'number' },
+      { name: 'family', offset: 128, width: 4, role: 'number' },
+      { name: 'transport', offset: 132, width: 4, role: 'number' },
+      { name: 'netFlags', offset: 136, width: 4, role: 'number' },
+      { name: 'localPort', offset: 140, width: 4, role: 'number' },
+      { name: 'peerPort', offset: 144, width: 4, role: 'number' },
+      { name: 'local', offset: 148, width: 4, role: 'text' },
+      { name: 'peer', offset: 152, width: 4, role: 'text' },
+    ],
+  },
+  send: {
+    kind: 13,
+    size: 160,
+    fields: [
+      { name: 'ret', offset: 96, width: 4, role: 'number' },
+      { name: 'call', offset: 100, width: 4, role: 'number' },
+      { name: 'callFlags', offset: 104, width: 4, role: 'number' },
+      { name: 'fd', offset: 108, width: 4, role: 'number' },
+      { name: 'requested', offset: 112, width: 8, role: 'number' },
+      { name: 'netnsCookie', offset: 120, width: 8, role: 'number' },
+      { name: 'family', offset: 128, width: 4, role: 'number' },
+      { name: 'transport', offset: 132, width: 4, role: 'number' },
+      { name: 'netFlags', offset: 136, width: 4, role: 'number' },
+      { name: 'localPort', offset: 140, width: 4, role: 'number' },
+      { name: 'peerPort', offset: 144, width: 4, role: 'number' },
+      { name: 'local', offset: 148, width: 4, role: 'text' },
+      { name: 'peer', offset: 152, width: 4, role: 'text' },
+    ],
+  },
+  receive: {
+    kind: 14,
+    size: 160,
+    fields: [
+      { name: 'ret', offset: 96, width: 4, role: 'number' },
+      { name: 'call', offset: 100, width: 4, role: 'number' },
+      { name: 'callFlags', offset: 104, width: 4, role: 'number' },
+      { name: 'fd', offset: 108, width: 4, role: 'number' },
+      { name: 'requested', offset: 112, width: 8, role: 'number' },
+      { name: 'netnsCookie', offset: 120, width: 8, role: 'number' },
+      { name: 'family', offset: 128, width: 4, role: 'number' },
+      { name: 'transport', offset: 132, width: 4, role: 'number' },
+      { name: 'netFlags', offset: 136, width: 4, role: 'number' },
+      { name: 'localPort', offset: 140, width: 4, role: 'number' },
+      { name: 'peerPort', offset: 144, width: 4, role: 'number' },
+      { name: 'local', offset: 148, width: 4, role: 'text' },
+      { name: 'peer', offset: 152, width: 4, role: 'text' },
+    ],
+  },
+  close: {
+    kind: 15,
+    size: 160,
+    fields: [
+      { name: 'ret', offset: 96, width: 4, role: 'number' },
+      { name: 'call', offset: 100, width: 4, role: 'number' },
+      { name: 'callFlags', offset: 104, width: 4, role: 'number' },
+      { name: 'fd', offset: 108, width: 4, role: 'number' },
+      { name: 'requested', offset: 112, width: 8, role: 'number' },
+      { name: 'netnsCookie', offset: 120, width: 8, role: 'number' },
+      { name: 'family', offset: 128, width: 4, role: 'number' },
+      { name: 'transport', offset: 132, width: 4, role: 'number' },
+      { name: 'netFlags', offset: 136, width: 4, role: 'number' },
+      { name: 'localPort', offset: 140, width: 4, role: 'number' },
+      { name: 'peerPort', offset: 144, width: 4, role: 'number' },
+      { name: 'local', offset: 148, width: 4, role: 'text' },
+      { name: 'peer', offset: 152, width: 4, role: 'text' },
+    ],
+  },
+  callFailed: {
+    kind: 16,
+    size: 120,
+    fields: [
+      { name: 'ret', offset: 96, width: 4, role: 'number' },
+      { name: 'call', offset: 100, width: 4, role: 'number' },
+      { name: 'callFlags', offset: 104, width: 4, role: 'number' },
+      { name: 'cloneFlags', offset: 112, width: 8, role: 'number' },
+    ],
+  },
 } as const satisfies Record<string, EventLayout>;
 
 export type ForkColumns = {
@@ -235,4 +498,161 @@ export type SampleColumns = {
   readonly fd: Column;
   readonly flags: Column;
   readonly name: Column;
+};
+
+export type OpenColumns = {
+  readonly ret: Column;
+  readonly call: Column;
+  readonly callFlags: Column;
+  readonly mode: Column;
+  readonly flagsLo: Column;
+  readonly flagsHi: Column;
+  readonly inodeLo: Column;
+  readonly inodeHi: Column;
+  readonly dev: Column;
+  readonly pathFlags: Column;
+  readonly mountNs: Column;
+  readonly path: Column;
+  readonly name: Column;
+  readonly root: Column;
+};
+
+export type ReadColumns = {
+  readonly ret: Column;
+  readonly call: Column;
+  readonly callFlags: Column;
+  readonly fd: Column;
+  readonly requestedLo: Column;
+  readonly requestedHi: Column;
+  readonly inodeLo: Column;
+  readonly inodeHi: Column;
+  readonly dev: Column;
+  readonly fileKind: Column;
+  readonly pathFlags: Column;
+  readonly path: Column;
+};
+
+export type WriteColumns = {
+  readonly ret: Column;
+  readonly call: Column;
+  readonly callFlags: Column;
+  readonly fd: Column;
+  readonly requestedLo: Column;
+  readonly requestedHi: Column;
+  readonly inodeLo: Column;
+  readonly inodeHi: Column;
+  readonly dev: Column;
+  readonly fileKind: Column;
+  readonly pathFlags: Column;
+  readonly path: Column;
+};
+
+export type UnlinkColumns = {
+  readonly ret: Column;
+  readonly call: Column;
+  readonly callFlags: Column;
+  readonly flags: Column;
+  readonly pathFlags: Column;
+  readonly mountNs: Column;
+  readonly path: Column;
+  readonly name: Column;
+  readonly root: Column;
+};
+
+export type ConnectColumns = {
+  readonly ret: Column;
+  readonly call: Column;
+  readonly callFlags: Column;
+  readonly fd: Column;
+  readonly requestedLo: Column;
+  readonly requestedHi: Column;
+  readonly netnsCookieLo: Column;
+  readonly netnsCookieHi: Column;
+  readonly family: Column;
+  readonly transport: Column;
+  readonly netFlags: Column;
+  readonly localPort: Column;
+  readonly peerPort: Column;
+  readonly local: Column;
+  readonly peer: Column;
+};
+
+export type AcceptColumns = {
+  readonly ret: Column;
+  readonly call: Column;
+  readonly callFlags: Column;
+  readonly fd: Column;
+  readonly requestedLo: Column;
+  readonly requestedHi: Column;
+  readonly netnsCookieLo: Column;
+  readonly netnsCookieHi: Column;
+  readonly family: Column;
+  readonly transport: Column;
+  readonly netFlags: Column;
+  readonly localPort: Column;
+  readonly peerPort: Column;
+  readonly local: Column;
+  readonly peer: Column;
+};
+
+export type SendColumns = {
+  readonly ret: Column;
+  readonly call: Column;
+  readonly callFlags: Column;
+  readonly fd: Column;
+  readonly requestedLo: Column;
+  readonly requestedHi: Column;
+  readonly netnsCookieLo: Column;
+  readonly netnsCookieHi: Column;
+  readonly family: Column;
+  readonly transport: Column;
+  readonly netFlags: Column;
+  readonly localPort: Column;
+  readonly peerPort: Column;
+  readonly local: Column;
+  readonly peer: Column;
+};
+
+export type ReceiveColumns = {
+  readonly ret: Column;
+  readonly call: Column;
+  readonly callFlags: Column;
+  readonly fd: Column;
+  readonly requestedLo: Column;
+  readonly requestedHi: Column;
+  readonly netnsCookieLo: Column;
+  readonly netnsCookieHi: Column;
+  readonly family: Column;
+  readonly transport: Column;
+  readonly netFlags: Column;
+  readonly localPort: Column;
+  readonly peerPort: Column;
+  readonly local: Column;
+  readonly peer: Column;
+};
+
+export type CloseColumns = {
+  readonly ret: Column;
+  readonly call: Column;
+  readonly callFlags: Column;
+  readonly fd: Column;
+  readonly requestedLo: Column;
+  readonly requestedHi: Column;
+  readonly netnsCookieLo: Column;
+  readonly netnsCookieHi: Column;
+  readonly family: Column;
+  readonly transport: Column;
+  readonly netFlags: Column;
+  readonly localPort: Column;
+  readonly peerPort: Column;
+  readonly local: Column;
+  readonly peer: Column;
+};
+
+export type CallFailedColumns = {
+  readonly ret: Column;
+  readonly call: Column;
+  readonly callFlags: Column;
+  readonly cloneFlagsLo: Column;
+  readonly cloneFlagsHi: Column;
 };
