@@ -6,7 +6,6 @@
 #include "common.bpf.h"
 
 #define CALL_ARGS 6
-#define CALL_NUMBERS 512 /* numbers of system calls that are looked at, of each of the two tables */
 
 /* The registers still hold the arguments at the exit. `args` are those of the call that `call` names: a socketcall is taken apart. */
 struct call_ctx {

@@ -261,6 +261,78 @@ struct exec_failed_event {
 	text_len file_len;
 };
 
+/* What is done with a call that ended; bits of `call_settings.wants`. */
+enum call_want {
+	CALL_WANT_EVENT = 1 << 0,   /* it becomes a record */
+	CALL_WANT_FAILURE = 1 << 1, /* it becomes a record when it failed */
+	CALL_WANT_COUNT = 1 << 2,   /* it is counted in `call_counts` */
+};
+
+/* Whose records share a token bucket. */
+enum limit_per {
+	LIMIT_NONE = 0,
+	LIMIT_CGROUP = 1,
+	LIMIT_PROCESS = 2,
+};
+
+#define CALL_NUMBERS 512 /* numbers that are looked at, in each of the two tables */
+
+/* The only entry of the map `call_settings`; it may change while the programs run. */
+struct call_settings {
+	__u8 native[CALL_NUMBERS]; /* enum call_id by the number of the call; 0: nobody wants it */
+	__u8 compat[CALL_NUMBERS]; /* the same for calls made by the ia32 way */
+	__u8 wants[CALL_IDS];      /* enum call_want by call */
+	__u64 token_ns;            /* time in which a bucket gains one token */
+	__u32 limit_per;           /* enum limit_per */
+	__u32 burst;               /* tokens of a full bucket */
+	__u32 aggregate;           /* 1: reads and writes are added up in `io_totals` and make no records */
+	__u32 zero;
+};
+
+#define EXECUTABLE_NAME_BYTES 64
+#define TOTAL_PATH_BYTES 512
+
+/* `call_counts`: a hash with a value a CPU. */
+struct call_count_key {
+	__u64 inode; /* of the executable */
+	__u32 dev;
+	__u16 call;  /* enum call_id */
+	__u16 error; /* errno, 0 = success */
+};
+
+struct call_count {
+	__u64 calls;
+	__u64 bytes;		      /* transferred */
+	char name[EXECUTABLE_NAME_BYTES]; /* last part of the executable's path; empty: kernel thread */
+};
+
+/* `io_totals`: one entry a process, file and direction; it only grows until user space takes it out. */
+struct io_total_key {
+	__u64 start_ns; /* of the process */
+	__u64 inode;
+	__u32 pid;
+	__u32 dev;
+	__u32 kind;     /* EVENT_READ or EVENT_WRITE */
+	__u32 zero;
+};
+
+struct io_total {
+	struct event_actor actor; /* of the first call */
+	__u64 first_ns;           /* boot time of the first call, and of the last one */
+	__u64 last_ns;
+	__u64 calls;
+	__u64 failed;
+	__u64 requested;
+	__u64 transferred;
+	__s32 fd;                 /* of the first call */
+	__u32 call;               /* enum call_id of the first call */
+	__u32 file_kind;
+	__u32 path_flags;
+	__u32 path_len;
+	__u32 zero;
+	char path[TOTAL_PATH_BYTES];
+};
+
 /* What every record of a system call has after its head. */
 #define CALL_FIELDS \
 	struct event_head head; \
