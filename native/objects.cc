@@ -125,6 +125,10 @@ std::unique_ptr<LoadedObject> LoadedObject::Load(const ObjectSpec &spec, Failure
 			return nullptr;
 		}
 	}
+	for (const std::string &name : spec.without) {
+		if (bpf_map *map = bpf_object__find_map_by_name(object, name.c_str()))
+			bpf_map__set_autocreate(map, false);
+	}
 	for (const auto &[name, entries] : spec.mapEntries) {
 		bpf_map *map = bpf_object__find_map_by_name(object, name.c_str());
 		if (!map || bpf_map__set_max_entries(map, entries) != 0) {
@@ -264,6 +268,12 @@ Failure LoadedObject::DropEntry(const std::string &name, const std::vector<uint8
 		return failure;
 	found = bpf_map_delete_elem(bpf_map__fd(map), key.data()) == 0;
 	return found || errno == ENOENT ? Failure{} : Fail(errno, "cannot take from the map " + name);
+}
+
+int LoadedObject::MapFd(const std::string &name) const
+{
+	const bpf_map *map = bpf_object__find_map_by_name(object_, name.c_str());
+	return map ? bpf_map__fd(map) : -1;
 }
 
 void LoadedObject::AddIds(KernelIds &ids) const

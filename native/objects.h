@@ -27,6 +27,15 @@ struct ObjectSpec {
 	std::map<std::string, uint64_t> options;     // `const volatile` globals; a name that the object does not have is an error
 	std::map<std::string, uint32_t> mapEntries;
 	std::map<std::string, int> reuse;            // map name → descriptor
+	std::vector<std::string> without;            // maps that are not made: this kernel does not have their type
+};
+
+// Entries of a map, keys and values one behind the other; a value of a per-CPU map is one for each CPU, each rounded up to 8 bytes.
+struct MapEntries {
+	uint32_t count = 0;
+	uint32_t keyBytes = 0;
+	uint32_t valueBytes = 0;
+	std::vector<uint8_t> keys, values;
 };
 
 // What the kernel knows of us, by number; it frees programs and maps some time after the last descriptor was closed.
@@ -62,6 +71,12 @@ public:
 	Failure PutEntry(const std::string &map, const std::vector<uint8_t> &key, const std::vector<uint8_t> &value);
 	// False in `found` when there was no such entry.
 	Failure DropEntry(const std::string &map, const std::vector<uint8_t> &key, bool &found);
+	// All entries of a hash, or of a per-CPU array or hash; what is added meanwhile may be missing, what stays is there.
+	Failure ReadEntries(const std::string &map, MapEntries &entries) const;
+	// Reads one entry and takes it out, in one step where the kernel can. False in `found` when there was no such entry.
+	Failure TakeEntry(const std::string &map, const std::vector<uint8_t> &key, std::vector<uint8_t> &value, bool &found) const;
+	// Descriptor of a map of the object, -1 when there is none; it stays the object's.
+	int MapFd(const std::string &map) const;
 	void AddIds(KernelIds &ids) const;
 	// Runs that the kernel skipped because a program was already running on that CPU.
 	std::map<std::string, uint64_t> RecursionMisses() const;

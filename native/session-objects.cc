@@ -52,6 +52,8 @@ Napi::Value Session::LoadObject(const Napi::CallbackInfo &info)
 		return env.Undefined();
 	}
 	spec.reuse = {{"events", ringFd_}, {"counters", countersFd_}};
+	if (!ShareMaps(env, info[0].As<Napi::Object>().Get("share"), spec))
+		return env.Undefined();
 	Failure failure;
 	std::unique_ptr<LoadedObject> object = LoadedObject::Load(spec, failure);
 	if (!object) {
@@ -61,6 +63,34 @@ Napi::Value Session::LoadObject(const Napi::CallbackInfo &info)
 	const uint32_t number = nextObject_++;
 	objects_[number] = std::move(object);
 	return Napi::Number::New(env, number);
+}
+
+// `{ from: object, maps: names }`: maps of another object that this one uses as its own.
+bool Session::ShareMaps(Napi::Env env, const Napi::Value &share, ObjectSpec &spec)
+{
+	if (share.IsUndefined())
+		return true;
+	std::vector<std::string> names;
+	if (!share.IsObject() || !share.As<Napi::Object>().Get("from").IsNumber()) {
+		ThrowType(env, "object: share is { from, maps }");
+		return false;
+	}
+	const auto from = objects_.find(share.As<Napi::Object>().Get("from").As<Napi::Number>().Uint32Value());
+	if (from == objects_.end()) {
+		ThrowType(env, "no object of this number is loaded");
+		return false;
+	}
+	if (!ReadStrings(env, share.As<Napi::Object>().Get("maps"), names))
+		return false;
+	for (const std::string &name : names) {
+		const int fd = from->second->MapFd(name);
+		if (fd < 0) {
+			Throw(env, {ENOENT, "no map " + name, ""});
+			return false;
+		}
+		spec.reuse[name] = fd;
+	}
+	return true;
 }
 
 void Session::Attach(const Napi::CallbackInfo &info)
@@ -134,6 +164,41 @@ Napi::Value Session::DropEntry(const Napi::CallbackInfo &info)
 	if (const Failure failure = object->DropEntry(map, key, found))
 		Throw(info.Env(), failure);
 	return Napi::Boolean::New(info.Env(), found);
+}
+
+Napi::Value Session::ReadEntries(const Napi::CallbackInfo &info)
+{
+	const Napi::Env env = info.Env();
+	std::string map;
+	MapEntries entries;
+	const LoadedObject *object = ObjectAt(info);
+	if (!object || !ReadString(env, info[1], map))
+		return env.Undefined();
+	if (const Failure failure = object->ReadEntries(map, entries)) {
+		Throw(env, failure);
+		return env.Undefined();
+	}
+	const auto out = Napi::Object::New(env);
+	out.Set("count", Napi::Number::New(env, entries.count));
+	out.Set("keyBytes", Napi::Number::New(env, entries.keyBytes));
+	out.Set("valueBytes", Napi::Number::New(env, entries.valueBytes));
+	out.Set("keys", Napi::Buffer<uint8_t>::Copy(env, entries.keys.data(), entries.keys.size()));
+	out.Set("values", Napi::Buffer<uint8_t>::Copy(env, entries.values.data(), entries.values.size()));
+	return out;
+}
+
+Napi::Value Session::TakeEntry(const Napi::CallbackInfo &info)
+{
+	const Napi::Env env = info.Env();
+	std::string map;
+	std::vector<uint8_t> key, value;
+	bool found = false;
+	const LoadedObject *object = ObjectAt(info);
+	if (!object || !ReadString(env, info[1], map) || !ReadBytes(env, info[2], key))
+		return env.Undefined();
+	if (const Failure failure = object->TakeEntry(map, key, value, found))
+		Throw(env, failure);
+	return found ? Napi::Value(Napi::Buffer<uint8_t>::Copy(env, value.data(), value.size())) : env.Undefined();
 }
 
 } // namespace ringtail

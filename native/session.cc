@@ -33,6 +33,8 @@ Napi::Function Session::Define(Napi::Env env)
 			InstanceMethod<&Session::RecursionMisses>("recursionMisses"),
 			InstanceMethod<&Session::PutEntry>("putEntry"),
 			InstanceMethod<&Session::DropEntry>("dropEntry"),
+			InstanceMethod<&Session::ReadEntries>("readEntries"),
+			InstanceMethod<&Session::TakeEntry>("takeEntry"),
 			InstanceMethod<&Session::KernelObjects>("kernelObjects"),
 			InstanceMethod<&Session::Release>("release"),
 			InstanceMethod<&Session::ReadCounters>("counters"),

@@ -31,6 +31,9 @@ private:
 	Napi::Value RecursionMisses(const Napi::CallbackInfo &info);
 	void PutEntry(const Napi::CallbackInfo &info);
 	Napi::Value DropEntry(const Napi::CallbackInfo &info);
+	Napi::Value ReadEntries(const Napi::CallbackInfo &info);
+	Napi::Value TakeEntry(const Napi::CallbackInfo &info);
+	bool ShareMaps(Napi::Env env, const Napi::Value &share, ObjectSpec &spec);
 	Napi::Value KernelObjects(const Napi::CallbackInfo &info);
 	Napi::Value Release(const Napi::CallbackInfo &info);
 	Napi::Value ReadCounters(const Napi::CallbackInfo &info);

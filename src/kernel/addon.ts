@@ -57,6 +57,19 @@ export type ObjectSpec = {
   readonly options: Readonly<Record<string, number>>;
   /** Number of entries of maps by name. */
   readonly mapEntries: Readonly<Record<string, number>>;
+  /** Maps of another object of the session that this one uses as its own. */
+  readonly share?: { readonly from: number; readonly maps: readonly string[] };
+  /** Maps that are not made because the kernel does not have their type. */
+  readonly without?: readonly string[];
+};
+
+/** Keys and values one behind the other. A value of a per-CPU map is one for each possible CPU, each rounded up to 8 bytes. */
+export type MapEntries = {
+  readonly count: number;
+  readonly keyBytes: number;
+  readonly valueBytes: number;
+  readonly keys: Buffer;
+  readonly values: Buffer;
 };
 
 /** Thrown by the calls below: `code` is an errno name, `log` the end of what libbpf and the verifier said. */
@@ -92,6 +105,10 @@ export type NativeSession = {
   putEntry(object: number, map: string, key: Uint8Array, value: Uint8Array): void;
   /** Takes one entry out; false when there is none. */
   dropEntry(object: number, map: string, key: Uint8Array): boolean;
+  /** All entries of a map. */
+  readEntries(object: number, map: string): MapEntries;
+  /** Reads one entry and takes it out; undefined when there is none. */
+  takeEntry(object: number, map: string, key: Uint8Array): Buffer | undefined;
   recursionMisses(object: number): Readonly<Record<string, number>>;
   /** Gives a frame back; false when it was not out. */
   release(frame: number): boolean;
