@@ -129,6 +129,8 @@ const generate = (types: readonly BtfType[]): string => {
   for (const [name, prefix] of [
     ['call_id', 'CALL_'],
     ['call_flags', 'CALL_'],
+    ['call_want', 'CALL_WANT_'],
+    ['limit_per', 'LIMIT_'],
     ['file_kind', 'FILE_'],
     ['net_transport', 'NET_'],
     ['net_flags', 'NET_'],
@@ -137,6 +139,13 @@ const generate = (types: readonly BtfType[]): string => {
     for (const value of find('ENUM', name).values!) out.push(`  ${camel(value.name.replace(prefix, '').toLowerCase())}: ${value.val},`);
     out.push('} as const;');
   }
+  out.push('', '/** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */', 'export const mapLayout = {');
+  for (const name of ['call_settings', 'call_count_key', 'call_count', 'io_total_key', 'io_total']) {
+    const struct = find('STRUCT', name);
+    const offsets = struct.members!.map((member) => `${camel(member.name)}: ${member.bits_offset / 8}`);
+    out.push(`  ${camel(name)}: { size: ${struct.size}, ${offsets.join(', ')} },`);
+  }
+  out.push('} as const;');
   const counters = find('STRUCT', 'event_counters').members!.map((member) => camel(member.name));
   out.push(
     '',

@@ -117,6 +117,20 @@ export const callFlag = {
   hasFile: 64,
 } as const;
 
+/** `enum call_want`. */
+export const callWant = {
+  event: 1,
+  failure: 2,
+  count: 4,
+} as const;
+
+/** `enum limit_per`. */
+export const limitPer = {
+  none: 0,
+  cgroup: 1,
+  process: 2,
+} as const;
+
 /** `enum file_kind`. */
 export const fileKind = {
   unknown: 0,
@@ -145,6 +159,15 @@ export const netFlag = {
   isInet: 1,
   isUnix: 2,
   hasSize: 4,
+} as const;
+
+/** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */
+export const mapLayout = {
+  callSettings: { size: 1112, native: 0, compat: 512, wants: 1024, tokenNs: 1088, limitPer: 1096, burst: 1100, aggregate: 1104, zero: 1108 },
+  callCountKey: { size: 16, inode: 0, dev: 8, call: 12, error: 14 },
+  callCount: { size: 80, calls: 0, bytes: 8, name: 16 },
+  ioTotalKey: { size: 32, startNs: 0, inode: 8, pid: 16, dev: 20, kind: 24, zero: 28 },
+  ioTotal: { size: 664, actor: 0, firstNs: 80, lastNs: 88, calls: 96, failed: 104, requested: 112, transferred: 120, fd: 128, call: 132, fileKind: 136, pathFlags: 140, pathLen: 144, zero: 148, path: 152 },
 } as const;
 
 /** `struct event_counters`: u64 each, in this order. */
