@@ -1,6 +1,5 @@
 /** What flows between instances: which pipelines are connected, and the one source that all pipelines of a receiver share. */
 import { Observable, share, type Subscription } from 'rxjs';
-import { type Batch, rowsOf } from '../core/batch.ts';
 import type { Exporter, Processor, Receiver } from '../core/component.ts';
 import type { Counters } from '../core/counters.ts';
 import { messageOf } from '../core/errors.ts';
@@ -9,10 +8,12 @@ import { createRateLimit } from '../core/rate-limit.ts';
 import type { BackPressure } from './back-pressure.ts';
 import type { Instance } from './instance.ts';
 import { connectPipeline } from './pipeline.ts';
+import { flows, type Items, type PipelineSignal } from './signals.ts';
 
 /** Immutable: a pipeline that has the same instances as before is the same object. */
 export type PipelineInstances = {
   readonly id: string;
+  readonly signal: PipelineSignal;
   readonly receivers: readonly Instance<Receiver>[];
   readonly processors: readonly Instance<Processor>[];
   readonly exporters: readonly Instance<Exporter>[];
@@ -33,22 +34,26 @@ export type ConnectorOptions = { readonly counters: Counters; readonly logger: L
 export const createConnector = ({ counters, logger, backPressure }: ConnectorOptions): Connector => {
   const rateLimit = createRateLimit();
   const connections = new Map<PipelineInstances, Subscription>();
-  const sources = new WeakMap<Instance, Observable<Batch>>();
+  const sources: { readonly [S in PipelineSignal]: WeakMap<Instance, Observable<Items[S]>> } = {
+    logs: new WeakMap(),
+    metrics: new WeakMap(),
+  };
   const failures = new WeakMap<Instance, string>();
   /** True when a pipeline refused the batch that is on its way; everything is synchronous, so one flag serves all. */
   let batchRefused = false;
 
-  const createSource = (instance: Instance<Receiver>): Observable<Batch> => {
+  const createSource = <S extends PipelineSignal>(signal: S, instance: Instance<Receiver>): Observable<Items[S]> => {
     const { id, component } = instance;
-    const accepted = counters.counter('otelcol_receiver_accepted_log_records', { receiver: id });
-    const refused = counters.counter('otelcol_receiver_refused_log_records', { receiver: id });
-    return new Observable<Batch>((subscriber) =>
-      component.logs$!.subscribe({
+    const flow = flows[signal];
+    const accepted = counters.counter(`otelcol_receiver_accepted_${flow.noun}`, { receiver: id });
+    const refused = counters.counter(`otelcol_receiver_refused_${flow.noun}`, { receiver: id });
+    return new Observable<Items[S]>((subscriber) =>
+      flow.source(component)!.subscribe({
         next(batch) {
           const outer = batchRefused;
           batchRefused = false;
           subscriber.next(batch);
-          (batchRefused ? refused : accepted).value += rowsOf(batch);
+          (batchRefused ? refused : accepted).value += flow.count(batch);
           batchRefused = outer;
         },
         error(error) {
@@ -59,16 +64,17 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
     ).pipe(share());
   };
 
-  const sourceOf = (instance: Instance<Receiver>): Observable<Batch> => {
-    const source = sources.get(instance) ?? createSource(instance);
-    sources.set(instance, source);
+  const sourceOf = <S extends PipelineSignal>(signal: S, instance: Instance<Receiver>): Observable<Items[S]> => {
+    const source = sources[signal].get(instance) ?? createSource(signal, instance);
+    sources[signal].set(instance, source);
     return source;
   };
 
-  const connectOne = ({ id, receivers, processors, exporters }: PipelineInstances): Subscription =>
-    connectPipeline({
+  const connectOne = <S extends PipelineSignal>(signal: S, { id, receivers, processors, exporters }: PipelineInstances): Subscription =>
+    connectPipeline<S>({
       id,
-      sources: receivers.map(sourceOf),
+      flow: flows[signal],
+      sources: receivers.map((receiver) => sourceOf(signal, receiver)),
       processors,
       exporters,
       counters,
@@ -82,7 +88,7 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
       const before = new Map(connections);
       // the new ones first: a receiver that stays is subscribed to all the time
       try {
-        for (const pipeline of pipelines) if (!connections.has(pipeline)) connections.set(pipeline, connectOne(pipeline));
+        for (const pipeline of pipelines) if (!connections.has(pipeline)) connections.set(pipeline, connectOne(pipeline.signal, pipeline));
       } catch (error) {
         for (const [pipeline, connection] of connections) {
           if (before.has(pipeline)) continue;
@@ -97,7 +103,9 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
         connection.unsubscribe();
         connections.delete(pipeline);
       }
-      backPressure.follow(pipelines.flatMap(({ exporters }) => exporters.map(({ component }) => component)));
+      // only records come from the ring that is held back
+      const ofLogs = pipelines.filter(({ signal }) => signal === 'logs');
+      backPressure.follow(ofLogs.flatMap(({ exporters }) => exporters.map(({ component }) => component)));
     },
     failureOf: (receiver) => failures.get(receiver),
   };

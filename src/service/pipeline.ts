@@ -3,18 +3,19 @@
  * which is counted and told; the stream goes on. The books hold at any moment between two batches: read = filtered + refused + accepted.
  */
 import { merge, Observable, Subject, type Subscription } from 'rxjs';
-import { type Batch, rowsOf } from '../core/batch.ts';
 import type { ComponentId, Exporter, Processor } from '../core/component.ts';
 import type { Counters } from '../core/counters.ts';
 import { messageOf, Refusal, RuntimeError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { RateLimit } from '../core/rate-limit.ts';
+import type { Flow, Items, PipelineSignal } from './signals.ts';
 
 export type Named<T> = { readonly id: ComponentId; readonly component: T };
 
-export type PipelineParts = {
+export type PipelineParts<S extends PipelineSignal> = {
   readonly id: string;
-  readonly sources: readonly Observable<Batch>[];
+  readonly flow: Flow<S>;
+  readonly sources: readonly Observable<Items[S]>[];
   readonly processors: readonly Named<Processor>[];
   readonly exporters: readonly Named<Exporter>[];
   readonly counters: Counters;
@@ -28,8 +29,9 @@ export type PipelineParts = {
 type Flight = { refusedRows: number; acceptedRows: number };
 
 /** Builds the operators and subscribes: the only subscription of a pipeline. Throws when a processor cannot be connected. */
-export const connectPipeline = ({
+export const connectPipeline = <S extends PipelineSignal>({
   id,
+  flow,
   sources,
   processors,
   exporters,
@@ -37,7 +39,8 @@ export const connectPipeline = ({
   logger,
   rateLimit,
   onRefused,
-}: PipelineParts): Subscription => {
+}: PipelineParts<S>): Subscription => {
+  type Item = Items[S];
   const items = (outcome: string) => counters.counter('ringtail_pipeline_items', { pipeline: id, outcome });
   const read = items('read');
   const filtered = items('filtered');
@@ -60,18 +63,18 @@ export const connectPipeline = ({
   /** The operator of one processor. It is connected again after an error, so that one bad batch does not end the stream. */
   const isolated =
     ({ id: stage, component }: Named<Processor>) =>
-    (source$: Observable<Batch>): Observable<Batch> =>
+    (source$: Observable<Item>): Observable<Item> =>
       new Observable((subscriber) => {
         const labels = { processor: stage, pipeline: id };
         const incoming = counters.counter('otelcol_processor_incoming_items', labels);
         const outgoing = counters.counter('otelcol_processor_outgoing_items', labels);
-        const input = new Subject<Batch>();
+        const input = new Subject<Item>();
         let rows = 0;
         let output: Subscription | undefined;
         const connect = () => {
-          output = component.logs!(input).subscribe({
+          output = flow.process(component, input).subscribe({
             next(batch) {
-              outgoing.value += rowsOf(batch);
+              outgoing.value += flow.count(batch);
               subscriber.next(batch);
             },
             error: (error) => refuse(stage, rows, error),
@@ -79,7 +82,7 @@ export const connectPipeline = ({
         };
         connect();
         const upstream = source$.subscribe((batch) => {
-          rows = rowsOf(batch);
+          rows = flow.count(batch);
           incoming.value += rows;
           try {
             if (output!.closed) connect();
@@ -94,12 +97,12 @@ export const connectPipeline = ({
         };
       });
 
-  const entrance = (source$: Observable<Batch>): Observable<Batch> =>
+  const entrance = (source$: Observable<Item>): Observable<Item> =>
     new Observable((subscriber) =>
       source$.subscribe((batch) => {
         const outer = flight;
         const own: Flight = { refusedRows: 0, acceptedRows: 0 };
-        const rows = rowsOf(batch);
+        const rows = flow.count(batch);
         flight = own;
         read.value += rows;
         subscriber.next(batch);
@@ -112,16 +115,16 @@ export const connectPipeline = ({
       }),
     );
 
-  const deliver = (batch: Batch): void => {
+  const deliver = (batch: Item): void => {
     if (flight === undefined) {
       rateLimit(`${id} late`, logger.error.bind(logger), { pipeline: id }, 'a processor emitted a batch after its time; it is left out');
       return;
     }
-    const rows = rowsOf(batch);
+    const rows = flow.count(batch);
     let taken = true;
     for (const { id: exporter, component } of exporters) {
       try {
-        component.logs!(batch);
+        flow.give(component, batch);
       } catch (error) {
         taken = false;
         refuse(exporter, rows, error);

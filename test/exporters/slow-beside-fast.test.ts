@@ -11,6 +11,7 @@ import { createRateLimit } from '../../src/core/rate-limit.ts';
 import { otlpGrpcExporter } from '../../src/exporters/otlp-grpc/index.ts';
 import { otlpHttpExporter } from '../../src/exporters/otlp-http/index.ts';
 import { connectPipeline } from '../../src/service/pipeline.ts';
+import { flows } from '../../src/service/signals.ts';
 import { decodeRequest, encodeResponse } from '../support/otlp.ts';
 import { listening } from './loopback.ts';
 import { imbalance, itemsOf, settingsFor, textBatch, until } from './support.ts';
@@ -79,6 +80,7 @@ describe.each([
     const source = new Subject<Batch>();
     const connection = connectPipeline({
       id: 'logs',
+      flow: flows.logs,
       sources: [source],
       processors: [],
       // the slow one is asked first

@@ -6,6 +6,7 @@ import { createRegistry, type Registry } from '../../src/config/registry.ts';
 import { type Batch, type Frame, rowsOf } from '../../src/core/batch.ts';
 import type { ComponentFactory, ComponentId, Lifecycle } from '../../src/core/component.ts';
 import { createCounters } from '../../src/core/counters.ts';
+import { type MetricBatch, pointsOf } from '../../src/core/metric-batch.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import { createService } from '../../src/service/service.ts';
 
@@ -57,6 +58,26 @@ export const firstRows = (batch: Batch, rows: number): Batch => ({
   selection: Uint32Array.from({ length: Math.min(rows, rowsOf(batch)) }, (_, row) => row),
 });
 
+/** One metric with so many points. */
+export const metricsOf = (points: number, receiver: ComponentId = 'source'): MetricBatch => ({
+  receiver,
+  resource: undefined,
+  metrics: [
+    {
+      name: 'ringtail.test',
+      description: '',
+      unit: '1',
+      type: 'gauge',
+      points: Array.from({ length: points }, (_, value) => ({ attributes: [], startUnixNs: 0n, timeUnixNs: 1n, value })),
+    },
+  ],
+});
+
+export const firstPoints = (batch: MetricBatch, points: number): MetricBatch => ({
+  ...batch,
+  metrics: batch.metrics.map((metric) => (metric.type === 'gauge' ? { ...metric, points: metric.points.slice(0, points) } : metric)),
+});
+
 export type LogLine = { readonly level: string; readonly message: string; readonly fields: Record<string, unknown> };
 
 export const recordingLogger = (): Logger & { readonly lines: LogLine[] } => {
@@ -72,12 +93,23 @@ export type World = {
   /** Batches by exporter. */
   readonly received: Map<ComponentId, Batch[]>;
   readonly sources: Map<ComponentId, Subject<Batch>>;
-  /** Replaces the behaviour of a start, a stop, a creation: `start source`, `stop sink/a`, `create stage`, `logs sink`. */
+  /** The same for metrics. */
+  readonly receivedMetrics: Map<ComponentId, MetricBatch[]>;
+  readonly metricSources: Map<ComponentId, Subject<MetricBatch>>;
+  /** Replaces the behaviour of a start, a stop, a creation: `start source`, `stop sink/a`, `create stage`, `logs sink`, `metrics sink`. */
   readonly hooks: Map<string, () => unknown>;
   readonly processors: Map<ComponentId, (source$: Observable<Batch>) => Observable<Batch>>;
 };
 
-export const createWorld = (): World => ({ events: [], received: new Map(), sources: new Map(), hooks: new Map(), processors: new Map() });
+export const createWorld = (): World => ({
+  events: [],
+  received: new Map(),
+  sources: new Map(),
+  receivedMetrics: new Map(),
+  metricSources: new Map(),
+  hooks: new Map(),
+  processors: new Map(),
+});
 
 export const lifecycleOf = (world: World, id: ComponentId): Lifecycle => ({
   async start() {
@@ -96,21 +128,23 @@ export const worldRegistry = (world: World): Registry => {
       kind: 'receiver',
       type: 'source',
       summary: 'a subject',
-      signals: ['logs'],
+      signals: ['logs', 'metrics'],
       config: z.strictObject({}),
       create({ id }) {
         world.hooks.get(`create ${id}`)?.();
         world.events.push(`create ${id}`);
         const subject = new Subject<Batch>();
         world.sources.set(id, subject);
-        return { ...lifecycleOf(world, id), logs$: subject };
+        const metrics$ = new Subject<MetricBatch>();
+        world.metricSources.set(id, metrics$);
+        return { ...lifecycleOf(world, id), logs$: subject, metrics$ };
       },
     },
     {
       kind: 'processor',
       type: 'stage',
       summary: 'what the test says',
-      signals: ['logs'],
+      signals: ['logs', 'metrics'],
       config: z.strictObject({ keep: z.number().optional(), fail: z.boolean().optional() }),
       create(settings, config) {
         const { id } = settings;
@@ -119,6 +153,7 @@ export const worldRegistry = (world: World): Registry => {
         return {
           ...lifecycleOf(world, id),
           logs: (source$) => world.processors.get(id)?.(source$) ?? source$.pipe(map((batch) => firstRows(batch, keep))),
+          metrics: (source$) => source$.pipe(map((batch) => firstPoints(batch, keep))),
         };
       },
     },
@@ -127,13 +162,14 @@ export const worldRegistry = (world: World): Registry => {
       type: 'sink',
       aliases: ['drain'],
       summary: 'keeps what comes',
-      signals: ['logs'],
+      signals: ['logs', 'metrics'],
       stability: 'stable',
       config: z.strictObject({}),
       create({ id, counters }) {
         world.hooks.get(`create ${id}`)?.();
         world.events.push(`create ${id}`);
         world.received.set(id, []);
+        world.receivedMetrics.set(id, world.receivedMetrics.get(id) ?? []);
         const accepted = counters.counter('ringtail_exporter_items', { exporter: id, outcome: 'accepted' });
         const sent = counters.counter('ringtail_exporter_items', { exporter: id, outcome: 'sent' });
         return {
@@ -143,6 +179,12 @@ export const worldRegistry = (world: World): Registry => {
             world.received.get(id)!.push(batch);
             accepted.value += rowsOf(batch);
             sent.value += rowsOf(batch);
+          },
+          metrics(batch) {
+            world.hooks.get(`metrics ${id}`)?.();
+            world.receivedMetrics.get(id)!.push(batch);
+            accepted.value += pointsOf(batch);
+            sent.value += pointsOf(batch);
           },
         };
       },
@@ -177,6 +219,7 @@ export const createTestService = (text: string, world = createWorld()) => {
     valueOf,
     pipelineBooks,
     rowsAt,
+    emitMetrics: (id: ComponentId, points: number) => world.metricSources.get(id)!.next(metricsOf(points, id)),
     emit: (id: ComponentId, rows: number) => world.sources.get(id)!.next(batchOf(rows, id)),
   };
 };

@@ -1,7 +1,8 @@
 import { map } from 'rxjs';
-import { rowsOf, type Batch } from '../../core/batch.ts';
+import { rowsOf } from '../../core/batch.ts';
 import type { Processor, ProcessorFactory } from '../../core/component.ts';
 import { Refusal } from '../../core/errors.ts';
+import { pointsOf } from '../../core/metric-batch.ts';
 import { availableMemoryBytes, ownAnonymousBytes } from '../../kernel/procfs/own-memory.ts';
 import { memoryLimiterConfig, type MemoryLimiterConfig } from './config.ts';
 import { garbageCollector } from './garbage.ts';
@@ -13,7 +14,7 @@ export const memoryLimiterProcessor: ProcessorFactory = {
   kind: 'processor',
   type: 'memory_limiter',
   summary: 'Refuses records while Ringtail has more memory than it may have',
-  signals: ['logs'],
+  signals: ['logs', 'metrics'],
   config: memoryLimiterConfig,
   create({ logger }, config: MemoryLimiterConfig): Processor {
     const limiter = createLimiter({
@@ -27,11 +28,13 @@ export const memoryLimiterProcessor: ProcessorFactory = {
     });
     const refusal = new Refusal('memory is above the soft limit');
     let timer: NodeJS.Timeout | undefined;
-    const take = (batch: Batch): Batch => {
-      if (!limiter.isRefusing()) return batch;
-      limiter.refused(rowsOf(batch));
-      throw refusal;
-    };
+    const taking =
+      <T>(count: (batch: T) => number) =>
+      (batch: T): T => {
+        if (!limiter.isRefusing()) return batch;
+        limiter.refused(count(batch));
+        throw refusal;
+      };
     return {
       async start() {
         limiter.check();
@@ -42,7 +45,8 @@ export const memoryLimiterProcessor: ProcessorFactory = {
         clearInterval(timer);
       },
       health: limiter.health,
-      logs: (source$) => source$.pipe(map(take)),
+      logs: (source$) => source$.pipe(map(taking(rowsOf))),
+      metrics: (source$) => source$.pipe(map(taking(pointsOf))),
     };
   },
 };

@@ -1,15 +1,16 @@
 import { map } from 'rxjs';
 import type { Batch, BatchResource } from '../../core/batch.ts';
 import type { Processor, ProcessorFactory } from '../../core/component.ts';
+import type { MetricBatch } from '../../core/metric-batch.ts';
 import { actionOf, applyActions } from '../shared/actions.ts';
 import { resourceConfig, type ResourceConfig } from './config.ts';
 
-/** Changes the resource of records by the Collector's actions. */
+/** Changes the resource of records and metrics by the Collector's actions. */
 export const resourceProcessor: ProcessorFactory = {
   kind: 'processor',
   type: 'resource',
   summary: 'Sets, copies, converts, hashes and deletes attributes of the resource',
-  signals: ['logs'],
+  signals: ['logs', 'metrics'],
   config: resourceConfig,
   create({ resource }, { attributes }: ResourceConfig): Processor {
     const actions = attributes.map(actionOf);
@@ -30,7 +31,8 @@ export const resourceProcessor: ProcessorFactory = {
     return {
       start: async () => {},
       stop: async () => {},
-      logs: (source$) => source$.pipe(map((batch: Batch): Batch => ({ ...batch, resource: changedOf(batch.resource) }))),
+      logs: (source$) => source$.pipe(map((batch): Batch => ({ ...batch, resource: changedOf(batch.resource) }))),
+      metrics: (source$) => source$.pipe(map((batch): MetricBatch => ({ ...batch, resource: changedOf(batch.resource) }))),
     };
   },
 };

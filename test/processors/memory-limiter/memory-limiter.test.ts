@@ -15,6 +15,7 @@ import { createLimiter } from '../../../src/processors/memory-limiter/limiter.ts
 import { limitsOf } from '../../../src/processors/memory-limiter/limits.ts';
 import { computeLedger } from '../../../src/service/ledger.ts';
 import { connectPipeline } from '../../../src/service/pipeline.ts';
+import { flows } from '../../../src/service/signals.ts';
 import { settingsFor, textBatch, until } from '../../exporters/support.ts';
 import { recordingLogger } from '../../service/fakes.ts';
 
@@ -117,6 +118,7 @@ describe('memory_limiter in a pipeline', () => {
     let refused = 0;
     connectPipeline({
       id: 'logs',
+      flow: flows.logs,
       sources: [source$],
       processors: [{ id: 'memory_limiter', component: component as never }],
       exporters: [{ id: 'sink', component: { start: async () => {}, stop: async () => {}, logs: (batch) => void taken.push(batch) } }],

@@ -1,0 +1,44 @@
+/** What pipelines of different signals do not have in common: the item that flows, how it is counted, and by which door it goes in and out. */
+import type { Observable } from 'rxjs';
+import { type Batch, rowsOf } from '../core/batch.ts';
+import type { Exporter, Processor, Receiver, Signal } from '../core/component.ts';
+import { ConfigError } from '../core/errors.ts';
+import { type MetricBatch, pointsOf } from '../core/metric-batch.ts';
+
+/** What flows in the pipelines of a signal, one at a time. */
+export type Items = { readonly logs: Batch; readonly metrics: MetricBatch };
+/** Signals that pipelines carry. */
+export type PipelineSignal = keyof Items;
+
+export type Flow<S extends PipelineSignal> = {
+  /** As the names of the receivers' counters end. */
+  readonly noun: string;
+  /** Log records, or points. */
+  count(item: Items[S]): number;
+  source(receiver: Receiver): Observable<Items[S]> | undefined;
+  process(processor: Processor, source$: Observable<Items[S]>): Observable<Items[S]>;
+  give(exporter: Exporter, item: Items[S]): void;
+};
+
+export const flows: { readonly [S in PipelineSignal]: Flow<S> } = {
+  logs: {
+    noun: 'log_records',
+    count: rowsOf,
+    source: ({ logs$ }) => logs$,
+    process: (processor, source$) => processor.logs!(source$),
+    give: (exporter, batch) => exporter.logs!(batch),
+  },
+  metrics: {
+    noun: 'metric_points',
+    count: pointsOf,
+    source: ({ metrics$ }) => metrics$,
+    process: (processor, source$) => processor.metrics!(source$),
+    give: (exporter, batch) => exporter.metrics!(batch),
+  },
+};
+
+/** The signal as one that is carried. No component serves another one, so that a configuration with it was refused before. */
+export const carried = (signal: Signal): PipelineSignal => {
+  if (signal in flows) return signal as PipelineSignal;
+  throw new ConfigError(`pipelines of ${signal} are not supported`);
+};
