@@ -4,13 +4,28 @@ import { counterNames, eventKind } from './layouts.gen.ts';
 
 export type KernelCounts = Readonly<Record<(typeof counterNames)[number], number>>;
 
-/** `event` label of each kind that the kernel writes. */
-export const eventLabels: ReadonlyMap<number, string> = new Map([
+/** `event` label of each kind of a receiver. */
+export type EventLabels = ReadonlyMap<number, string>;
+
+export const processEventLabels: EventLabels = new Map([
   [eventKind.fork, 'fork'],
   [eventKind.exec, 'exec'],
   [eventKind.exit, 'exit'],
   [eventKind.task, 'task'],
   [eventKind.execFailed, 'exec_failed'],
+]);
+
+export const callEventLabels: EventLabels = new Map([
+  [eventKind.open, 'open'],
+  [eventKind.read, 'read'],
+  [eventKind.write, 'write'],
+  [eventKind.unlink, 'unlink'],
+  [eventKind.connect, 'connect'],
+  [eventKind.accept, 'accept'],
+  [eventKind.send, 'send'],
+  [eventKind.receive, 'receive'],
+  [eventKind.close, 'close'],
+  [eventKind.callFailed, 'call_failed'],
 ]);
 
 /** A reading is good for this long: a scrape asks for some thirty numbers, one after the other. */
@@ -33,6 +48,7 @@ export type KernelCounters = {
 export const createKernelCounters = (
   counters: Counters,
   receiver: string,
+  labels: EventLabels,
   read: () => Float64Array | undefined,
   nowMs: () => number = () => performance.now(),
 ): KernelCounters => {
@@ -47,7 +63,7 @@ export const createKernelCounters = (
     return last;
   };
   const numberOf = (kind: number, index: number) => current()[kind * counterNames.length + index] ?? 0;
-  const removals = Array.from(eventLabels, ([kind, event]) =>
+  const removals = Array.from(labels, ([kind, event]) =>
     counterNames.map((outcome, index) =>
       counters.observed('ringtail_kernel_events', { receiver, event, outcome }, () => numberOf(kind, index)),
     ),
@@ -61,7 +77,7 @@ export const createKernelCounters = (
     total: (name) => {
       const index = counterNames.indexOf(name);
       let sum = 0;
-      for (const kind of eventLabels.keys()) sum += numberOf(kind, index);
+      for (const kind of labels.keys()) sum += numberOf(kind, index);
       return sum;
     },
   };

@@ -61,7 +61,8 @@ const lastLine = (log: string): string => {
   return lines.at(-1)?.trim() ?? '';
 };
 
-const describe = (error: unknown): string => {
+/** What the kernel, or its verifier, said. */
+export const describeRefusal = (error: unknown): string => {
   const log = (error as NativeError).log ?? '';
   const last = lastLine(log);
   return last === '' ? messageOf(error) : `${messageOf(error)} (${last})`;
@@ -114,7 +115,7 @@ const loadRung = (rung: KernelRung, { session, facts, needs, ringBytes, selfPid,
       session.runIterator(object, ITERATOR);
     } catch (error) {
       iterated = false;
-      notes.push(`what already runs is read from procfs: ${describe(error)}`);
+      notes.push(`what already runs is read from procfs: ${describeRefusal(error)}`);
     }
     return { rung, object, notes, iterated };
   } catch (error) {
@@ -138,7 +139,7 @@ export const loadProcessPrograms = (
       return { loaded: { ...loaded, notes: [...refusals, ...loaded.notes] }, refusals };
     } catch (error) {
       const hint = rung === 'tp' && (error as NativeError).code === 'ENOENT' ? '; mount tracefs at /sys/kernel/tracing' : '';
-      refusals.push(`${rung}: ${describe(error)}${hint}`);
+      refusals.push(`${rung}: ${describeRefusal(error)}${hint}`);
     }
   }
   return { refusals };

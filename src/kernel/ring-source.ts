@@ -8,7 +8,10 @@ import type { Recorder } from './capture/recorder.ts';
 import { decodeFrame } from './decode.ts';
 import type { Exclusion } from './exclude.ts';
 import type { Hub } from './hub.ts';
-import { createKernelCounters, eventLabels, type KernelCounters } from './kernel-counters.ts';
+import { createCallPrograms, type CallPrograms } from './calls/programs.ts';
+import type { CallNeeds } from './calls/needs.ts';
+import { callEventLabels, createKernelCounters, processEventLabels, type KernelCounters } from './kernel-counters.ts';
+import { createLossWatch } from './loss-watch.ts';
 import { changeProcessNeeds, loadProcessPrograms, type LoadedPrograms, type ProcessNeeds, type Rung } from './process-programs.ts';
 
 /** A frame holds `flush_rows` records of usual length; four of them cover a stall of the main thread while the ring fills. */
@@ -21,7 +24,7 @@ const FREED_WITHIN_MS = 1000;
 /** How often a drain looks whether it is done. */
 const DRAIN_POLL_MS = 5;
 
-/** Kind of the records that a program writes, by the middle of its name. */
+/** Kind of the records that a program of processes writes, by the beginning of its name. */
 const kindOfProgram: readonly (readonly [prefix: string, kind: number])[] = [
   ['on_fork', eventKind.fork],
   ['on_exec', eventKind.exec],
@@ -44,12 +47,16 @@ export type RingSourceOptions = {
   /** What the kernel knows Ringtail by, so that it is left out; 0 = not known. */
   readonly selfPid: number;
   readonly exclusion: Exclusion;
+  /** Number of the mount namespace of the host; 0 = not known. */
+  readonly hostMountNs: number;
   /** Gets the records of each frame as they were in the ring. */
   readonly recorder?: Pick<Recorder, 'keep'> | undefined;
 };
 
 export type RingSource = {
   readonly programs: LoadedPrograms;
+  readonly calls: CallPrograms;
+  /** Of the programs of processes. */
   readonly counters: KernelCounters;
   stats(): NativeStats;
   /** Frames that went through the hub. */
@@ -57,7 +64,7 @@ export type RingSource = {
   /** For tests: holds the reading up. */
   pause(paused: boolean): void;
   /** Other needs, for the programs that run; one call at a time. Throws when the kernel does not take them; then those of before are in force. */
-  change(needs: ProcessNeeds): Promise<void>;
+  change(needs: ProcessNeeds, calls: CallNeeds | undefined): Promise<void>;
   /** Detaches, reads the ring to its end and waits for the frames; true when all that was written came through by the deadline. */
   quiesce(deadlineMs: number): Promise<boolean>;
   /** Gives everything back and waits until the kernel has freed it, for a second at the most. */
@@ -101,31 +108,6 @@ const openSession = (
   return session;
 };
 
-const createLossWatch = (session: NativeSession, object: number, counts: KernelCounters, hub: Hub) => {
-  const lostBefore = new Map<number, number>();
-  const skippedBefore = new Map<string, number>();
-  let windowStartMs = Date.now();
-  return (): void => {
-    const endMs = Date.now();
-    const lostByKind = new Map<number, number>();
-    const skippedByKind = new Map<number, number>();
-    for (const kind of eventLabels.keys()) {
-      const { lost } = counts.of(kind);
-      if (lost > (lostBefore.get(kind) ?? 0)) lostByKind.set(kind, lost - (lostBefore.get(kind) ?? 0));
-      lostBefore.set(kind, lost);
-    }
-    for (const [program, skipped] of Object.entries(session.recursionMisses(object))) {
-      const more = skipped - (skippedBefore.get(program) ?? 0);
-      const kind = kindOfProgram.find(([prefix]) => program.startsWith(prefix))?.[1];
-      if (more > 0 && kind !== undefined) skippedByKind.set(kind, (skippedByKind.get(kind) ?? 0) + more);
-      skippedBefore.set(program, skipped);
-    }
-    if (lostByKind.size > 0) hub.tellLoss({ reason: 'ring_full', lostByKind, startMs: windowStartMs, endMs });
-    if (skippedByKind.size > 0) hub.tellLoss({ reason: 'recursion', lostByKind: skippedByKind, startMs: windowStartMs, endMs });
-    windowStartMs = endMs;
-  };
-};
-
 /** Throws what opening the ring throws; a kernel that takes no program on any rung is an answer, not an error. */
 export const openRingSource = (options: RingSourceOptions): RingSourceResult => {
   const { hub, logger, counters } = options;
@@ -157,7 +139,21 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
 
   let lastStats = session.stats();
   const stats = () => (lastStats = open ? session.stats() : lastStats);
-  const counts = createKernelCounters(counters, 'process', () => (open ? session.counters() : undefined));
+  const readCounters = () => (open ? session.counters() : undefined);
+  const counts = createKernelCounters(counters, 'process', processEventLabels, readCounters);
+  const { facts, ringBytes, selfPid, hostMountNs } = options;
+  const calls = createCallPrograms({
+    session,
+    facts,
+    ringBytes,
+    selfPid,
+    hostMountNs,
+    processObject: loaded.object,
+    rungs: loaded.rung === 'tp_btf' ? ['tp_btf', 'raw_tp'] : ['raw_tp'],
+  });
+  /** Nothing stands on the page that nobody asked for. */
+  let callCounts: KernelCounters | undefined;
+  const written = () => counts.total('written') + (callCounts?.total('written') ?? 0);
   const unregister = [
     counters.gauge('ringtail_ring_bytes', {}, () => stats().ringBytes),
     counters.gauge('ringtail_ring_used_bytes', {}, () => stats().ringUsedBytes),
@@ -165,14 +161,14 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
   let abandoned = 0;
   const ringRecords = (outcome: string, read: () => number) =>
     unregister.push(counters.observed('ringtail_ring_records', { ring: 'events', outcome }, read));
-  ringRecords('written', () => counts.total('written'));
+  ringRecords('written', written);
   ringRecords('read', () => stats().read - stats().malformed - abandoned);
   ringRecords('malformed', () => stats().malformed);
   ringRecords('abandoned', () => abandoned);
   unregister.push(
     // known only as bytes; an empty ring holds none, so that the book is checked whenever it is quiet
     counters.gauge('ringtail_ring_records', { ring: 'events', outcome: 'waiting' }, () =>
-      stats().ringUsedBytes === 0 ? 0 : counts.total('written') - stats().read,
+      stats().ringUsedBytes === 0 ? 0 : written() - stats().read,
     ),
   );
   unregister.push(
@@ -180,7 +176,27 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
     counters.observed('ringtail_frames', { outcome: 'stalled' }, () => stats().stalls),
   );
 
-  const watchLoss = createLossWatch(session, loaded.object, counts, hub);
+  const processLoss = {
+    labels: processEventLabels,
+    counts,
+    skipped: () => session.recursionMisses(loaded.object),
+    kindOf: (program: string) => kindOfProgram.find(([prefix]) => program.startsWith(prefix))?.[1],
+  };
+  let watchLoss = createLossWatch([processLoss], hub);
+  const startCallCounts = (): void => {
+    if (callCounts !== undefined) return;
+    callCounts = createKernelCounters(counters, 'syscalls', callEventLabels, readCounters);
+    const callLoss = createLossWatch(
+      // one program writes all kinds, and nobody knows what it would have been
+      [{ labels: callEventLabels, counts: callCounts, skipped: calls.recursionMisses, kindOf: () => eventKind.callFailed }],
+      hub,
+    );
+    const processesOnly = watchLoss;
+    watchLoss = () => {
+      processesOnly();
+      callLoss();
+    };
+  };
   const timer = setInterval(() => {
     try {
       watchLoss();
@@ -196,15 +212,16 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
     clearInterval(timer);
     session.pause(false);
     let detached = false;
-    const detaching = session.detach(loaded.object).then(() => (detached = true));
+    const detaching = Promise.all([calls.detach(), session.detach(loaded.object)]).then(() => (detached = true));
     await Promise.race([detaching, sleep(deadlineMs)]);
     let settled = false;
     while (!settled && performance.now() < end) {
       session.kick();
       await sleep(DRAIN_POLL_MS);
       counts.refresh();
+      callCounts?.refresh();
       // a program that was running when it was detached may still write
-      settled = detached && stats().read >= counts.total('written') && stats().ringUsedBytes === 0 && stats().frames === delivered;
+      settled = detached && stats().read >= written() && stats().ringUsedBytes === 0 && stats().frames === delivered;
     }
     watchLoss();
     return settled;
@@ -213,13 +230,16 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
   return {
     source: {
       programs: loaded,
+      calls,
       counters: counts,
       stats,
       delivered: () => delivered,
       pause: (paused) => session.pause(paused),
-      async change(wanted) {
+      async change(wanted, wantedCalls) {
         await changeProcessNeeds(session, loaded, needs, wanted);
         needs = wanted;
+        if (wantedCalls !== undefined) startCallCounts();
+        await calls.change(wantedCalls);
       },
       quiesce: (deadlineMs) => (quiet ??= drain(deadlineMs)),
       async close() {
@@ -227,12 +247,14 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
         clearInterval(timer);
         stats();
         counts.refresh();
+        callCounts?.refresh();
         open = false;
         options.exclusion.use(undefined);
         abandoned = hub.abandon();
         if (abandoned > 0) logger.warn({ rows: abandoned }, 'records were still waiting for facts at the deadline and are lost');
         session.close();
         counts.unregister();
+        callCounts?.unregister();
         for (const remove of unregister) remove();
         // the kernel frees behind a grace period; whoever looks when we are gone shall find nothing
         const end = performance.now() + FREED_WITHIN_MS;

@@ -1,4 +1,4 @@
-import { readlinkSync } from 'node:fs';
+import { readlinkSync, statSync } from 'node:fs';
 
 /** Inode of the initial pid namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h, the same on every kernel since 3.8. */
 const INITIAL_PID_NAMESPACE = 'pid:[4026531836]';
@@ -21,5 +21,14 @@ export const namesInitialPidNamespace = (link: string): boolean | undefined => {
     return readlinkSync(link) === INITIAL_PID_NAMESPACE;
   } catch {
     return undefined;
+  }
+};
+
+/** Number of the namespace behind a link of /proc/<pid>/ns; 0 when it may not be looked at. */
+export const namespaceNumber = (link: string): number => {
+  try {
+    return statSync(link).ino;
+  } catch {
+    return 0;
   }
 };

@@ -3,7 +3,7 @@ import { messageOf, KernelError } from '../core/errors.ts';
 import type { Counters } from '../core/counters.ts';
 import type { Health, Lifecycle } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
-import { loadAddon, type KernelFacts, type NativeError } from './addon.ts';
+import { loadAddon, type KernelFacts, type MapEntries, type NativeError } from './addon.ts';
 import type { Recorder } from './capture/recorder.ts';
 import { createExclusion, NOBODY_EXCLUDED, type ExcludeRules } from './exclude.ts';
 import { createHub, type Hub } from './hub.ts';
@@ -13,9 +13,11 @@ import type { LookupUsers } from './users.ts';
 import { rungs, type ProcessNeeds, type Rung } from './process-programs.ts';
 import { cgroup2Mount } from './procfs/mounts.ts';
 import { createProcfsWatcher, PROCFS_LIMITS, type ProcfsWatcher } from './procfs/watcher.ts';
-import { ownKernelPid } from './self.ts';
+import { namespaceNumber, ownKernelPid } from './self.ts';
 import type { KernelLookups } from './service-types.ts';
 import { openRingSource, type RingSource } from './ring-source.ts';
+import type { CallNeeds, CallsClaim, CallsStatus } from './calls/needs.ts';
+import { unionOfCalls } from './calls/settings.ts';
 
 export type KernelOptions = {
   /** A power of two, at least a page. */
@@ -54,6 +56,11 @@ export type KernelServices = Lifecycle &
      * when the first one asks; it is never handed out as records.
      */
     needProcesses(needs: ProcessNeeds): () => void;
+    /** The same for system calls; who asks for calls asks for processes too. */
+    needCalls(needs: CallNeeds): CallsClaim;
+    /** What became of that; entries of the maps that are added up in the kernel. */
+    calls(): CallsStatus;
+    readonly callMaps: CallMaps;
     /**
      * Brings the programs in line with what is needed now: they are loaded, changed while they run, or detached; what stays is not let go of.
      * Throws a KernelError when it cannot be; the programs then do what they did before.
@@ -70,12 +77,24 @@ export type KernelServices = Lifecycle &
     probe(): Promise<ProbeReport>;
   };
 
+/** Maps of the programs of system calls; nothing while these are not loaded. */
+export type CallMaps = {
+  read(map: 'call_counts' | 'io_totals'): MapEntries | undefined;
+  /** One entry, which is then no longer there. */
+  take(map: 'io_totals', key: Uint8Array): Buffer | undefined;
+};
+
 type KernelRung = Exclude<Rung, 'procfs'>;
 const kernelRungs = rungs.filter((rung): rung is KernelRung => rung !== 'procfs');
 const OWN_PID_NAMESPACE = 'Ringtail runs in a pid namespace of its own and cannot leave itself out';
 /** What the ring holds when nobody listens any more is of no use; the kernel may take a second to let go. */
 const CLOSE_DEADLINE_MS = 2000;
 const UNUSED: KernelStatus = { rung: 'none', notes: ['no component asks for processes'] };
+
+const NO_CALLS: CallsStatus = { rung: 'none', notes: [], pushDown: { places: [] } };
+const PROCFS_NO_CALLS = 'procfs tells of no system calls';
+/** To name who makes a call. */
+const NAMES_ONLY: ProcessNeeds = { argsMaxBytes: 0, threads: false, failedExecs: false };
 
 /** What all ask for together; undefined when nobody does. */
 const unionOf = (all: Iterable<ProcessNeeds>): ProcessNeeds | undefined => {
@@ -107,6 +126,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   const hub = createHub({ gate, logger, observer: recorder?.observer(lookups) });
   const exclusion = createExclusion({ root, rules: options.exclude ?? NOBODY_EXCLUDED, logger });
   const asking = new Set<ProcessNeeds>();
+  const askingCalls = new Set<{ needs: CallNeeds }>();
   if (recorder !== undefined) {
     for (const need of ['process', 'user', 'cgroup'] as const) gate.require(need);
     asking.add(recorder.needs);
@@ -141,6 +161,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
         rungs: wanted,
         selfPid,
         exclusion,
+        hostMountNs: namespaceNumber(`${root}/proc/1/ns/mnt`),
         recorder,
       });
       if (result.source === undefined) return result.refusals;
@@ -234,18 +255,34 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     const needs = unionOf(asking);
     if (needs === undefined) return await close();
     await gate.start();
-    if (ring !== undefined) await ring.change(needs);
-    else if (watcher === undefined) await open(needs);
+    if (ring === undefined && watcher === undefined) await open(needs);
+    await ring?.change(needs, unionOfCalls(Array.from(askingCalls, (claim) => claim.needs)));
+  };
+
+  const needProcesses = (needs: ProcessNeeds): (() => void) => {
+    const mine = { ...needs };
+    asking.add(mine);
+    return () => asking.delete(mine);
   };
 
   return {
     ...lookups,
     hub,
-    needProcesses(needs) {
-      const mine = { ...needs };
-      asking.add(mine);
-      return () => asking.delete(mine);
+    needProcesses,
+    needCalls(needs) {
+      const claim = { needs };
+      const endProcesses = needProcesses(NAMES_ONLY);
+      askingCalls.add(claim);
+      return {
+        change: (next) => void (claim.needs = next),
+        end() {
+          askingCalls.delete(claim);
+          endProcesses();
+        },
+      };
     },
+    calls: () => ring?.calls.status() ?? { ...NO_CALLS, notes: current.rung === 'procfs' ? [PROCFS_NO_CALLS] : [] },
+    callMaps: { read: (map) => ring?.calls.read(map), take: (map, key) => ring?.calls.take(map, key) },
     reconfigure,
     health() {
       const { rung, notes } = current;

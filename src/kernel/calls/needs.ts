@@ -1,6 +1,6 @@
 /** What receivers ask of the programs of system calls. */
 import type { PushDownReport, RuleSet } from '../../core/rules.ts';
-import { callId } from '../layouts.gen.ts';
+import type { callId } from '../layouts.gen.ts';
 
 /** Names as they stand in `ringtail.syscall.name`. */
 export type CallName = Exclude<keyof typeof callId, 'none' | 'ids' | 'socketcall'>;

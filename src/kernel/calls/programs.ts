@@ -1,0 +1,148 @@
+/** The programs of system calls: loaded when somebody asks, changed while they run, given back when nobody asks any more. */
+import type { PushDownReport } from '../../core/rules.ts';
+import { buildPath, type KernelFacts, type MapEntries, type NativeSession } from '../addon.ts';
+import { describeRefusal } from '../process-programs.ts';
+import type { CallNeeds, CallsStatus } from './needs.ts';
+import { callNumbersOf, type CallNumbers } from './numbers.ts';
+import { encodeSettings } from './settings.ts';
+
+type CallsRung = Exclude<CallsStatus['rung'], 'none'>;
+
+const suffixes: Readonly<Record<CallsRung, string>> = { tp_btf: 'btf', raw_tp: 'raw' };
+/** What the programs of processes and these must have in common. */
+const SHARED_MAPS = ['excluded', 'excluded_kinds', 'left_out_runs'];
+const NO_RULES: PushDownReport = { places: [] };
+
+export type CallProgramsOptions = {
+  readonly session: NativeSession;
+  readonly facts: KernelFacts;
+  readonly ringBytes: number;
+  readonly selfPid: number;
+  /** Number of the mount namespace of the host; 0 = not known. */
+  readonly hostMountNs: number;
+  /** Object of the process programs. */
+  readonly processObject: number;
+  /** From best to worst. */
+  readonly rungs: readonly CallsRung[];
+  /** Rules of the object; asked for once it is loaded. */
+  readonly createRules?: (session: NativeSession, object: number) => CallRules;
+};
+
+/** Rules in the maps of one loaded object. */
+export type CallRules = {
+  /** Takes other rules, as one generation. Throws a NativeError; then those of before are in force. */
+  set(ruleSets: CallNeeds['ruleSets']): PushDownReport;
+};
+
+export type CallPrograms = {
+  /** Other needs; undefined: nobody asks. One call at a time. A kernel that gives no calls is told by `status`, not thrown. */
+  change(needs: CallNeeds | undefined): Promise<void>;
+  status(): CallsStatus;
+  /** Lets go of the tracepoints; what is counted can still be read. */
+  detach(): Promise<void>;
+  /** Runs that the kernel skipped, by program. */
+  recursionMisses(): Readonly<Record<string, number>>;
+  /** Entries of a map of the object; undefined when it is not loaded. */
+  read(map: 'call_counts' | 'io_totals' | 'call_missed' | 'rule_counts'): MapEntries | undefined;
+  /** One entry, which is then no longer there. */
+  take(map: 'io_totals', key: Uint8Array): Buffer | undefined;
+};
+
+type Loaded = { readonly rung: CallsRung; readonly object: number; readonly rules: CallRules | undefined; hasEnter: boolean };
+
+export const createCallPrograms = (options: CallProgramsOptions): CallPrograms => {
+  const { session, facts, ringBytes, selfPid, hostMountNs, processObject, rungs, createRules } = options;
+  const numbers = callNumbersOf(facts.machine);
+  let loaded: Loaded | undefined;
+  let status: CallsStatus = { rung: 'none', notes: [], pushDown: NO_RULES };
+
+  const load = (rung: CallsRung): Loaded => {
+    const modern = ['loop', 'task_pt_regs', 'get_current_task_btf'].every((helper) => facts.helpers[helper] === true);
+    const object = session.load({
+      path: buildPath(modern ? 'bpf/syscalls.bpf.o' : 'bpf/syscalls_legacy.bpf.o'),
+      programs: [`on_call_exit_${suffixes[rung]}`, `on_call_enter_${suffixes[rung]}`],
+      options: {
+        ring_bytes: ringBytes,
+        self_tgid: selfPid,
+        have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0,
+        host_mount_ns: hostMountNs,
+      },
+      mapEntries: {},
+      share: { from: processObject, maps: SHARED_MAPS },
+    });
+    try {
+      return { rung, object, rules: createRules?.(session, object), hasEnter: false };
+    } catch (error) {
+      session.unload(object);
+      throw error;
+    }
+  };
+
+  const writeSettings = ({ object }: Loaded, needs: CallNeeds | undefined, table: CallNumbers): void =>
+    session.putEntry(object, 'call_settings', new Uint8Array(4), encodeSettings(needs, table));
+
+  /** What needs the enter of a call: the descriptor of a close is gone at its exit. */
+  const followEnter = async (now: Loaded, needs: CallNeeds): Promise<void> => {
+    const program = `on_call_enter_${suffixes[now.rung]}`;
+    const wanted = needs.events.has('close') || needs.failures.has('close');
+    if (wanted && !now.hasEnter) session.attach(now.object, program);
+    else if (!wanted && now.hasEnter) await session.detach(now.object, program);
+    now.hasEnter = wanted;
+  };
+
+  const apply = async (now: Loaded, needs: CallNeeds, table: CallNumbers): Promise<PushDownReport> => {
+    const report = now.rules?.set(needs.ruleSets) ?? NO_RULES;
+    writeSettings(now, needs, table);
+    await followEnter(now, needs);
+    return report;
+  };
+
+  /** Notes say why the rungs above were not taken. */
+  const open = async (needs: CallNeeds, table: CallNumbers): Promise<void> => {
+    const notes: string[] = [];
+    for (const rung of rungs) {
+      let attempt: Loaded | undefined;
+      try {
+        attempt = load(rung);
+        const pushDown = await apply(attempt, needs, table);
+        session.attach(attempt.object, `on_call_exit_${suffixes[rung]}`);
+        loaded = attempt;
+        status = { rung, notes, pushDown };
+        return;
+      } catch (error) {
+        if (attempt !== undefined) session.unload(attempt.object);
+        notes.push(`${rung}: ${describeRefusal(error)}`);
+      }
+    }
+    status = { rung: 'none', notes, pushDown: NO_RULES };
+  };
+
+  const close = async (table: CallNumbers): Promise<void> => {
+    if (loaded === undefined) return;
+    const { object } = loaded;
+    writeSettings(loaded, undefined, table);
+    loaded = undefined;
+    status = { rung: 'none', notes: [], pushDown: NO_RULES };
+    await session.detach(object);
+    session.unload(object);
+  };
+
+  return {
+    async change(needs) {
+      if (numbers === undefined) {
+        status = { rung: 'none', notes: [`the numbers of system calls of ${facts.machine} are not known`], pushDown: NO_RULES };
+        return;
+      }
+      if (needs === undefined) await close(numbers);
+      else if (loaded === undefined) await open(needs, numbers);
+      else status = { ...status, pushDown: await apply(loaded, needs, numbers) };
+    },
+    status: () => status,
+    async detach() {
+      if (loaded !== undefined) await session.detach(loaded.object);
+    },
+    recursionMisses: () => (loaded === undefined ? {} : session.recursionMisses(loaded.object)),
+    read: (map) => (loaded === undefined ? undefined : session.readEntries(loaded.object, map)),
+    take: (map, key) => (loaded === undefined ? undefined : session.takeEntry(loaded.object, map, key)),
+  };
+};
