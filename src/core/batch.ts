@@ -192,11 +192,21 @@ export const withActorAttributes = (batch: Batch, column: AttributeColumn): Batc
 
 /**
  * How the columns of a kind become attributes of a log record. Data, so that every exporter reads the same table. With `when` the
- * attribute is written only if (column & mask) is non-zero, or is zero. A `u64` reads the columns `<column>Lo` and `<column>Hi`. What is
+ * attribute is written only if all conditions hold. A `u64` and a `decimal` read the columns `<column>Lo` and `<column>Hi`. What is
  * empty is left out: a string or a list without content, no set flag. So is an attribute whose column the batch does not have.
  */
-export type AttributeField = { readonly name: string; readonly when?: FieldCondition } & (
+export type AttributeField = { readonly name: string; readonly when?: FieldCondition | readonly FieldCondition[] } & (
   | { readonly type: 'u32' | 'i32' | 'u64' | 'string'; readonly column: string }
+  /** A number of 64 bits without a sign, as text. */
+  | { readonly type: 'decimal'; readonly column: string }
+  /** A number of 32 bits as octal text, with a 0 in front of at least three digits: `0640`. */
+  | { readonly type: 'octal'; readonly column: string }
+  /** Of the string that is a path, what stands behind the last slash that has something behind it; `.` and `..` are left out. */
+  | { readonly type: 'fileName'; readonly column: string }
+  /** The string is an address of 4 or 16 bytes, in the order of the network; as text by RFC 5952. Of any other length it is left out. */
+  | { readonly type: 'address'; readonly column: string }
+  /** The string is the name of a unix socket; the NUL that an abstract one begins with becomes `@`. */
+  | { readonly type: 'socketName'; readonly column: string }
   /** `column` is the id of the first of `count` strings that follow each other. */
   | { readonly type: 'strings'; readonly column: string; readonly count: string }
   /** True when (column & mask) != 0; left out otherwise unless `always`. */
@@ -204,24 +214,24 @@ export type AttributeField = { readonly name: string; readonly when?: FieldCondi
   /** A closed set of values by number; a number that is not in it is left out. */
   | { readonly type: 'enum'; readonly column: string; readonly names: ReadonlyMap<number, string> }
   /**
-   * Names of the set bits, in order, as an array. `bit` is a mask of one or several bits below 2^53, all of which must be set.
-   * `column` holds the low half of the value, `high` the upper one where there is one.
+   * Names of the set bits, in order, as an array. `column` holds the low half of the value, `high` the upper one where there is one.
    */
-  | {
-      readonly type: 'flags';
-      readonly column: string;
-      readonly high?: string;
-      readonly names: readonly (readonly [bit: number, name: string])[];
-    }
+  | { readonly type: 'flags'; readonly column: string; readonly high?: string; readonly names: readonly FlagName[] }
   /** The same on every record. */
   | { readonly type: 'constant'; readonly value: AttributeValue }
 );
 
-export type FieldCondition = {
-  readonly column: string;
-  readonly mask: number;
-  readonly is: 'set' | 'clear';
-};
+/** The name stands when (value & mask) = bits; without a mask, when all `bits` are set. Both are below 2^53. */
+export type FlagName = readonly [bits: number, name: string, mask?: number];
+
+/** `set` and `clear`: (column & mask) is not zero, or is. `not`: the column has another value. A column that the batch lacks fails each. */
+export type FieldCondition =
+  | { readonly column: string; readonly mask: number; readonly is: 'set' | 'clear' }
+  | { readonly column: string; readonly value: number; readonly is: 'not' };
+
+/** The conditions of a field as a list. */
+export const conditionsOf = ({ when }: AttributeField): readonly FieldCondition[] =>
+  when === undefined ? [] : 'column' in when ? [when] : when;
 
 /** A kind of event: its name and the attributes that it has beyond the common ones. */
 export type EventSchema = {

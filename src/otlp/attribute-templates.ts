@@ -2,8 +2,9 @@
  * Attributes of a log record written from templates: the part that never changes is copied in words, lengths are filled in behind.
  * Every `put…` returns the position behind what it wrote and may spoil TEMPLATE_SLACK bytes behind that; the caller has made room.
  */
-import { LENGTH_MASK, NOT_UTF8, type StringTable } from '../core/batch.ts';
+import { LENGTH_MASK, NOT_UTF8, type FlagName, type StringTable } from '../core/batch.ts';
 import { copyBytes, putTemplate, templateOf, viewOf, type Template } from './copy.ts';
+import { putAddress, putDecimal, putOctal } from './field-bytes.ts';
 import { ATTRIBUTE_TAG, keyBytes, putPaddedVarint4, putVarint, putVarint64, varintSize } from './wire.ts';
 import { putReplacingInvalid, REPLACED_EXPANSION } from './utf8.ts';
 
@@ -56,9 +57,11 @@ export const textBound = (strings: Strings, id: number): number => {
 };
 
 /** A non-empty string by its id. */
-export const putText = (out: Uint8Array, view: DataView, at: number, key: Template, strings: Strings, id: number): number => {
-  const flagged = strings.lengths[id]!;
-  const start = strings.offsets[id]!;
+export const putText = (out: Uint8Array, view: DataView, at: number, key: Template, strings: Strings, id: number): number =>
+  putPart(out, view, at, key, strings, strings.offsets[id]!, strings.lengths[id]!);
+
+/** Bytes of the table as text; NOT_UTF8 in `flagged`, the length, says that they are not valid. */
+const putPart = (out: Uint8Array, view: DataView, at: number, key: Template, strings: Strings, start: number, flagged: number): number => {
   out[at] = ATTRIBUTE_TAG;
   if ((flagged & NOT_UTF8) !== 0) {
     const value = putTemplate(view, at + 5, key);
@@ -76,6 +79,71 @@ export const putText = (out: Uint8Array, view: DataView, at: number, key: Templa
   out[at] = 0x0a;
   at = putVarint(out, at + 1, flagged);
   return copyBytes(out, view, at, strings.bytes, strings.view, start, flagged);
+};
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
+
+/** Of a path by its id what stands behind the last slash; nothing when that is empty, `.` or `..`. */
+export const putFileName = (out: Uint8Array, view: DataView, at: number, key: Template, strings: Strings, id: number): number => {
+  const { bytes } = strings;
+  const flagged = strings.lengths[id]!;
+  const first = strings.offsets[id]!;
+  let end = first + (flagged & LENGTH_MASK);
+  while (end > first && bytes[end - 1] === SLASH) end--;
+  let start = end;
+  while (start > first && bytes[start - 1] !== SLASH) start--;
+  const length = end - start;
+  if (length === 0 || (length <= 2 && bytes[start] === DOT && bytes[end - 1] === DOT)) return at;
+  return putPart(out, view, at, key, strings, start, (length | (flagged & NOT_UTF8)) >>> 0);
+};
+
+/** The name of a unix socket by its id, not empty. */
+export const putSocketName = (out: Uint8Array, view: DataView, at: number, key: Template, strings: Strings, id: number): number => {
+  const flagged = strings.lengths[id]!;
+  const end = putText(out, view, at, key, strings, id);
+  // a NUL is one byte in either form; in the padded one its place is fixed
+  if (strings.bytes[strings.offsets[id]!] === 0) out[(flagged & NOT_UTF8) !== 0 ? at + key.length + 14 : end - flagged] = AT_SIGN;
+  return end;
+};
+
+const AT_SIGN = 0x40;
+
+/** Begins an attribute whose value is text of less than 126 bytes; returns where the text goes. `endShortText` fills in the lengths. */
+const beginShortText = (out: Uint8Array, view: DataView, at: number, key: Template): number => {
+  out[at] = ATTRIBUTE_TAG;
+  const value = putTemplate(view, at + 3, key);
+  out[value + 1] = 0x0a;
+  return value + 3;
+};
+
+const endShortText = (out: Uint8Array, at: number, text: number, end: number): number => {
+  const length = end - at - 3;
+  out[at + 1] = (length & 0x7f) | 0x80;
+  out[at + 2] = length >>> 7;
+  out[text - 3] = end - text + 2;
+  out[text - 1] = end - text;
+  return end;
+};
+
+/** A number of 64 bits without a sign, as decimal text. */
+export const putDecimalText = (out: Uint8Array, view: DataView, at: number, key: Template, lo: number, hi: number): number => {
+  const text = beginShortText(out, view, at, key);
+  return endShortText(out, at, text, putDecimal(out, text, lo, hi));
+};
+
+/** A number of 32 bits as octal text. */
+export const putOctalText = (out: Uint8Array, view: DataView, at: number, key: Template, value: number): number => {
+  const text = beginShortText(out, view, at, key);
+  return endShortText(out, at, text, putOctal(out, text, value));
+};
+
+/** The address that the string `id` is; nothing when it has neither 4 nor 16 bytes. */
+export const putAddressText = (out: Uint8Array, view: DataView, at: number, key: Template, strings: Strings, id: number): number => {
+  const length = strings.lengths[id]! & LENGTH_MASK;
+  if (length !== 4 && length !== 16) return at;
+  const text = beginShortText(out, view, at, key);
+  return endShortText(out, at, text, putAddress(out, text, strings.bytes, strings.offsets[id]!, length));
 };
 
 /** Most bytes of the items of a list. */
@@ -134,24 +202,35 @@ export const itemTemplate = (text: string): Template => {
   return templateOf(head.subarray(0, at), bytes);
 };
 
-/** An array of those `items` whose bits in `masksLo` and `masksHi` are all set in the value; nothing when there is none. */
-export const putFlags = (
-  out: Uint8Array,
-  view: DataView,
-  at: number,
-  key: Template,
-  items: readonly Template[],
-  masksLo: Uint32Array,
-  masksHi: Uint32Array,
-  lo: number,
-  hi: number,
-): number => {
+/** Names of flags with what they stand for: (value & mask) = bits, in halves. */
+export type FlagItems = {
+  readonly items: readonly Template[];
+  readonly bitsLo: Uint32Array;
+  readonly bitsHi: Uint32Array;
+  readonly masksLo: Uint32Array;
+  readonly masksHi: Uint32Array;
+};
+
+/** Bits and masks are below 2^53. */
+export const flagItemsOf = (names: readonly FlagName[]): FlagItems => {
+  const low = (value: number): number => value % 0x1_0000_0000;
+  const high = (value: number): number => Math.floor(value / 0x1_0000_0000);
+  return {
+    items: names.map(([, name]) => itemTemplate(name)),
+    bitsLo: Uint32Array.from(names, ([bits]) => low(bits)),
+    bitsHi: Uint32Array.from(names, ([bits]) => high(bits)),
+    masksLo: Uint32Array.from(names, ([bits, , mask = bits]) => low(mask)),
+    masksHi: Uint32Array.from(names, ([bits, , mask = bits]) => high(mask)),
+  };
+};
+
+/** An array of the names that stand for the value; nothing when there is none. */
+export const putFlags = (out: Uint8Array, view: DataView, at: number, key: Template, flags: FlagItems, lo: number, hi: number): number => {
+  const { items, bitsLo, bitsHi, masksLo, masksHi } = flags;
   const value = putTemplate(view, at + 5, key);
   let end = value + 9;
   for (let i = 0; i < items.length; i++) {
-    const maskLo = masksLo[i]!;
-    const maskHi = masksHi[i]!;
-    if ((lo & maskLo) >>> 0 === maskLo && (hi & maskHi) >>> 0 === maskHi) end = putTemplate(view, end, items[i]!);
+    if ((lo & masksLo[i]!) >>> 0 === bitsLo[i]! && (hi & masksHi[i]!) >>> 0 === bitsHi[i]!) end = putTemplate(view, end, items[i]!);
   }
   if (end === value + 9) return at;
   out[at] = ATTRIBUTE_TAG;

@@ -2,11 +2,15 @@
  * An `EventSchema` prepared for the writer: a flat list of operations of one shape, so that the loop over them stays monomorphic, with
  * everything encoded that does not depend on the row. `bindPlan` points it at the columns of a batch, `unbindPlan` lets go of them.
  */
-import { LENGTH_MASK, type AttributeField, type AttributeValue, type Batch, type EventSchema } from '../core/batch.ts';
 import {
-  intTemplate, itemTemplate, keyTemplate, putFlags, putInt, putText, putTexts, SCALAR_BOUND, TEXT_BOUND, textBound, textsBound, type Strings,
+  conditionsOf, LENGTH_MASK, type AttributeField, type AttributeValue, type Batch, type EventSchema, type FieldCondition,
+} from '../core/batch.ts'; // prettier-ignore
+import {
+  flagItemsOf, intTemplate, keyTemplate, putAddressText, putDecimalText, putFileName, putFlags, putInt, putOctalText, putSocketName, putText,
+  putTexts, SCALAR_BOUND, TEXT_BOUND, textBound, textsBound, type FlagItems, type Strings,
 } from './attribute-templates.ts'; // prettier-ignore
 import { putTemplate, templateOf, TEMPLATE_SLACK, type Template } from './copy.ts';
+import { FIELD_BYTES_BOUND } from './field-bytes.ts';
 import { encodeAttributes } from './wire.ts';
 
 const U32 = 0;
@@ -18,30 +22,40 @@ const BOOL = 5;
 const ENUM = 6;
 const FLAGS = 7;
 const CONSTANT = 8;
+const DECIMAL = 9;
+const OCTAL = 10;
+const FILE_NAME = 11;
+const ADDRESS = 12;
+const SOCKET_NAME = 13;
+
+/** ((column & mask) === value) === isEqual. */
+type Condition = {
+  readonly column: string;
+  readonly mask: number;
+  readonly value: number;
+  readonly isEqual: boolean;
+  /** The column of the batch that is being written. */
+  bound: Uint32Array;
+};
 
 type Operation = {
   readonly code: number;
   /** Names of columns; '' = none. */
   readonly column: string;
   readonly second: string;
-  readonly conditional: boolean;
-  readonly whenColumn: string;
-  readonly whenMask: number;
-  readonly whenSet: boolean;
+  readonly conditions: readonly Condition[];
   readonly mask: number;
   readonly always: boolean;
   readonly key: Template;
-  /** Whole attributes (bool: false, true; enum: by `indexes`; constant) or items of a list (flags). */
+  /** Whole attributes: bool: false, true; enum: by `indexes`; constant. */
   readonly pieces: readonly Template[];
   readonly indexes: ReadonlyMap<number, number>;
-  readonly masksLo: Uint32Array;
-  readonly masksHi: Uint32Array;
+  readonly flags: FlagItems;
   /** Most bytes but those of strings. */
   readonly bound: number;
   /** Columns of the batch that is being written. */
   bound1: Uint32Array;
   bound2: Uint32Array;
-  boundWhen: Uint32Array;
   active: boolean;
 };
 
@@ -49,6 +63,7 @@ export type FieldPlan = { readonly operations: readonly Operation[]; readonly fi
 
 const NO_COLUMN = new Uint32Array(0);
 const noTemplate = templateOf();
+const noFlags = flagItemsOf([]);
 
 const partsOf = (field: AttributeField): Partial<Operation> & { readonly code: number; readonly bound: number } => {
   const { name } = field;
@@ -61,6 +76,19 @@ const partsOf = (field: AttributeField): Partial<Operation> & { readonly code: n
       return { code: U64, column: `${field.column}Lo`, second: `${field.column}Hi`, key: intTemplate(name), bound: SCALAR_BOUND };
     case 'string':
       return { code: TEXT, column: field.column, key: keyTemplate(name), bound: TEXT_BOUND };
+    case 'fileName':
+      return { code: FILE_NAME, column: field.column, key: keyTemplate(name), bound: TEXT_BOUND };
+    case 'socketName':
+      return { code: SOCKET_NAME, column: field.column, key: keyTemplate(name), bound: TEXT_BOUND };
+    case 'decimal': {
+      const { column } = field;
+      return { code: DECIMAL, column: `${column}Lo`, second: `${column}Hi`, key: keyTemplate(name), bound: TEXT_BOUND + FIELD_BYTES_BOUND };
+    }
+    case 'octal':
+    case 'address': {
+      const code = field.type === 'octal' ? OCTAL : ADDRESS;
+      return { code, column: field.column, key: keyTemplate(name), bound: TEXT_BOUND + FIELD_BYTES_BOUND };
+    }
     case 'strings':
       return { code: TEXTS, column: field.column, second: field.count, key: keyTemplate(name), bound: TEXT_BOUND };
     case 'bool': {
@@ -74,17 +102,10 @@ const partsOf = (field: AttributeField): Partial<Operation> & { readonly code: n
       return { code: ENUM, column: field.column, pieces, indexes, bound: longest(pieces) };
     }
     case 'flags': {
-      const pieces = field.names.map(([, flag]) => itemTemplate(flag));
-      return {
-        code: FLAGS,
-        column: field.column,
-        second: field.high ?? '',
-        key: keyTemplate(name),
-        pieces,
-        masksLo: Uint32Array.from(field.names, ([bit]) => bit % 0x1_0000_0000),
-        masksHi: Uint32Array.from(field.names, ([bit]) => bit / 0x1_0000_0000),
-        bound: pieces.reduce((sum, piece) => sum + piece.length, TEXT_BOUND),
-      };
+      const { column, high = '', names } = field;
+      const flags = flagItemsOf(names);
+      const bound = flags.items.reduce((sum, item) => sum + item.length, TEXT_BOUND);
+      return { code: FLAGS, column, second: high, key: keyTemplate(name), flags, bound };
     }
     case 'constant': {
       const pieces = [whole(field.value)];
@@ -95,6 +116,13 @@ const partsOf = (field: AttributeField): Partial<Operation> & { readonly code: n
 
 const longest = (pieces: readonly Template[]): number => pieces.reduce((most, { length }) => Math.max(most, length), 0) + TEMPLATE_SLACK;
 
+const conditionOf = (condition: FieldCondition): Condition => {
+  const { column } = condition;
+  return condition.is === 'not'
+    ? { column, mask: -1, value: condition.value | 0, isEqual: false, bound: NO_COLUMN }
+    : { column, mask: condition.mask | 0, value: 0, isEqual: condition.is === 'clear', bound: NO_COLUMN };
+};
+
 const operationOf = (field: AttributeField): Operation => {
   const parts = partsOf(field);
   // Every operation is made here with the same members in the same order: one hidden class.
@@ -102,21 +130,16 @@ const operationOf = (field: AttributeField): Operation => {
     code: parts.code,
     column: parts.column ?? '',
     second: parts.second ?? '',
-    conditional: field.when !== undefined,
-    whenColumn: field.when?.column ?? '',
-    whenMask: field.when?.mask ?? 0,
-    whenSet: field.when?.is === 'set',
+    conditions: conditionsOf(field).map(conditionOf),
     mask: parts.mask ?? 0,
     always: parts.always ?? false,
     key: parts.key ?? noTemplate,
     pieces: parts.pieces ?? [],
     indexes: parts.indexes ?? new Map(),
-    masksLo: parts.masksLo ?? NO_COLUMN,
-    masksHi: parts.masksHi ?? NO_COLUMN,
+    flags: parts.flags ?? noFlags,
     bound: parts.bound,
     bound1: NO_COLUMN,
     bound2: NO_COLUMN,
-    boundWhen: NO_COLUMN,
     active: false,
   };
 };
@@ -130,14 +153,14 @@ export const planOf = ({ fields }: EventSchema): FieldPlan => {
 /** A field with a column that the batch lacks is left out. */
 export const bindPlan = ({ operations }: FieldPlan, { columns }: Batch): void => {
   for (const operation of operations) {
-    const { column, second, whenColumn } = operation;
+    const { column, second, conditions } = operation;
+    for (const condition of conditions) condition.bound = columns[condition.column] ?? NO_COLUMN;
     operation.bound1 = columns[column] ?? NO_COLUMN;
     operation.bound2 = columns[second] ?? NO_COLUMN;
-    operation.boundWhen = columns[whenColumn] ?? NO_COLUMN;
     operation.active =
       (column === '' || columns[column] !== undefined) &&
       (second === '' || columns[second] !== undefined) &&
-      (whenColumn === '' || columns[whenColumn] !== undefined);
+      conditions.every((condition) => columns[condition.column] !== undefined);
   }
 };
 
@@ -145,7 +168,7 @@ export const unbindPlan = ({ operations }: FieldPlan): void => {
   for (const operation of operations) {
     operation.bound1 = NO_COLUMN;
     operation.bound2 = NO_COLUMN;
-    operation.boundWhen = NO_COLUMN;
+    for (const condition of operation.conditions) condition.bound = NO_COLUMN;
   }
 };
 
@@ -156,10 +179,19 @@ export const fieldsBound = (plan: FieldPlan, strings: Strings, row: number): num
   for (let i = 0; i < operations.length; i++) {
     const operation = operations[i]!;
     if (!operation.active) continue;
-    if (operation.code === TEXT) bytes += textBound(strings, operation.bound1[row]!);
-    else if (operation.code === TEXTS) bytes += textsBound(strings, operation.bound1[row]!, operation.bound2[row]!);
+    const { code } = operation;
+    if (code === TEXT || code === FILE_NAME || code === SOCKET_NAME) bytes += textBound(strings, operation.bound1[row]!);
+    else if (code === TEXTS) bytes += textsBound(strings, operation.bound1[row]!, operation.bound2[row]!);
   }
   return bytes;
+};
+
+const holdAll = (conditions: readonly Condition[], row: number): boolean => {
+  for (let i = 0; i < conditions.length; i++) {
+    const { bound, mask, value, isEqual } = conditions[i]!;
+    if (((bound[row]! & mask) === value) !== isEqual) return false;
+  }
+  return true;
 };
 
 /** Writes the attributes of one row of the bound batch; returns the position behind them. */
@@ -169,7 +201,7 @@ export const putFields = (plan: FieldPlan, out: Uint8Array, view: DataView, star
   for (let i = 0; i < operations.length; i++) {
     const operation = operations[i]!;
     if (!operation.active) continue;
-    if (operation.conditional && ((operation.boundWhen[row]! & operation.whenMask) !== 0) !== operation.whenSet) continue;
+    if (!holdAll(operation.conditions, row)) continue;
     const value = operation.column === '' ? 0 : operation.bound1[row]!;
     switch (operation.code) {
       case U32:
@@ -201,9 +233,24 @@ export const putFields = (plan: FieldPlan, out: Uint8Array, view: DataView, star
       }
       case FLAGS: {
         const high = operation.second === '' ? 0 : operation.bound2[row]!;
-        at = putFlags(out, view, at, operation.key, operation.pieces, operation.masksLo, operation.masksHi, value, high);
+        at = putFlags(out, view, at, operation.key, operation.flags, value, high);
         break;
       }
+      case DECIMAL:
+        at = putDecimalText(out, view, at, operation.key, value, operation.bound2[row]!);
+        break;
+      case OCTAL:
+        at = putOctalText(out, view, at, operation.key, value);
+        break;
+      case FILE_NAME:
+        at = putFileName(out, view, at, operation.key, strings, value);
+        break;
+      case ADDRESS:
+        at = putAddressText(out, view, at, operation.key, strings, value);
+        break;
+      case SOCKET_NAME:
+        if ((strings.lengths[value]! & LENGTH_MASK) !== 0) at = putSocketName(out, view, at, operation.key, strings, value);
+        break;
       default:
         at = putTemplate(view, at, operation.pieces[0]!);
     }

@@ -1,5 +1,6 @@
 /** The plain reading of a row: its attributes as values, for the debug exporter and as the model that the byte writer is tested against. */
 import {
+  conditionsOf,
   LENGTH_MASK,
   NO_ACTOR,
   type Attribute,
@@ -7,9 +8,11 @@ import {
   type AttributeField,
   type AttributeValue,
   type Batch,
+  type FieldCondition,
   type Frame,
 } from '../core/batch.ts';
 import { HEAD_KERNEL_THREAD, HEAD_NESTED_PID_NS, LOGIN_UID_UNSET } from './actor-head.ts';
+import { addressText, fileNameOf, octalText } from './field-text.ts';
 import { isoTimeOfUs } from './iso-time.ts';
 import { attributeName } from './names.ts';
 
@@ -70,18 +73,21 @@ const addHead = (to: Attribute[], batch: Batch, actor: number, decode: Decode, w
   add(attributeName.kernelThread, has(HEAD_KERNEL_THREAD), () => true);
 };
 
+const holds = (condition: FieldCondition, value: number | undefined): boolean => {
+  if (value === undefined) return false;
+  return condition.is === 'not' ? value !== condition.value >>> 0 : ((value & condition.mask) !== 0) === (condition.is === 'set');
+};
+
 /** Undefined = left out. */
 const valueOf = ({ frame, columns }: Batch, field: AttributeField, row: number, decode: Decode): AttributeValue | undefined => {
   const cell = (column: string): number | undefined => columns[column]?.[row];
-  if (field.when !== undefined) {
-    const bits = cell(field.when.column);
-    if (bits === undefined || ((bits & field.when.mask) !== 0) !== (field.when.is === 'set')) return undefined;
-  }
+  if (!conditionsOf(field).every((condition) => holds(condition, cell(condition.column)))) return undefined;
   if (field.type === 'constant') return field.value;
-  if (field.type === 'u64') {
+  if (field.type === 'u64' || field.type === 'decimal') {
     const lo = cell(`${field.column}Lo`);
     const hi = cell(`${field.column}Hi`);
-    return lo === undefined || hi === undefined ? undefined : integer(wide(lo, hi));
+    if (lo === undefined || hi === undefined) return undefined;
+    return field.type === 'u64' ? integer(wide(lo, hi)) : String(wide(lo, hi));
   }
   const value = cell(field.column);
   if (value === undefined) return undefined;
@@ -92,6 +98,16 @@ const valueOf = ({ frame, columns }: Batch, field: AttributeField, row: number, 
       return value | 0;
     case 'string':
       return decode(bytesOfString(frame, value)) || undefined;
+    case 'octal':
+      return octalText(value);
+    case 'fileName':
+      return decode(fileNameOf(bytesOfString(frame, value))) || undefined;
+    case 'address':
+      return addressText(bytesOfString(frame, value));
+    case 'socketName': {
+      const name = bytesOfString(frame, value);
+      return name[0] === 0 ? `@${decode(name.subarray(1))}` : decode(name) || undefined;
+    }
     case 'strings': {
       const count = cell(field.count);
       return count === undefined || count === 0
@@ -106,7 +122,7 @@ const valueOf = ({ frame, columns }: Batch, field: AttributeField, row: number, 
       const high = field.high === undefined ? 0 : cell(field.high);
       if (high === undefined) return undefined;
       const bits = wide(value, high);
-      const names = field.names.filter(([bit]) => (bits & BigInt(bit)) === BigInt(bit)).map(([, name]) => name);
+      const names = field.names.filter(([bit, , mask = bit]) => (bits & BigInt(mask)) === BigInt(bit)).map(([, name]) => name);
       return names.length === 0 ? undefined : names;
     }
   }

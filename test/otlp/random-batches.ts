@@ -28,6 +28,21 @@ export const text = fc.oneof(
   fc.constantFrom(Uint8Array.of(0xed, 0xa0, 0x80), Uint8Array.of(0xf0, 0x9f, 0x98), new Uint8Array(400).fill(0xff)),
 );
 
+/** Paths as they come, and as they should not. */
+const path = fc.oneof(
+  text,
+  fc.array(fc.constantFrom('/', 'a', '.', '..', 'naïve', '\0'), { maxLength: 8 }).map((parts) => new TextEncoder().encode(parts.join(''))),
+  fc.uint8Array({ maxLength: 12 }).map((bytes) => Uint8Array.of(0, ...bytes, 0x2f, ...bytes)),
+);
+/** With many zeros, and v4-mapped ones. */
+const address = fc.oneof(
+  fc.uint8Array({ minLength: 4, maxLength: 4 }),
+  fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  fc.array(fc.constantFrom(0, 0, 0, 1, 0x10, 0xff), { minLength: 16, maxLength: 16 }).map((bytes) => Uint8Array.from(bytes)),
+  fc.uint8Array({ minLength: 4, maxLength: 4 }).map((bytes) => Uint8Array.of(...new Uint8Array(10), 0xff, 0xff, ...bytes)),
+  fc.uint8Array({ maxLength: 20 }),
+);
+
 const attributeSource = fc
   .record({
     sets: fc.array(
@@ -60,6 +75,10 @@ const bodies: readonly fc.Arbitrary<Record<string, unknown>>[] = [
   fc.record({ type: fc.constantFrom('u32', 'i32'), column: fc.constantFrom('a', 'b', 'missing') }),
   fc.record({ type: fc.constant('u64'), column: fc.constantFrom('wide', 'missing') }),
   fc.record({ type: fc.constant('string'), column: fc.constantFrom('text', 'text2') }),
+  fc.record({ type: fc.constant('decimal'), column: fc.constantFrom('wide', 'missing') }),
+  fc.record({ type: fc.constant('octal'), column: fc.constantFrom('a', 'bits', 'missing') }),
+  fc.record({ type: fc.constantFrom('fileName', 'socketName'), column: fc.constantFrom('path', 'text', 'missing') }),
+  fc.record({ type: fc.constant('address'), column: fc.constantFrom('address', 'text') }),
   fc.record({ type: fc.constant('strings'), column: fc.constant('list'), count: fc.constantFrom('listKept', 'listKept', 'missing') }),
   fc.record({
     type: fc.constant('bool'),
@@ -85,8 +104,11 @@ const bodies: readonly fc.Arbitrary<Record<string, unknown>>[] = [
       [1, 'A'],
       [2, 'B'],
       [6, 'B_AND_C'],
+      [0, 'NOT_A', 1],
+      [2, 'B_NOT_C', 6],
       [0x8000_0000, 'TOP'],
       [0x1_0000_0000, 'HIGH'],
+      [0, 'NOT_HIGH', 0x1_0000_0000],
     ] as const),
     high: fc.constant('wideHi'),
   }),
@@ -100,16 +122,24 @@ const bodies: readonly fc.Arbitrary<Record<string, unknown>>[] = [
   }),
   fc.record({ type: fc.constant('constant'), value: fc.string({ maxLength: 300 }).map((value) => value.toWellFormed()) }),
 ];
-const condition = fc.record({
-  column: fc.constantFrom('bits', 'missing'),
-  mask: fc.constantFrom(0, 1, 2, 0x8000_0000),
-  is: fc.constantFrom('set' as const, 'clear' as const),
-});
+const condition = fc.oneof(
+  fc.record({
+    column: fc.constantFrom('bits', 'missing'),
+    mask: fc.constantFrom(0, 1, 2, 0x8000_0000),
+    is: fc.constantFrom('set' as const, 'clear' as const),
+  }),
+  fc.record({
+    column: fc.constantFrom('bits', 'bits', 'missing'),
+    value: fc.constantFrom(0, 3, 0xffff_ffff),
+    is: fc.constant('not' as const),
+  }),
+);
+const conditions = fc.oneof(condition, fc.array(condition, { maxLength: 3 }));
 
 const schema: fc.Arbitrary<EventSchema> = fc
   .record({
     eventName: fc.string({ minLength: 1, maxLength: 30 }).map((name) => name.toWellFormed()),
-    bodies: fc.array(fc.tuple(fc.oneof(...bodies), fc.option(condition, { nil: undefined })), { maxLength: 8 }),
+    bodies: fc.array(fc.tuple(fc.oneof(...bodies), fc.option(conditions, { nil: undefined })), { maxLength: 8 }),
   })
   .map(({ eventName, bodies: parts }) => ({
     eventName,
@@ -133,6 +163,8 @@ const row = fc.record({
     wide: u64,
     text,
     text2: text,
+    path,
+    address,
     list: fc.array(text, { maxLength: 4 }),
   }),
 });

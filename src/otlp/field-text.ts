@@ -1,0 +1,43 @@
+/** Numbers, addresses and names of files as the text that an attribute shows. Plain; `field-bytes.ts` writes the same without an object. */
+
+/** `0640`, `04755`, `0000`. */
+export const octalText = (value: number): string => `0${value.toString(8).padStart(3, '0')}`;
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
+const NONE = new Uint8Array(0);
+
+/** What stands behind the last slash that has something behind it; empty when there is nothing, or only `.` or `..`. */
+export const fileNameOf = (path: Uint8Array): Uint8Array => {
+  let end = path.length;
+  while (end > 0 && path[end - 1] === SLASH) end--;
+  let start = end;
+  while (start > 0 && path[start - 1] !== SLASH) start--;
+  const name = path.subarray(start, end);
+  return name.length <= 2 && name.every((byte) => byte === DOT) ? NONE : name;
+};
+
+const v4Text = (bytes: Uint8Array): string => bytes.join('.');
+
+/** First and length of the longest run of at least two groups of zero; the first of equal ones. */
+const longestZeros = (groups: readonly number[]): readonly [first: number, length: number] => {
+  let best: readonly [number, number] = [0, 0];
+  for (let first = 0; first < groups.length; first++) {
+    let length = 0;
+    while (groups[first + length] === 0) length++;
+    if (length > best[1]) best = [first, length];
+  }
+  return best[1] > 1 ? best : [0, 0];
+};
+
+const v6Text = (bytes: Uint8Array): string => {
+  const groups = Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! << 8) | bytes[2 * i + 1]!);
+  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) return `::ffff:${v4Text(bytes.subarray(12))}`;
+  const [first, length] = longestZeros(groups);
+  const join = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':');
+  return length === 0 ? join(groups) : `${join(groups.slice(0, first))}::${join(groups.slice(first + length))}`;
+};
+
+/** Text of an address of 4 or 16 bytes, by RFC 5952; `::ffff:192.0.2.1` for IPv4 in IPv6. Undefined for any other length. */
+export const addressText = (bytes: Uint8Array): string | undefined =>
+  bytes.length === 4 ? v4Text(bytes) : bytes.length === 16 ? v6Text(bytes) : undefined;
