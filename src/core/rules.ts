@@ -1,11 +1,23 @@
 /**
  * What a filter drops, as data: the same rules are evaluated by the kernel, as far as it can, and by the filter processor.
  *
- * A rule matches a record when every field that it names matches; a field matches when one of its alternatives does. What a record does not have
- * matches nothing. In each stage a record is dropped when a `drop` rule matches and no `keep` rule does; events that `neverDrop` names are not.
+ * A rule matches a record when every field that it names matches; a field matches when one of its alternatives does. What a record does not have, and
+ * what is not known of its process, matches nothing. In each stage a record is dropped when a `drop` rule matches and no `keep` rule does; events that
+ * `neverDrop` names are not.
+ *
+ * A path or peer that may be another than the one that stands there is uncertain: of it every test fails in a drop rule and holds in a keep rule, so
+ * that nobody hides behind a name. Uncertain are
+ * - path, address and port with CALL_IS_UNVERIFIED;
+ * - a path with PATH_TRUNCATED, PATH_FAULT or PATH_DETACHED, and an empty one;
+ * - the caller's word, which is the path of a failed open and of every unlink, when it is not absolute or has a part `..`;
+ * - the path of an open or unlink that failed with another error than ENOENT: what is not there cannot be read, while any other failure may be of a file
+ *   that a link leads to.
  */
 
-/** `exact` the whole text; `prefix` its beginning; `glob` with `*` (any characters, `/` too) and `?` (one character). */
+/**
+ * `exact` the whole text; `prefix` its beginning, of any length, empty too; `glob` with `*` (any characters, `/` too) and `?` (one character of UTF-8, or a
+ * byte that is none). In a glob alone a backslash makes the `*`, `?` or backslash behind it a character like others.
+ */
 export type TextTest = { readonly type: 'exact' | 'prefix' | 'glob'; readonly text: string };
 
 /** Bytes of an address, 4 or 16, and the bits of it that count. IPv4 tests match v4-mapped IPv6 addresses too. */
@@ -36,20 +48,23 @@ export type ProcessTests = {
   readonly container?: readonly TextTest[];
   /** By the flag of the kernel, not by name. */
   readonly kernelThread?: boolean;
+  /** In a pid namespace below the host's: HEAD_NESTED_PID_NS. */
+  readonly nestedPidNamespace?: boolean;
 };
 
 /** What: the event. A record without the field is not matched by a test of it. */
 export type ContextTests = {
   /** LogRecord.event_name. */
   readonly event?: readonly TextTest[];
-  /** `file.path`. A path whose front is missing, and the path of a failed call with a `..` in it, match nothing. */
+  /** `file.path`, of the kinds open, read, write and unlink. */
   readonly path?: readonly TextTest[];
   /** The peer's. */
   readonly address?: readonly AddressTest[];
-  /** The peer's. */
+  /** The peer's; 0 = it has none. */
   readonly port?: readonly number[];
+  /** Of every kind with a column `ret`. */
   readonly result?: readonly ResultTest[];
-  /** Bytes that were transferred. */
+  /** Bytes that were transferred: `ret` >= 0 of read, write, send and receive, but for sendmmsg and recvmmsg, which count messages. */
   readonly size?: readonly SizeTest[];
 };
 
