@@ -10,7 +10,7 @@ import { toolEnv } from './lib/tools.mjs';
 import { setup } from './setup.mjs';
 
 /** Files of bench/ that are benchmarks; all others there help them. */
-const benches = ['process-table', 'encode', 'redact', 'attributes', 'resources', 'pipeline', 'delivery', 'overhead'];
+const benches = ['process-table', 'encode', 'redact', 'attributes', 'resources', 'pipeline', 'delivery', 'overhead', 'calls', 'call-flood'];
 
 await runMain(async () => {
   const named = process.argv.slice(2);
@@ -19,7 +19,7 @@ await runMain(async () => {
     process.stderr.write(`no such benchmark: ${unknown.join(', ')}; there are ${benches.join(', ')}\n`);
     return 2;
   }
-  await setup(['e2e']);
+  await setup(['e2e', 'bench']);
   let failed = 0;
   for (const name of benches.filter((bench) => named.length === 0 || named.includes(bench))) {
     process.stdout.write(`\n== ${name}\n`);

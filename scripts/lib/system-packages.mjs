@@ -4,7 +4,7 @@
  * `command` names a program that meets the need too, wherever it came from.
  *
  * @typedef {{ what: string, any: readonly (readonly string[])[], when?: string, command?: string }} Need
- * @typedef {'run' | 'check' | 'unit' | 'kernels' | 'e2e'} Group
+ * @typedef {'run' | 'check' | 'unit' | 'kernels' | 'e2e' | 'bench'} Group
  */
 
 /** @type {Readonly<Record<Group, readonly Need[]>>} */
@@ -32,6 +32,7 @@ export const needs = {
     { what: 'Go, for the OpenTelemetry Collector', any: [['golang-go']], command: 'go' },
     { what: 'curl, which the documentation asks with', any: [['curl']], command: 'curl' },
   ],
+  bench: [{ what: 'bpftrace, to compare with', any: [['bpftrace']] }],
 };
 
 /** What the same things are called elsewhere: for the command that we print there. */
