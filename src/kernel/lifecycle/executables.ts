@@ -13,6 +13,9 @@ const NOTHING = new Uint8Array(0);
 
 export type ExecutableKind = 'memfd' | 'deleted';
 
+/** The path as the kernel has it, and those of its `path_flags` that are kept. */
+export type ExecutableFacts = { readonly bytes: Uint8Array; readonly flags: number };
+
 type Executable = {
   readonly bytes: Uint8Array;
   readonly flags: number;
@@ -39,6 +42,8 @@ export type Executables = {
   attributes(id: number): readonly Attribute[];
   /** undefined when not known. */
   path(id: number): string | undefined;
+  /** Raw path and `path_flags`; undefined when not known. The same object as long as the executable is kept. */
+  facts(id: number): ExecutableFacts | undefined;
   /** Bytes that the entries hold, by estimate. */
   readonly bytes: number;
   readonly count: number;
@@ -183,6 +188,7 @@ export const createExecutables = (seed = 0x811c_9dc5, hashMask = 0x3fff_ffff): E
       const entry = entries[id];
       return entry === undefined ? undefined : lossyUtf8.decode(entry.bytes);
     },
+    facts: (id) => entries[id],
     get bytes() {
       return heldBytes;
     },

@@ -8,7 +8,7 @@ import { putBytes } from '../../otlp/wire.ts';
 import { createFrameMemo } from '../frame-memo.ts';
 import type { KernelFrame } from '../frames.ts';
 import { ATTRIBUTION, createAbsorber } from './absorb.ts';
-import { createExecutables } from './executables.ts';
+import { createExecutables, type ExecutableFacts as KeptExecutable } from './executables.ts';
 import { createDerivedSource, createProcessSource } from './process-attributes.ts';
 import { createSlotStore, isLater, SLOT_SHIFT, STATE, WORD } from './slots.ts';
 
@@ -75,6 +75,8 @@ export type ProcessTable = {
   isNamed(slot: number): boolean;
   /** undefined when not known, and for kernel threads. */
   executablePath(slot: number): string | undefined;
+  /** Raw path and `path_flags`; undefined when not known, and for kernel threads. */
+  executable(slot: number): KeptExecutable | undefined;
   /** Unix time in µs. */
   createdUs(slot: number): number;
   /** Path of the program that the process ran before, when it was the one just before. */
@@ -196,6 +198,7 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
     isKernelThread: (slot) => (stateOf(slot) & STATE.kernelThread) !== 0,
     isNamed: (slot) => words[(slot << SLOT_SHIFT) + WORD.executable] !== 0,
     executablePath,
+    executable: (slot) => executables.facts(words[(slot << SLOT_SHIFT) + WORD.executable]!),
     createdUs: slots.createdUs,
     callerPath,
     ancestors: (slot, count) => (slot === 0 ? [] : lineage(parentOf(slot), Math.min(count, MAX_ANCESTORS))),
