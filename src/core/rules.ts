@@ -8,7 +8,7 @@
  * A path or peer that may be another than the one that stands there is uncertain: of it every test fails in a drop rule and holds in a keep rule, so
  * that nobody hides behind a name. Uncertain are
  * - path, address and port with CALL_IS_UNVERIFIED;
- * - a path with PATH_TRUNCATED, PATH_FAULT or PATH_DETACHED, and an empty one;
+ * - a path with PATH_TRUNCATED or PATH_FAULT, one with PATH_DETACHED that is not PATH_PSEUDO too, and an empty one;
  * - the caller's word, which is the path of a failed open and of every unlink, when it is not absolute or has a part `..`;
  * - the path of an open or unlink that failed with another error than ENOENT: what is not there cannot be read, while any other failure may be of a file
  *   that a link leads to.
@@ -20,7 +20,7 @@
  */
 export type TextTest = { readonly type: 'exact' | 'prefix' | 'glob'; readonly text: string };
 
-/** Bytes of an address, 4 or 16, and the bits of it that count. IPv4 tests match v4-mapped IPv6 addresses too. */
+/** Bytes of an address, 4 or 16, and the bits of it that count. An IPv4 address is compared as the IPv6 address ::ffff:a.b.c.d, on both sides. */
 export type AddressTest = { readonly text: string; readonly bytes: Uint8Array; readonly bits: number };
 
 /** `success`: ret >= 0; `failure`: ret < 0; else one error, `ENOENT`. */
