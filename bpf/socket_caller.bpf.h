@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the caller's memory says of a call on a socket: addresses and sizes. Read at the exit, so others may have written there since. */
+#ifndef RINGTAIL_SOCKET_CALLER_BPF_H
+#define RINGTAIL_SOCKET_CALLER_BPF_H
+
+#include "call.bpf.h"
+#include "iovec.bpf.h"
+#include "socket_fields.bpf.h"
+
+#define MESSAGES_MOST 256 /* of one call that are added up; programs send 64 and fewer */
+#define PARTS_MOST 4096   /* of all of them */
+#define SIZE_UNKNOWN (~0ull)
+
+/* The start of a `struct msghdr` of the caller. */
+struct message_view {
+	__u64 name;
+	__u64 name_len;
+	__u64 parts;
+	__u64 part_count;
+};
+
+static __always_inline bool read_message(struct message_view *view, __u64 at, __u32 compat)
+{
+	__u32 words[4] = {};
+
+	if (!compat) {
+		if (bpf_probe_read_user(view, sizeof(*view), (void *)at))
+			return false;
+		view->name_len = (__u32)view->name_len; /* padding follows it */
+		return true;
+	}
+	if (bpf_probe_read_user(words, sizeof(words), (void *)at))
+		return false;
+	view->name = words[0];
+	view->name_len = words[1];
+	view->parts = words[2];
+	view->part_count = words[3];
+	return true;
+}
+
+/* Bytes of all parts of `count` messages that follow each other; SIZE_UNKNOWN when they cannot all be read. */
+__noinline __u64 messages_bytes(__u64 at, __u32 count, __u32 compat)
+{
+	__u64 bytes = 0, stride = compat ? sizeof(struct compat_mmsghdr) : sizeof(struct mmsghdr);
+	__u32 zero = 0, parts = 0;
+	struct iovec_walk *walk = bpf_map_lookup_elem(&iovec_walks, &zero);
+
+	if (!walk || count > MESSAGES_MOST)
+		return SIZE_UNKNOWN;
+	for (__u32 message = 0; message < MESSAGES_MOST; message++) {
+		struct message_view view = {};
+
+		if (message >= count)
+			return bytes;
+		if (!read_message(&view, at, compat) || view.part_count > IOVEC_MOST || parts > PARTS_MOST)
+			return SIZE_UNKNOWN;
+		parts += view.part_count;
+		bytes += iovec_bytes(view.parts, view.part_count, compat);
+		if (walk->left)
+			return SIZE_UNKNOWN;
+		at += stride;
+	}
+	return bytes;
+}
+
+/* A socket address of the caller as the kernel takes it for a socket of `facts`; what does not fit leaves the end alone. */
+static __always_inline bool read_caller_end(struct socket_end *end, const struct socket_facts *facts, __u64 from, __u64 len)
+{
+	struct sockaddr_in6 name = {}; /* begins as sockaddr_in does */
+	const struct sockaddr_in *name4 = (const struct sockaddr_in *)&name;
+	__u32 *words = (__u32 *)end->bytes;
+
+	if (len < sizeof(*name4))
+		return false;
+	if (bpf_probe_read_user(&name, sizeof(*name4), (void *)from))
+		return false;
+	end->port = has_ports(facts) ? bpf_ntohs(name4->sin_port) : 0;
+	if (facts->family == AF_INET) {
+		if (name4->sin_family != AF_INET && name4->sin_family)
+			return false;
+		words[0] = name4->sin_addr.s_addr;
+		end->len = IPV4_BYTES;
+		return true;
+	}
+	if (name4->sin_family == AF_INET) {
+		words[0] = 0;
+		words[1] = 0;
+		words[2] = bpf_htonl(0xffff);
+		words[3] = name4->sin_addr.s_addr;
+	} else if (name4->sin_family != AF_INET6 ||
+		   bpf_probe_read_user(words, IPV6_BYTES, (void *)from + __builtin_offsetof(struct sockaddr_in6, sin6_addr)))
+		return false;
+	end->len = IPV6_BYTES;
+	return true;
+}
+
+static __always_inline bool read_caller_path(struct socket_end *end, __u64 from, __u64 len)
+{
+	const __u32 before = sizeof(__u16); /* sun_family */
+	__u16 family = 0;
+	__u8 first = 0;
+	long got;
+
+	if (len <= before)
+		return false;
+	if (bpf_probe_read_user(&family, sizeof(family), (void *)from) || family != AF_UNIX)
+		return false;
+	if (len > before + SUN_PATH_BYTES)
+		len = before + SUN_PATH_BYTES;
+	len -= before;
+	barrier_var(len);
+	len &= ADDRESS_ROOM - 1;
+	if (bpf_probe_read_user(&first, sizeof(first), (void *)from + before))
+		return false;
+	if (!first) {
+		if (bpf_probe_read_user(end->bytes, len, (void *)from + before))
+			return false;
+		end->len = len;
+		return true;
+	}
+	/* one more for the NUL that it puts there */
+	got = bpf_probe_read_user_str(end->bytes, len + 1, (void *)from + before);
+	if (got <= 1)
+		return false;
+	end->len = got - 1;
+	return true;
+}
+
+/* A name that the caller gave for a socket of `facts`. False: it is none for such a socket, and `end` says nothing. */
+static __always_inline bool read_caller_name(struct socket_end *end, const struct socket_facts *facts, __u64 from, __u64 len)
+{
+	bool told = false;
+
+	end->len = 0;
+	end->port = 0;
+	if (!from)
+		return false;
+	if (facts->net_flags & NET_IS_INET)
+		told = read_caller_end(end, facts, from, len);
+	else if (facts->net_flags & NET_IS_UNIX)
+		told = read_caller_path(end, from, len);
+	if (!told) {
+		end->len = 0;
+		end->port = 0;
+	}
+	return told;
+}
+
+#endif
