@@ -16,10 +16,12 @@ import { resolveUserProcessor } from './processors/resolve-user/index.ts';
 import { resourceProcessor } from './processors/resource/index.ts';
 import { processReceiver } from './receivers/process/index.ts';
 import { replayReceiver } from './receivers/replay/index.ts';
+import { syscallsReceiver } from './receivers/syscalls/index.ts';
 
 export const components: readonly ComponentFactory[] = [
   processReceiver,
   replayReceiver,
+  syscallsReceiver,
 
   attributesProcessor,
   batchProcessor,

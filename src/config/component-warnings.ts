@@ -16,6 +16,7 @@ export const componentWarnings = <S extends Section>(
     const use: ConfigUse = {
       pipelines: pipelines.filter((pipeline) => pipeline[section].includes(id)).map((pipeline) => pipeline.id),
       all: pipelines.map((pipeline) => pipeline.id),
+      graph: pipelines,
     };
     if (component === undefined || use.pipelines.length === 0) return [];
     const { factory, config } = component;

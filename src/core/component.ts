@@ -149,7 +149,19 @@ export type HostNeed =
 export type ConfigWarning = { readonly option: OptionPath; readonly message: string };
 
 /** Ids of the pipelines of a configuration: those that name the component, and all. */
-export type ConfigUse = { readonly pipelines: readonly string[]; readonly all: readonly string[] };
+export type ConfigUse = {
+  readonly pipelines: readonly string[];
+  readonly all: readonly string[];
+  /** What stands in each of them, in order. */
+  readonly graph: readonly PipelineUse[];
+};
+
+export type PipelineUse = {
+  readonly id: string;
+  readonly signal: Signal;
+  readonly receivers: readonly ComponentId[];
+  readonly processors: readonly ComponentId[];
+};
 
 /** As the Collector's components tell it. */
 export type Stability = 'development' | 'alpha' | 'beta' | 'stable' | 'deprecated';

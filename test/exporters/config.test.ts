@@ -88,7 +88,7 @@ describe('the size of a queue', () => {
 });
 
 describe('an exporter that can stall pipelines', () => {
-  const use = { pipelines: ['logs'], all: ['logs', 'logs/b'] };
+  const use = { pipelines: ['logs'], all: ['logs', 'logs/b'], graph: [] };
   it.each([otlpGrpcExporter, otlpHttpExporter])('says so: $type', ({ config, warnings }) => {
     const of = (queue: object) => warnings!(config.parse({ sending_queue: queue }) as never, use);
     expect(of({})).toEqual([]);
@@ -174,6 +174,7 @@ describe('what is refused', () => {
       'compression',
       'compression_params',
       'logs_endpoint',
+      'metrics_endpoint',
     ];
     const anything = fc.oneof(
       fc.jsonValue(),
@@ -193,9 +194,18 @@ describe('what is refused', () => {
     expect(messagesOf(otlpHttpConfig.safeParse({ endpoint: 'http://gateway/otlp' }))).toEqual([
       'endpoint: plain text to gateway, which is not this host, needs tls.insecure: true',
     ]);
-    expect(messagesOf(otlpHttpConfig.safeParse({ endpoint: 'http://gateway/otlp', logs_endpoint: 'https://gateway/logs' }))).toEqual([]);
+    const own = { logs_endpoint: 'https://gateway/logs', metrics_endpoint: 'https://gateway/metrics' };
+    expect(messagesOf(otlpHttpConfig.safeParse({ endpoint: 'http://gateway/otlp', ...own }))).toEqual([]);
+    // where metrics still go
+    expect(messagesOf(otlpHttpConfig.safeParse({ endpoint: 'http://gateway/otlp', logs_endpoint: own.logs_endpoint }))).toEqual([
+      'endpoint: plain text to gateway, which is not this host, needs tls.insecure: true',
+    ]);
+    expect(messagesOf(otlpHttpConfig.safeParse({ endpoints: ['https://a', 'https://b'], logs_endpoint: own.logs_endpoint }))).toEqual([]);
     expect(messagesOf(otlpHttpConfig.safeParse({ logs_endpoint: 'x://y' }))).toEqual([
       'logs_endpoint: the scheme x is not known; allowed are http and https',
+    ]);
+    expect(messagesOf(otlpHttpConfig.safeParse({ metrics_endpoint: 'http://gateway/metrics' }))).toEqual([
+      'metrics_endpoint: plain text to gateway, which is not this host, needs tls.insecure: true',
     ]);
   });
 });

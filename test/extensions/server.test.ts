@@ -20,10 +20,10 @@ describe.each(extensions)('%s', (id, factory, path) => {
   it('listens on loopback unless it is told otherwise, and says what it needs', () => {
     const config = factory.config.parse({}) as never;
     expect(factory.hostNeeds!(config)).toEqual([expect.objectContaining({ kind: 'port', host: '127.0.0.1', option: ['endpoint'] })]);
-    expect(factory.warnings!(config, { pipelines: [], all: [] })).toEqual([]);
+    expect(factory.warnings!(config, { pipelines: [], all: [], graph: [] })).toEqual([]);
     const open = factory.config.parse({ endpoint: '0.0.0.0:80' }) as never;
-    expect(factory.warnings!(open, { pipelines: [], all: [] })).toEqual([expect.objectContaining({ option: ['endpoint'] })]);
-    expect(factory.warnings!(factory.config.parse({ endpoint: '[::1]:80' }) as never, { pipelines: [], all: [] })).toEqual([]);
+    expect(factory.warnings!(open, { pipelines: [], all: [], graph: [] })).toEqual([expect.objectContaining({ option: ['endpoint'] })]);
+    expect(factory.warnings!(factory.config.parse({ endpoint: '[::1]:80' }) as never, { pipelines: [], all: [], graph: [] })).toEqual([]);
     expect(factory.config.safeParse({ endpoint: 'nowhere' }).success).toBe(false);
     expect(factory.config.safeParse({ endpoint: '127.0.0.1:70000' }).success).toBe(false);
   });

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { duration } from '../../core/config-types.ts';
+import { groupNames, listedCalls } from '../shared/call-names.ts';
+
+/** A bucket gains one token in a whole number of nanoseconds. */
+const MOST_EVENTS_PER_SECOND = 100_000_000;
+/** A counter of 32 bits in the kernel. */
+const LARGEST_BURST = 1_000_000_000;
+
+export const syscallsConfig = z.strictObject({
+  calls: z
+    .array(z.enum([...groupNames, ...listedCalls]))
+    .min(1)
+    .default(['files', 'network'])
+    .describe('Which calls become records: groups, or calls by name.'),
+  rate_limit: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('Whether the kernel side lets only so many records through.'),
+      per: z
+        .enum(['process', 'cgroup'])
+        .default('process')
+        .describe('Whose records are counted together. Nobody can use up what others have.'),
+      events_per_second: z
+        .int()
+        .min(1)
+        .max(MOST_EVENTS_PER_SECOND)
+        .default(20_000)
+        .describe('Records a second that each of them may cause; the others are counted and told as a loss with the reason rate_limited.'),
+      burst: z.int().min(1).max(LARGEST_BURST).default(40_000).describe('Records that each may cause at once after it has been quiet.'),
+    })
+    .prefault({}),
+  aggregate: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Whether reads and writes are added up in the kernel, a record for each process, file and interval instead of one a call.',
+        ),
+      interval: duration({ minMs: 100, maxMs: 3_600_000 }).prefault('10s').describe('What a record of sums covers.'),
+    })
+    .prefault({}),
+  metrics: z
+    .strictObject({
+      collection_interval: duration({ minMs: 100, maxMs: 3_600_000 })
+        .prefault('10s')
+        .describe('How often a metrics pipeline is given what the kernel has counted.'),
+      temporality: z
+        .enum(['cumulative', 'delta'])
+        .default('cumulative')
+        .describe('cumulative: since the counting began. delta: since the last collection.'),
+    })
+    .prefault({}),
+});
+
+export type SyscallsConfig = z.output<typeof syscallsConfig>;

@@ -1,0 +1,83 @@
+/** What processes do: files, descriptors, connections; a record for each system call. */
+import { machine } from 'node:os';
+import { Observable, share } from 'rxjs';
+import type { Batch } from '../../core/batch.ts';
+import type { Receiver, ReceiverFactory, Settings } from '../../core/component.ts';
+import type { RuleSet } from '../../core/rules.ts';
+import type { CallNeeds, CallsClaim, CallsStatus } from '../../kernel/calls/needs.ts';
+import type { KernelServices } from '../../kernel/services.ts';
+import { subscribeCallEvents } from '../shared/call-events.ts';
+import { callsOf, recordedCalls } from '../shared/call-names.ts';
+import { syscallsConfig, type SyscallsConfig } from './config.ts';
+import { syscallsWarnings } from './warnings.ts';
+
+/** What records are asked for; nothing is counted for them. */
+const needsOf = ({ calls, rate_limit: limit, aggregate }: SyscallsConfig): Omit<CallNeeds, 'ruleSets'> => ({
+  ...recordedCalls(callsOf(calls)),
+  limit: limit.enabled ? { per: limit.per, perSecond: limit.events_per_second, burst: limit.burst } : undefined,
+  aggregateWindowMs: aggregate.enabled ? aggregate.interval : undefined,
+  counted: new Set(),
+});
+
+/** How many rules are evaluated where; nothing when there are none. */
+const ruleFields = ({ places, refused }: CallsStatus['pushDown']): object => {
+  const inKernel = places.filter(({ where }) => where === 'kernel').length;
+  return {
+    ...(places.length > 0 ? { rules_in_kernel: inKernel, rules_in_user_space: places.length - inKernel } : {}),
+    ...(refused === undefined ? {} : { rules_not_pushed_down: refused }),
+  };
+};
+
+const createSyscallsReceiver = ({ id, logger, kernel }: Settings<KernelServices>, config: SyscallsConfig): Receiver => {
+  const needs = needsOf(config);
+  let ruleSets: readonly (RuleSet | undefined)[] = [];
+  let claim: CallsClaim | undefined;
+
+  // Only while somebody listens, so that of two instances that follow each other in a reload every batch reaches one.
+  const logs$ = new Observable<Batch>((subscriber) => {
+    const mine = (claim = kernel.needCalls({ ...needs, ruleSets }));
+    const unsubscribe = subscribeCallEvents(kernel.hub, {
+      receiver: id,
+      calls: new Set([...needs.events, ...needs.failures]),
+      machine: machine(),
+      withTotals: config.aggregate.enabled,
+      next: (batch) => subscriber.next(batch),
+    });
+    return () => {
+      claim = undefined;
+      mine.end();
+      unsubscribe();
+    };
+  }).pipe(share());
+
+  return {
+    logs$,
+    narrow(next) {
+      ruleSets = next;
+      claim?.change({ ...needs, ruleSets });
+    },
+    start: async () => {
+      const { rung, notes, pushDown } = kernel.calls();
+      const fields = { receiver: id, rung, ...(notes.length > 0 ? { notes } : {}), ...ruleFields(pushDown) };
+      if (rung === 'none' && claim !== undefined) logger.warn(fields, 'this kernel tells of no system calls');
+      else logger.info(fields, 'receiver started');
+    },
+    // what the kernel has written still comes, until the kernel side has stopped
+    stop: async () => {},
+    health() {
+      const { rung, notes } = kernel.calls();
+      return { status: rung === 'none' && claim !== undefined ? 'failed' : 'ok', message: notes.join('; '), details: { rung } };
+    },
+  };
+};
+
+export const syscallsReceiver: ReceiverFactory = {
+  kind: 'receiver',
+  type: 'syscalls',
+  summary: 'System calls: files, descriptors and connections of every process on this host',
+  signals: ['logs'],
+  config: syscallsConfig,
+  hostNeeds: () => [{ kind: 'kernel' }],
+  warnings: syscallsWarnings,
+  create: createSyscallsReceiver as ReceiverFactory['create'],
+};
