@@ -31,6 +31,7 @@ export const attributeName = {
   threadComm: 'ringtail.thread.comm',
   kernelThread: 'ringtail.kernel_thread',
   executableKind: 'ringtail.executable.kind',
+  executableTruncated: 'ringtail.executable.truncated',
   ancestors: 'ringtail.ancestors',
   cgroupId: 'ringtail.cgroup.id',
   attribution: 'ringtail.attribution',

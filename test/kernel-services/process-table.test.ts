@@ -168,7 +168,7 @@ describe('process table', () => {
       [
         ['process.executable.name', 'x'],
         ['process.executable.path', 'deep/x'],
-        ['ringtail.path.truncated', true],
+        ['ringtail.executable.truncated', true],
       ],
     ],
     ['a path that could not be read', '/tmp/?/x', pathFlag.fault, []],

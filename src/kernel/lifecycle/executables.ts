@@ -74,7 +74,7 @@ const nameStart = (path: Uint8Array, kind: ExecutableKind | undefined): number =
 
 const extras = (kind: ExecutableKind | undefined, flags: number): readonly Attribute[] => [
   ...(kind === undefined ? [] : [[attributeName.executableKind, kind] as const]),
-  ...(flags & pathFlag.truncated ? [[attributeName.pathTruncated, true] as const] : []),
+  ...(flags & pathFlag.truncated ? [[attributeName.executableTruncated, true] as const] : []),
 ];
 
 const describe = ({ bytes, flags }: Pick<Executable, 'bytes' | 'flags'>): readonly Attribute[] => {

@@ -26,7 +26,7 @@ export const createProcessSource = (slots: SlotStore, executables: Executables):
       attributeName.processExecutableName,
       attributeName.processExecutablePath,
       attributeName.executableKind,
-      attributeName.pathTruncated,
+      attributeName.executableTruncated,
       attributeName.attribution,
     ]),
     createdUs: slots.createdUs,

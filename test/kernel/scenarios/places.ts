@@ -147,15 +147,19 @@ const deep: Scenario = {
     expectAttributes(execOf(whole), {
       'process.executable.path': `${place}/bottom`,
       'process.working_directory': place,
-      'ringtail.path.truncated': undefined,
+      'ringtail.executable.truncated': undefined,
     });
     expectAttributes(execOf(many), {
       'process.executable.path': `${folder}${'/d'.repeat(300)}/bottom`,
-      'ringtail.path.truncated': undefined,
+      'ringtail.executable.truncated': undefined,
     });
     const cut = execOf(long);
     // a folder without its front is no folder
-    expectAttributes(cut, { 'ringtail.path.truncated': true, 'process.executable.name': 'bottom', 'process.working_directory': undefined });
+    expectAttributes(cut, {
+      'ringtail.executable.truncated': true,
+      'process.executable.name': 'bottom',
+      'process.working_directory': undefined,
+    });
     // as many whole names as go into 4 KiB
     assert.equal(pathOf(cut), `${`/${'d'.repeat(250)}`.repeat(16)}/bottom`);
   },
