@@ -4,7 +4,8 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { createTokens, type Tokens } from './json-tokens.ts';
-import { logsRequest, MAX_DEPTH, wireTypeOf, type Message, type MessageField } from './logs-schema.ts';
+import { logsRequest } from './logs-schema.ts';
+import { MAX_DEPTH, wireTypeOf, type Message, type MessageField } from './message.ts';
 import { ProtoError } from './proto-cursor.ts';
 import { putPaddedVarint4, putVarint64 } from './wire.ts';
 
@@ -108,6 +109,11 @@ const putValue = (sink: Sink, tokens: Tokens, field: MessageField, depth: number
       return;
     case 'double':
       sink.at = sink.bytes.writeDoubleLE(doubleOf(tokens, field), sink.at);
+      return;
+    case 'sfixed64':
+    case 'packed fixed64':
+    case 'packed double':
+      throw new ProtoError(`${field.name} is a field of metrics`);
   }
 };
 

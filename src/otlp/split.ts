@@ -1,15 +1,18 @@
 /**
  * Takes an export request apart by its records and without decoding them, for a receiving side that refuses it for its size. The shape is that of
- * all signals: request → 1: resource → 2: scope → 2: record, span or metric (opentelemetry-proto 1.7, `Export…ServiceRequest`). Everything else on
- * the way (resource, scope, schema_url, fields that nobody knows yet) goes into both halves, byte for byte.
+ * all signals: request → 1: resource → 2: scope → 2: record, or metric → its data → 1: point (opentelemetry-proto 1.7, `Export…ServiceRequest`).
+ * Everything else on the way (resource, scope, the name of a metric, fields that nobody knows yet) goes into both halves, byte for byte.
  */
+import type { OtlpRequest, RequestSignal } from './request.ts';
 
-/** `bytes` owns its memory. */
-export type RequestPart = { readonly bytes: Buffer; readonly records: number };
+export type RequestPart = Pick<OtlpRequest, 'bytes' | 'records'>;
 
-/** What holds the next level, by depth. */
-const CONTENT_FIELDS = [1, 2, 2] as const;
-const RECORD_DEPTH = 2;
+/** What holds the next level, by depth; the last level is that of records. */
+const contentFields: Readonly<Record<RequestSignal, readonly (readonly number[])[]>> = {
+  logs: [[1], [2], [2]],
+  // gauge, sum, histogram, exponential histogram, summary
+  metrics: [[1], [2], [2], [5, 7, 9, 10, 11], [1]],
+};
 const LONGEST_VARINT = 10;
 /** protobuf's own limit on nesting. */
 const DEEPEST_GROUP = 100;
@@ -87,15 +90,15 @@ const createReader = (bytes: Uint8Array) => {
 };
 
 /** The tree down to the records. */
-const readTree = (bytes: Uint8Array): readonly Node[] => {
+const readTree = (bytes: Uint8Array, levels: readonly (readonly number[])[]): readonly Node[] => {
   const fieldsOf = createReader(bytes);
   let seen = 0;
   const level = (start: number, end: number, depth: number): readonly Node[] =>
     fieldsOf(start, end).map((field): Node => {
       const firstRecord = seen;
-      if (field.content === 0 || field.number !== CONTENT_FIELDS[depth])
+      if (field.content === 0 || !levels[depth]!.includes(field.number))
         return { ...field, kind: 'other', firstRecord, records: 0, parts: [] };
-      if (depth === RECORD_DEPTH) {
+      if (depth === levels.length - 1) {
         seen++;
         return { ...field, kind: 'record', firstRecord, records: 1, parts: [] };
       }
@@ -146,9 +149,9 @@ const cut = (bytes: Uint8Array, tree: readonly Node[], from: number, to: number)
  * Two valid requests with half of the records each, in their order: first the smaller half. Undefined when there are not two records, or when
  * the bytes are no protobuf.
  */
-export const splitRequest = (bytes: Uint8Array): readonly [RequestPart, RequestPart] | undefined => {
+export const splitRequest = (bytes: Uint8Array, signal: RequestSignal): readonly [RequestPart, RequestPart] | undefined => {
   try {
-    const tree = readTree(bytes);
+    const tree = readTree(bytes, contentFields[signal]);
     const records = tree.reduce((sum, node) => sum + node.records, 0);
     if (records < 2) return undefined;
     const half = Math.floor(records / 2);

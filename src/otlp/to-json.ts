@@ -1,16 +1,26 @@
 /**
- * OTLP logs from protobuf to JSON, by the rules of the specification (opentelemetry-proto 1.7, docs/specification.md, "JSON Protobuf
+ * OTLP from protobuf to JSON, by the rules of the specification (opentelemetry-proto 1.7, docs/specification.md, "JSON Protobuf
  * Encoding"): names in lowerCamelCase, ids in hex, enums as numbers, 64-bit numbers as strings. Bytes go to bytes: texts are UTF-8 on both sides,
  * so what needs no escape is copied as it is.
  */
 import { isUtf8 } from 'node:buffer';
 import { createCursor, ProtoError, type ProtoCursor } from './proto-cursor.ts';
-import { logsRequest, MAX_DEPTH, wireTypeOf, type Message, type MessageField } from './logs-schema.ts';
+import { logsRequest } from './logs-schema.ts';
+import { MAX_DEPTH, wireTypeOf, type Message, type MessageField } from './message.ts';
+import { metricsRequest } from './metrics-schema.ts';
 
 const jsonOfDouble = (value: number): string => (Number.isFinite(value) ? JSON.stringify(value) : `"${value}"`);
 
 const jsonOfSigned = ({ lo, hi }: ProtoCursor): string =>
   hi === 0 ? `"${lo}"` : `"${BigInt.asIntN(64, (BigInt(hi) << 32n) | BigInt(lo))}"`;
+
+const PACKED_BYTES = 8;
+
+/** The items of a list without its brackets. */
+const packed = ({ name }: MessageField, start: number, end: number, item: (at: number) => string): string => {
+  if ((end - start) % PACKED_BYTES !== 0) throw new ProtoError(`the field ${name} ends within a number`);
+  return Array.from({ length: (end - start) / PACKED_BYTES }, (_, index) => item(start + index * PACKED_BYTES)).join();
+};
 
 const jsonOfValue = (bytes: Buffer, field: MessageField, cursor: ProtoCursor, depth: number): string => {
   const { at, to } = cursor;
@@ -33,6 +43,12 @@ const jsonOfValue = (bytes: Buffer, field: MessageField, cursor: ProtoCursor, de
       return String(cursor.lo | 0);
     case 'fixed64':
       return `"${bytes.readBigUInt64LE(at)}"`;
+    case 'sfixed64':
+      return `"${bytes.readBigInt64LE(at)}"`;
+    case 'packed fixed64':
+      return packed(field, at, to, (place) => `"${bytes.readBigUInt64LE(place)}"`);
+    case 'packed double':
+      return packed(field, at, to, (place) => jsonOfDouble(bytes.readDoubleLE(place)));
     case 'fixed32':
       return String(bytes.readUInt32LE(at));
     case 'double':
@@ -160,15 +176,20 @@ const putMessage = (sink: Sink, bytes: Buffer, start: number, end: number, messa
   sink.bytes[sink.at++] = CLOSE;
 };
 
-/**
- * The bytes of an `ExportLogsServiceRequest` as JSON in UTF-8, without a line feed in it, followed by `tail`, which is ASCII. Throws a ProtoError
- * when they are something else.
- */
-export const logsToJson = (bytes: Uint8Array, tail = ''): Buffer => {
+const toJson = (message: Message, bytes: Uint8Array, tail: string): Buffer => {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const sink: Sink = { bytes: Buffer.allocUnsafeSlow(USUAL_GROWTH * buffer.length + SLACK), at: 0 };
-  putMessage(sink, buffer, 0, buffer.length, logsRequest, 0);
+  putMessage(sink, buffer, 0, buffer.length, message, 0);
   reserve(sink, tail.length);
   putAscii(sink, tail);
   return sink.bytes.subarray(0, sink.at);
 };
+
+/**
+ * The bytes of an `ExportLogsServiceRequest` as JSON in UTF-8, without a line feed in it, followed by `tail`, which is ASCII. Throws a ProtoError
+ * when they are something else.
+ */
+export const logsToJson = (bytes: Uint8Array, tail = ''): Buffer => toJson(logsRequest, bytes, tail);
+
+/** The same of an `ExportMetricsServiceRequest`. */
+export const metricsToJson = (bytes: Uint8Array, tail = ''): Buffer => toJson(metricsRequest, bytes, tail);

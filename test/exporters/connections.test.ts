@@ -255,7 +255,7 @@ describe('several endpoints', () => {
             now += waitMs;
             const before = members.map(({ state }) => state.asked);
             const someWell = members.some(({ state }, i) => !state.down && now >= lastAskedMs[i]! + 30_000);
-            const outcome = await balanced.send(Buffer.alloc(1), 1000);
+            const outcome = await balanced.send(Buffer.alloc(1), 1000, 'logs');
             expect(outcome.kind === 'success' || !someWell).toBe(true);
             for (const [i, { state }] of members.entries()) {
               expect(state.asked - before[i]!).toBeLessThanOrEqual(1);
@@ -271,7 +271,7 @@ describe('several endpoints', () => {
     let now = 0;
     const [first, second] = [member(), member()] as const;
     const balanced = balance([first.transport, second.transport], 'failover', () => now);
-    const send = () => balanced.send(Buffer.alloc(1), 1000);
+    const send = () => balanced.send(Buffer.alloc(1), 1000, 'logs');
     await send();
     expect([first.state.asked, second.state.asked]).toEqual([1, 0]);
     first.state.down = true;
@@ -288,7 +288,7 @@ describe('several endpoints', () => {
     const [first, second] = [member(), member()] as const;
     first.state.down = second.state.down = true;
     const balanced = balance([first.transport, second.transport], 'failover');
-    expect(await balanced.send(Buffer.alloc(1), 1000)).toEqual({ kind: 'retryable', message: 'down' });
+    expect(await balanced.send(Buffer.alloc(1), 1000, 'logs')).toEqual({ kind: 'retryable', message: 'down' });
     expect([first.state.asked, second.state.asked]).toEqual([1, 1]);
   });
 });
@@ -348,7 +348,7 @@ describe('keepalive', () => {
     const { port, connections } = await badH2Server({ onRequest: () => {}, onPing: () => {} });
     const transport = await connectTo(port, { timeMs: 20, timeoutMs: 20, permitWithoutStream: false });
     onTestFinished(() => transport.close());
-    expect(await transport.send(request, 60_000)).toMatchObject({
+    expect(await transport.send(request, 60_000, 'logs')).toMatchObject({
       kind: 'retryable',
       message: expect.stringMatching(/did not answer a ping within 20 ms/),
     });
@@ -372,11 +372,11 @@ describe('keepalive', () => {
     const one = await connectTo(asked.port, { timeMs: 5, timeoutMs: 5000, permitWithoutStream: true });
     const other = await connectTo(idle.port, { timeMs: 5, timeoutMs: 60_000, permitWithoutStream: false });
     onTestFinished(() => (one.close(), other.close()));
-    for (const transport of [one, other]) expect(await transport.send(request, 5000)).toEqual({ kind: 'success' });
+    for (const transport of [one, other]) expect(await transport.send(request, 5000, 'logs')).toEqual({ kind: 'success' });
     await until(() => pings > 30);
     // while the request was under way there may have been some
     expect(idlePings).toBeLessThan(5);
-    for (const transport of [one, other]) expect(await transport.send(request, 5000)).toEqual({ kind: 'success' });
+    for (const transport of [one, other]) expect(await transport.send(request, 5000, 'logs')).toEqual({ kind: 'success' });
     expect([asked.connections(), idle.connections()]).toEqual([1, 1]);
   });
 });

@@ -93,14 +93,14 @@ describe('the file exporter', () => {
     const open = () => openFileTransport({ config, logger: silentLogger });
     const [old, fresh] = [await open(), await open()];
     const names = Array.from({ length: 40 }, (_, i) => `${i}`);
-    await Promise.all(names.map((name, i) => (i % 2 === 0 ? old : fresh).send(request(name), 1_000)));
+    await Promise.all(names.map((name, i) => (i % 2 === 0 ? old : fresh).send(request(name), 1_000, 'logs')));
     old.close();
-    await fresh.send(request('last'), 1_000);
+    await fresh.send(request('last'), 1_000, 'logs');
     fresh.close();
     const eventNames = () => linesIn(readFileSync(path)).map((line) => decodeRequest(fromJson(line)).records[0]!.eventName);
     expect(eventNames()).toEqual([...names, 'last']);
     const next = await open();
-    await next.send(request('anew'), 1_000);
+    await next.send(request('anew'), 1_000, 'logs');
     next.close();
     expect(eventNames()).toEqual(['anew']);
   });
@@ -131,7 +131,7 @@ describe('the file exporter', () => {
         });
       },
     });
-    const send = (text: string) => transport.send(request(text), 1_000);
+    const send = (text: string) => transport.send(request(text), 1_000, 'logs');
     isFull = false;
     expect(await send('first')).toEqual({ kind: 'success' });
     const size = statSync(path).size;
@@ -149,7 +149,7 @@ describe('the file exporter', () => {
     mkdirSync(join(folder, 'logs'));
     const path = join(folder, 'logs/events');
     const transport = await openFileTransport({ config: fileConfig.parse({ path }), logger: silentLogger });
-    const send = async (text: string) => (await transport.send(request(text), 1_000)).kind;
+    const send = async (text: string) => (await transport.send(request(text), 1_000, 'logs')).kind;
     expect(await send('first')).toBe('success');
     renameSync(path, `${path}.1`);
     expect(await send('second')).toBe('success');
@@ -169,7 +169,7 @@ describe('the file exporter', () => {
     const sizes = { written: 0 };
     const big = request('x'.repeat(300_000));
     for (let i = 0; i < 20; i++) {
-      expect(await transport.send(big, 1_000)).toEqual({ kind: 'success' });
+      expect(await transport.send(big, 1_000, 'logs')).toEqual({ kind: 'success' });
       sizes.written += logsToJson(big).length + 1;
     }
     transport.close();

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createCounters } from '../../src/core/counters.ts';
 import { createCapacity } from '../../src/exporters/shared/capacity.ts';
-import { createLogExporter } from '../../src/exporters/shared/log-exporter.ts';
+import { createOtlpExporter } from '../../src/exporters/shared/otlp-exporter.ts';
 import { retryOnFailure, sendingQueue } from '../../src/exporters/shared/queue-config.ts';
 import type { Outcome, Transport } from '../../src/exporters/shared/transport.ts';
 import { decodeRequest } from '../support/otlp.ts';
@@ -51,7 +51,7 @@ const setUp = ({ queue = {}, retry = {}, maxRequestBytes }: Overrides = {}) => {
   const time = manualTimers();
   const link = scripted();
   const { settings, counters, warnings } = settingsFor('otlp_grpc', createCounters());
-  const exporter = createLogExporter({
+  const exporter = createOtlpExporter({
     settings,
     config: { timeout: 5000, flush_interval: 200, sending_queue: sendingQueue.parse(queue), retry_on_failure: retryOnFailure.parse(retry) },
     connect: async () => link.transport,
@@ -407,7 +407,7 @@ describe('a sending exporter', () => {
 
   it('stops after a start that failed', async () => {
     const { settings, counters } = settingsFor('otlp_http');
-    const exporter = createLogExporter({
+    const exporter = createOtlpExporter({
       settings,
       config: { timeout: 1, flush_interval: 1, sending_queue: sendingQueue.parse({}), retry_on_failure: retryOnFailure.parse({}) },
       connect: () => Promise.reject(new Error('no such file')),
@@ -514,7 +514,7 @@ describe('a sending exporter', () => {
 
   it.each([{ sizer: 'requests' }, { sizer: 'items' }] as const)('is bounded in bytes too with %o', (queue) => {
     const capacity = createCapacity(sendingQueue.parse({ ...queue, queue_size: 1_000_000 }));
-    const request = { bytes: { length: 4_000_000 } as Buffer, records: 10 };
+    const request = { signal: 'logs', bytes: { length: 4_000_000 } as Buffer, records: 10 } as const;
     let taken = 0;
     for (; capacity.fits(request); taken++) capacity.add(request);
     expect(taken).toBe(Math.floor((256 * 2 ** 20) / 4_000_000));

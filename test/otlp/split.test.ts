@@ -6,11 +6,10 @@ import { otlp } from '../support/otlp.ts';
 
 type Message = { encode(message: object): { finish(): Uint8Array }; decode(bytes: Uint8Array): object };
 const schema = otlp as unknown as {
-  readonly collector: Readonly<Record<'logs' | 'trace' | 'metrics', { readonly v1: Readonly<Record<string, Message>> }>>;
+  readonly collector: Readonly<Record<'logs' | 'trace', { readonly v1: Readonly<Record<string, Message>> }>>;
 };
 const logsRequest = schema.collector.logs.v1['ExportLogsServiceRequest']!;
 const traceRequest = schema.collector.trace.v1['ExportTraceServiceRequest']!;
-const metricsRequest = schema.collector.metrics.v1['ExportMetricsServiceRequest']!;
 
 const attributes = fc.array(
   fc.record({ key: fc.string({ minLength: 1, maxLength: 8 }), value: fc.record({ stringValue: fc.string({ maxLength: 300 }) }) }),
@@ -81,7 +80,7 @@ describe('splitRequest', () => {
       fc.property(logs, (message) => {
         const bytes = logsRequest.encode(message).finish();
         const whole = flat(bytes);
-        const halves = splitRequest(bytes) ?? [];
+        const halves = splitRequest(bytes, 'logs') ?? [];
         expect(halves.map(({ records }) => records)).toEqual(
           whole.length < 2 ? [] : [Math.floor(whole.length / 2), Math.ceil(whole.length / 2)],
         );
@@ -99,7 +98,7 @@ describe('splitRequest', () => {
         const bytes = Buffer.from(logsRequest.encode(message).finish());
         const parts: Buffer[] = [];
         const divide = (whole: Buffer): void => {
-          const halves = splitRequest(whole);
+          const halves = splitRequest(whole, 'logs');
           if (halves === undefined) parts.push(whole);
           else for (const half of halves) divide(half.bytes);
         };
@@ -126,7 +125,7 @@ describe('splitRequest', () => {
         const scope = [...record(names[0]!), ...unknown, ...names.slice(1).flatMap(record), ...field(1, field(1, Buffer.from('s')))];
         const resource = [...field(1, []), ...unknown, ...field(2, scope, width), ...field(3, Buffer.from('url'))];
         const bytes = Uint8Array.from([...field(1, resource, width), ...unknown]);
-        const halves = splitRequest(bytes)!;
+        const halves = splitRequest(bytes, 'logs')!;
         expect(halves.flatMap((half) => namesOf(half.bytes))).toEqual(names.map((name) => `s ${name}`));
         for (const { bytes: half } of halves) {
           const needle = Buffer.from(unknown);
@@ -138,24 +137,19 @@ describe('splitRequest', () => {
     );
   });
 
-  it('takes traces and metrics apart as well', () => {
+  it('takes traces apart as well', () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     const spans = traceRequest.encode({ resourceSpans: [{ scopeSpans: [{ spans: names.map((name) => ({ name })) }] }] }).finish();
-    const metrics = metricsRequest.encode({ resourceMetrics: [{ scopeMetrics: [{ metrics: names.map((name) => ({ name })) }] }] }).finish();
     const itemsOf = (message: Message, part: Uint8Array, path: readonly string[]): string[] =>
       path
         .reduce<readonly object[]>((level, key) => level.flatMap((one) => (one as Record<string, object[]>)[key]!), [message.decode(part)])
         .map((one) => (one as { name: string }).name);
-    expect(splitRequest(spans)!.map(({ bytes }) => itemsOf(traceRequest, bytes, ['resourceSpans', 'scopeSpans', 'spans']))).toEqual([
-      ['a', 'b'],
-      ['c', 'd', 'e'],
-    ]);
-    expect(
-      splitRequest(metrics)!.map(({ bytes }) => itemsOf(metricsRequest, bytes, ['resourceMetrics', 'scopeMetrics', 'metrics'])),
-    ).toEqual([
-      ['a', 'b'],
-      ['c', 'd', 'e'],
-    ]);
+    expect(splitRequest(spans, 'logs')!.map(({ bytes }) => itemsOf(traceRequest, bytes, ['resourceSpans', 'scopeSpans', 'spans']))).toEqual(
+      [
+        ['a', 'b'],
+        ['c', 'd', 'e'],
+      ],
+    );
   });
 
   it('answers what is no protobuf, whole or cut off, without throwing', () => {
@@ -163,7 +157,7 @@ describe('splitRequest', () => {
       fc.property(fc.uint8Array({ maxLength: 200 }), logs, fc.double({ min: 0, max: 1, noNaN: true }), (noise, message, share) => {
         const bytes = logsRequest.encode(message).finish();
         for (const input of [noise, bytes.subarray(0, Math.floor(bytes.length * share))]) {
-          const [first = { records: 1 }, second = { records: 1 }] = splitRequest(input) ?? [];
+          const [first = { records: 1 }, second = { records: 1 }] = splitRequest(input, 'logs') ?? [];
           expect(second.records - first.records).toBeOneOf([0, 1]);
         }
       }),

@@ -2,7 +2,7 @@
 import generated from 'otlp-generated/build/src/generated/root.js';
 import type { AttributeValue } from '../../src/core/batch.ts';
 
-type Long = { toString(): string };
+export type Long = { toString(): string };
 type AnyValue = {
   readonly value?: 'stringValue' | 'boolValue' | 'intValue' | 'doubleValue' | 'arrayValue' | 'kvlistValue' | 'bytesValue';
   readonly stringValue: string;
@@ -11,7 +11,7 @@ type AnyValue = {
   readonly doubleValue: number;
   readonly arrayValue: { readonly values: readonly AnyValue[] };
 };
-type KeyValue = { readonly key: string; readonly value: AnyValue };
+export type KeyValue = { readonly key: string; readonly value: AnyValue };
 type DecodedRequest = {
   readonly resourceLogs: readonly {
     readonly resource: { readonly attributes: readonly KeyValue[] };
@@ -29,7 +29,7 @@ type DecodedRequest = {
   }[];
 };
 
-type Message = {
+export type Message = {
   decode(bytes: Uint8Array): object;
   encode(message: object): { finish(): Uint8Array };
   toObject(message: object, options: object): Readonly<Record<string, unknown>>;
@@ -37,6 +37,7 @@ type Message = {
 type Schema = {
   readonly collector: {
     readonly logs: { readonly v1: { readonly ExportLogsServiceRequest: Message; readonly ExportLogsServiceResponse: Message } };
+    readonly metrics: { readonly v1: { readonly ExportMetricsServiceRequest: Message; readonly ExportMetricsServiceResponse: Message } };
   };
   readonly logs: { readonly v1: { readonly LogRecord: Message } };
 };
@@ -75,7 +76,7 @@ const plainValue = (value: AnyValue): AttributeValue => {
       throw new Error(`unexpected value ${value.value}`);
   }
 };
-const plainAttributes = (attributes: readonly KeyValue[]) => attributes.map(({ key, value }) => [key, plainValue(value)] as const);
+export const plainAttributes = (attributes: readonly KeyValue[]) => attributes.map(({ key, value }) => [key, plainValue(value)] as const);
 
 /** Throws when the bytes are no valid request. */
 export const decodeRequest = (bytes: Uint8Array) => {

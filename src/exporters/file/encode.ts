@@ -1,4 +1,5 @@
-import { logsToJson } from '../../otlp/to-json.ts';
+import type { RequestSignal } from '../../otlp/request.ts';
+import { logsToJson, metricsToJson } from '../../otlp/to-json.ts';
 import type { Compressor } from '../shared/compress.ts';
 import type { FileConfig } from './config.ts';
 
@@ -8,10 +9,17 @@ const withLength = (bytes: Buffer): readonly Buffer[] => {
   return [length, bytes];
 };
 
+const toJson: Readonly<Record<RequestSignal, typeof logsToJson>> = { logs: logsToJson, metrics: metricsToJson };
+
 /** A request as it stands in the file; the format of the Collector's file exporter, which has a line only where nothing is compressed. */
-export const encodeMessage = async (request: Buffer, format: FileConfig['format'], compress?: Compressor): Promise<readonly Buffer[]> => {
+export const encodeMessage = async (
+  request: Buffer,
+  signal: RequestSignal,
+  format: FileConfig['format'],
+  compress?: Compressor,
+): Promise<readonly Buffer[]> => {
   const line = format === 'json' && compress === undefined;
-  const plain = format === 'json' ? logsToJson(request, line ? '\n' : '') : request;
+  const plain = format === 'json' ? toJson[signal](request, line ? '\n' : '') : request;
   if (line) return [plain];
   return withLength(compress === undefined ? plain : await compress(plain));
 };

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import type { ExporterFactory } from '../../core/component.ts';
-import { createLogExporter } from '../shared/log-exporter.ts';
+import { createOtlpExporter } from '../shared/otlp-exporter.ts';
 import { stallWarnings } from '../shared/queue-config.ts';
 import { fileConfig, type FileConfig } from './config.ts';
 import { openFileTransport } from './transport.ts';
@@ -13,12 +13,12 @@ export const fileExporter: ExporterFactory = {
   kind: 'exporter',
   type: 'file',
   summary: 'Writes OTLP to a file, as JSON lines or protobuf, with rotation and compression',
-  signals: ['logs'],
+  signals: ['logs', 'metrics'],
   config: fileConfig,
   hostNeeds: ({ path, create_directory: create }: FileConfig) => [{ kind: 'directory', path: dirname(path), create, option: ['path'] }],
   warnings: stallWarnings,
   create: (settings, config: FileConfig) =>
-    createLogExporter({
+    createOtlpExporter({
       settings,
       // one at a time: the file is in order
       config: { ...config, timeout: TIMEOUT_MS, sending_queue: { ...config.sending_queue, num_consumers: 1 } },

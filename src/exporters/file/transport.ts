@@ -4,6 +4,7 @@ import { mkdir, open, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { messageOf, RuntimeError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
+import type { RequestSignal } from '../../otlp/request.ts';
 import { compressorOf } from '../shared/compress.ts';
 import type { Outcome, Transport } from '../shared/transport.ts';
 import type { FileConfig } from './config.ts';
@@ -99,11 +100,11 @@ export const openFileTransport = async ({ config, logger, openFile = open }: Fil
     if (fsync) await file.datasync();
   };
 
-  const write = async (request: Buffer): Promise<Outcome> => {
+  const write = async (request: Buffer, signal: RequestSignal): Promise<Outcome> => {
     if (closed) return { kind: 'permanent', message: 'the file is closed' };
     let parts: readonly Buffer[];
     try {
-      parts = await encodeMessage(request, config.format, compress);
+      parts = await encodeMessage(request, signal, config.format, compress);
     } catch (error) {
       return { kind: 'permanent', message: messageOf(error) };
     }
@@ -140,8 +141,8 @@ export const openFileTransport = async ({ config, logger, openFile = open }: Fil
     });
   }
   return {
-    send(request) {
-      const outcome = lane.last.then(() => write(request));
+    send(request, _timeoutMs, signal) {
+      const outcome = lane.last.then(() => write(request, signal));
       lane.last = outcome;
       return outcome;
     },

@@ -1,7 +1,7 @@
 import type { ExporterFactory } from '../../core/component.ts';
 import { connectAll, connectionNeeds } from '../shared/connections.ts';
 import { endpointsOf } from '../shared/endpoints-config.ts';
-import { createLogExporter } from '../shared/log-exporter.ts';
+import { createOtlpExporter } from '../shared/otlp-exporter.ts';
 import { stallWarnings } from '../shared/queue-config.ts';
 import { GRPC_PORT, otlpGrpcConfig, type OtlpGrpcConfig } from './config.ts';
 import { createGrpcTransport } from './transport.ts';
@@ -12,13 +12,13 @@ export const otlpGrpcExporter: ExporterFactory = {
   type: 'otlp_grpc',
   aliases: ['otlp'],
   summary: 'Sends OTLP over gRPC, by default to the Collector on this host',
-  signals: ['logs'],
+  signals: ['logs', 'metrics'],
   config: otlpGrpcConfig,
   hostNeeds: (config: OtlpGrpcConfig) => connectionNeeds(config),
   warnings: stallWarnings,
   create(settings, config: OtlpGrpcConfig) {
     const { compression, keepalive } = config;
-    return createLogExporter({
+    return createOtlpExporter({
       settings,
       config,
       connect: () =>

@@ -4,6 +4,7 @@ import { sensitiveHeaders } from 'node:http2';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { messageOf } from '../../core/errors.ts';
+import type { RequestSignal } from '../../otlp/request.ts';
 import type { Algorithm } from '../shared/compress.ts';
 import type { Connection } from '../shared/connections.ts';
 import { addressOf } from '../shared/dial.ts';
@@ -14,7 +15,10 @@ import { createChannel } from './channel.ts';
 import type { Keepalive } from './link.ts';
 import { grpcCodes, grpcTimeout, nameOfCode } from './status.ts';
 
-const METHOD = '/opentelemetry.proto.collector.logs.v1.LogsService/Export';
+const methods: Readonly<Record<RequestSignal, string>> = {
+  logs: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
+  metrics: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
+};
 
 /** Codes after which the same request may be sent again: OTLP specification, "OTLP/gRPC Response". */
 const retryableCodes: ReadonlySet<number> = new Set([
@@ -87,7 +91,6 @@ export const createGrpcTransport = (options: GrpcTransportOptions): Transport =>
   const fixed = {
     ':method': 'POST',
     ':scheme': endpoint.secure ? 'https' : 'http',
-    ':path': METHOD,
     ':authority': authority,
     'content-type': 'application/grpc',
     te: 'trailers',
@@ -96,43 +99,49 @@ export const createGrpcTransport = (options: GrpcTransportOptions): Transport =>
     ...(compression !== 'none' && { 'grpc-encoding': compression }),
   };
 
-  const headersFor = async (leftMs: number) => {
+  const headersFor = async (path: string, leftMs: number) => {
     const own = await headers.current();
     const written = Object.entries(own).map(([name, value]) => [
       name,
       name.endsWith('-bin') ? Buffer.from(value).toString('base64') : value,
     ]);
-    return { ...fixed, 'grpc-timeout': grpcTimeout(leftMs), ...Object.fromEntries(written), [sensitiveHeaders]: Object.keys(own) };
+    return {
+      ...fixed,
+      ':path': path,
+      'grpc-timeout': grpcTimeout(leftMs),
+      ...Object.fromEntries(written),
+      [sensitiveHeaders]: Object.keys(own),
+    };
   };
 
-  const call = async (prefix: Buffer, message: Buffer, leftMs: number, endMs: number): Promise<CallResult> => {
+  const call = async (path: string, prefix: Buffer, message: Buffer, leftMs: number, endMs: number): Promise<CallResult> => {
     try {
       const link = await channel.link(leftMs);
       const left = Math.max(1, endMs - performance.now());
-      return await unaryCall(link, await headersFor(left), prefix, message, left, closing.signal);
+      return await unaryCall(link, await headersFor(path, left), prefix, message, left, closing.signal);
     } catch (error) {
       return { code: grpcCodes.UNAVAILABLE, message: messageOf(error), answer: Buffer.alloc(0), encoding: '', unprocessed: false };
     }
   };
 
-  const exchange = async (bytes: Buffer, timeoutMs: number): Promise<Outcome> => {
+  const exchange = async (bytes: Buffer, timeoutMs: number, path: string): Promise<Outcome> => {
     const message = compress === undefined ? bytes : await compress(bytes);
     const endMs = performance.now() + timeoutMs;
     const prefix = prefixOf(message, compress !== undefined);
-    let result = await call(prefix, message, timeoutMs, endMs);
+    let result = await call(path, prefix, message, timeoutMs, endMs);
     let leftMs = endMs - performance.now();
     // Once again at once: what nobody looked at, as gRPC has it, and what was refused for a token that has changed.
     const again = result.unprocessed || (result.code === grpcCodes.UNAUTHENTICATED && (await headers.refresh()));
     if (again && leftMs >= 1 && !closing.signal.aborted) {
-      result = await call(prefix, message, leftMs, endMs);
+      result = await call(path, prefix, message, leftMs, endMs);
       leftMs = endMs - performance.now();
     }
     return await outcomeOf(result);
   };
 
   return {
-    async send(bytes, timeoutMs) {
-      const outcome = await exchange(bytes, timeoutMs);
+    async send(bytes, timeoutMs, signal) {
+      const outcome = await exchange(bytes, timeoutMs, methods[signal]);
       return outcome.message === undefined ? outcome : { ...outcome, message: headers.clean(outcome.message) };
     },
     close() {

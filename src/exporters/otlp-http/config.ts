@@ -14,8 +14,9 @@ const DEFAULT_ENDPOINT = 'http://127.0.0.1:4318';
 
 export const otlpHttpConfig = z
   .strictObject({
-    endpoint: z.string().default(DEFAULT_ENDPOINT).describe('base URL; /v1/logs is put behind it'),
+    endpoint: z.string().default(DEFAULT_ENDPOINT).describe('base URL; /v1/logs or /v1/metrics is put behind it'),
     logs_endpoint: z.string().optional().describe('whole URL for logs, used as it is instead of endpoint'),
+    metrics_endpoint: z.string().optional().describe('the same for metrics'),
     endpoints,
     balancing,
     headers,
@@ -32,14 +33,12 @@ export const otlpHttpConfig = z
     retry_on_failure: retryOnFailure,
   })
   .superRefine((config, context) => {
-    const { logs_endpoint: whole, endpoints: several } = config;
-    if (whole === undefined) {
-      checkEndpoints(config, context, { endpoint: DEFAULT_ENDPOINT, port: HTTP_PORT });
-    } else if (areSound(context, 'logs_endpoint')) {
-      const parsed = parseEndpoint(whole, mayBeInsecure(config, context), HTTP_PORT);
-      if (typeof parsed === 'string') context.addIssue({ code: 'custom', path: ['logs_endpoint'], message: parsed });
-      if (several !== undefined)
-        context.addIssue({ code: 'custom', path: ['endpoints'], message: 'logs_endpoint and endpoints exclude each other' });
+    const own = (['logs_endpoint', 'metrics_endpoint'] as const).filter((key) => config[key] !== undefined);
+    if (own.length < 2) checkEndpoints(config, context, { endpoint: DEFAULT_ENDPOINT, port: HTTP_PORT });
+    for (const key of own) {
+      if (!areSound(context, key)) continue;
+      const parsed = parseEndpoint(config[key]!, mayBeInsecure(config, context), HTTP_PORT);
+      if (typeof parsed === 'string') context.addIssue({ code: 'custom', path: [key], message: parsed });
     }
     checkHeaders(config, context);
     checkCompression(config, context);

@@ -2,19 +2,29 @@ import type { ExporterFactory } from '../../core/component.ts';
 import { connectAll, connectionNeeds } from '../shared/connections.ts';
 import { type Endpoint, parseEndpoint } from '../shared/endpoint.ts';
 import { endpointsOf } from '../shared/endpoints-config.ts';
-import { createLogExporter } from '../shared/log-exporter.ts';
+import { createOtlpExporter } from '../shared/otlp-exporter.ts';
+import type { RequestSignal } from '../../otlp/request.ts';
 import { stallWarnings } from '../shared/queue-config.ts';
 import { HTTP_PORT, otlpHttpConfig, type OtlpHttpConfig } from './config.ts';
+import type { Transport } from '../shared/transport.ts';
 import { createHttpTransport } from './transport.ts';
 
-const LOGS_PATH = '/v1/logs';
+/** As the specification has them. */
+const paths: Readonly<Record<RequestSignal, string>> = { logs: '/v1/logs', metrics: '/v1/metrics' };
+/** For endpoints that are used as they are. */
+const NO_PATHS: typeof paths = { logs: '', metrics: '' };
 
-/** `logs_endpoint` as it is, else each endpoint with the path of the specification. The schema has accepted them. */
-const logsEndpoints = (config: OtlpHttpConfig): readonly Endpoint[] => {
-  const { logs_endpoint: whole, tls } = config;
-  if (whole === undefined) return endpointsOf(config, HTTP_PORT).map((endpoint) => ({ ...endpoint, path: `${endpoint.path}${LOGS_PATH}` }));
-  const endpoint = parseEndpoint(whole, tls.insecure, HTTP_PORT) as Endpoint;
-  return [{ ...endpoint, path: endpoint.path || '/' }];
+type Targets = { readonly endpoints: readonly Endpoint[]; readonly paths: typeof paths };
+
+/** Where each signal goes: the same object for those that go to the same place. The schema has accepted the endpoints. */
+const targetsOf = (config: OtlpHttpConfig): Readonly<Record<RequestSignal, Targets>> => {
+  const common: Targets = { endpoints: endpointsOf(config, HTTP_PORT), paths };
+  const whole = (text: string | undefined): Targets => {
+    if (text === undefined) return common;
+    const endpoint = parseEndpoint(text, config.tls.insecure, HTTP_PORT) as Endpoint;
+    return { endpoints: [{ ...endpoint, path: endpoint.path || '/' }], paths: NO_PATHS };
+  };
+  return { logs: whole(config.logs_endpoint), metrics: whole(config.metrics_endpoint) };
 };
 
 /** Sends to anything that takes OTLP over HTTP, a Collector on this host by default. */
@@ -23,25 +33,38 @@ export const otlpHttpExporter: ExporterFactory = {
   type: 'otlp_http',
   aliases: ['otlphttp'],
   summary: 'Sends OTLP over HTTP, by default to the Collector on this host',
-  signals: ['logs'],
+  signals: ['logs', 'metrics'],
   config: otlpHttpConfig,
   hostNeeds: (config: OtlpHttpConfig) => connectionNeeds(config),
   warnings: stallWarnings,
   create(settings, config: OtlpHttpConfig) {
     const { compression, idle_conn_timeout: idleMs, max_connections: connections } = config;
-    return createLogExporter({
+    const connectTo = (target: Targets): Promise<Transport> =>
+      connectAll({ config, endpoints: target.endpoints, logger: settings.logger, alwaysTunnel: false }, (connection) =>
+        createHttpTransport({
+          connection,
+          paths: target.paths,
+          compression,
+          idleMs,
+          connections: connections ?? config.sending_queue.num_consumers,
+          userAgent: `ringtail/${settings.version}`,
+        }),
+      );
+    return createOtlpExporter({
       settings,
       config,
-      connect: () =>
-        connectAll({ config, endpoints: logsEndpoints(config), logger: settings.logger, alwaysTunnel: false }, (connection) =>
-          createHttpTransport({
-            connection,
-            compression,
-            idleMs,
-            connections: connections ?? config.sending_queue.num_consumers,
-            userAgent: `ringtail/${settings.version}`,
-          }),
-        ),
+      async connect() {
+        const targets = targetsOf(config);
+        const logs = await connectTo(targets.logs);
+        const metrics = targets.metrics === targets.logs ? logs : await connectTo(targets.metrics);
+        const ways = { logs, metrics };
+        return {
+          send: (bytes, timeoutMs, signal) => ways[signal].send(bytes, timeoutMs, signal),
+          close() {
+            for (const way of new Set([logs, metrics])) way.close();
+          },
+        };
+      },
     });
   },
 };

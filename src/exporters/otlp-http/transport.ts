@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import http, { type IncomingMessage } from 'node:http';
 import { messageOf } from '../../core/errors.ts';
+import type { RequestSignal } from '../../otlp/request.ts';
 import type { Algorithm } from '../shared/compress.ts';
 import type { Connection } from '../shared/connections.ts';
 import { addressOf, ConnectError } from '../shared/dial.ts';
@@ -64,8 +65,9 @@ const readBody = async (response: IncomingMessage): Promise<Buffer> => {
 };
 
 export type HttpTransportOptions = {
-  /** Its endpoint has the whole path. */
   readonly connection: Connection;
+  /** Path of a signal, put behind that of the endpoint. */
+  readonly paths: Readonly<Record<RequestSignal, string>>;
   readonly compression: Algorithm;
   readonly userAgent: string;
   /** Most connections. */
@@ -77,7 +79,7 @@ type Answer = { readonly status: number; readonly outcome: Outcome };
 
 /** Does not wait for the other side: the first request connects. */
 export const createHttpTransport = (options: HttpTransportOptions): Transport => {
-  const { connection, compression, userAgent, connections, idleMs } = options;
+  const { connection, paths, compression, userAgent, connections, idleMs } = options;
   const { endpoint, dialer, proxy, headers, compress, connectTimeoutMs } = connection;
   const closing = new AbortController();
   // one a request under way, and the queue has a bound for these
@@ -87,7 +89,7 @@ export const createHttpTransport = (options: HttpTransportOptions): Transport =>
   const agents = createAgents({ dialer, connections, idleMs, connectTimeoutMs, signal: closing.signal });
   const address = addressOf(endpoint);
   // a proxy of plain text is told the whole URL (RFC 9112, section 3.2.2)
-  const path = proxy === undefined || endpoint.secure ? endpoint.path : `http://${address}${endpoint.path}`;
+  const base = proxy === undefined || endpoint.secure ? endpoint.path : `http://${address}${endpoint.path}`;
   const fixed = {
     host: endpoint.port === (endpoint.secure ? 443 : 80) ? address.replace(/:\d+$/, '') : address,
     'user-agent': userAgent,
@@ -103,7 +105,7 @@ export const createHttpTransport = (options: HttpTransportOptions): Transport =>
     return dialer.words(error);
   };
 
-  const post = async (body: Buffer, endMs: number): Promise<Answer | 'stale'> => {
+  const post = async (path: string, body: Buffer, endMs: number): Promise<Answer | 'stale'> => {
     const agent = await agents.current();
     const own = await headers.current();
     const authorization = endpoint.secure ? undefined : proxy?.authorization?.reveal();
@@ -154,32 +156,33 @@ export const createHttpTransport = (options: HttpTransportOptions): Transport =>
     });
   };
 
-  const postInTurn = async (body: Buffer, endMs: number): Promise<Answer | 'stale'> => {
+  const postInTurn = async (path: string, body: Buffer, endMs: number): Promise<Answer | 'stale'> => {
     if (!(await slots.take(endMs - performance.now())))
       return { status: 0, outcome: { kind: 'retryable', message: 'no connection was free in time' } };
     try {
-      return await post(body, endMs);
+      return await post(path, body, endMs);
     } finally {
       slots.give();
     }
   };
 
   /** A kept connection that the other side had closed says nothing about the request; each try takes one such connection away. */
-  const exchange = async (body: Buffer, endMs: number): Promise<Answer> => {
+  const exchange = async (path: string, body: Buffer, endMs: number): Promise<Answer> => {
     for (let tries = 0; tries <= connections; tries++) {
-      const answer = await postInTurn(body, endMs);
+      const answer = await postInTurn(path, body, endMs);
       if (answer !== 'stale') return answer;
     }
     return { status: 0, outcome: { kind: 'retryable', message: `${address} broke every connection` } };
   };
 
   return {
-    async send(bytes, timeoutMs) {
+    async send(bytes, timeoutMs, signal) {
+      const path = `${base}${paths[signal]}`;
       const body = compress === undefined ? bytes : await compress(bytes);
       const endMs = performance.now() + timeoutMs;
-      let answer = await exchange(body, endMs);
+      let answer = await exchange(path, body, endMs);
       // a token that has changed meanwhile
-      if (answer.status === 401 && (await headers.refresh())) answer = await exchange(body, endMs);
+      if (answer.status === 401 && (await headers.refresh())) answer = await exchange(path, body, endMs);
       const { outcome } = answer;
       return outcome.message === undefined ? outcome : { ...outcome, message: headers.clean(outcome.message) };
     },

@@ -1,4 +1,5 @@
 /** Several endpoints that look like one. */
+import type { RequestSignal } from '../../otlp/request.ts';
 import { shortMessage } from './response.ts';
 import type { Outcome, Transport } from './transport.ts';
 
@@ -48,10 +49,10 @@ export const balance = (
     return well.length > 0 ? well : ordered.toSorted((a, b) => a.restsUntilMs - b.restsUntilMs);
   };
 
-  const attempt = async (member: Member, bytes: Buffer, timeoutMs: number): Promise<Outcome> => {
+  const attempt = async (member: Member, bytes: Buffer, timeoutMs: number, signal: RequestSignal): Promise<Outcome> => {
     const isProbe = member.failures > 0;
     if (isProbe) member.probing = true;
-    const outcome = await member.transport.send(bytes, timeoutMs);
+    const outcome = await member.transport.send(bytes, timeoutMs, signal);
     if (isProbe) member.probing = false;
     if (outcome.kind === 'retryable') {
       const restMs = Math.min(MAX_REST_MS, FIRST_REST_MS * 2 ** member.failures);
@@ -65,13 +66,13 @@ export const balance = (
   };
 
   return {
-    async send(bytes, timeoutMs) {
+    async send(bytes, timeoutMs, signal) {
       const endMs = nowMs() + timeoutMs;
       const failures: Retryable[] = [];
       for (const member of candidates()) {
         const leftMs = Math.floor(endMs - nowMs());
         if (leftMs < 1 && failures.length > 0) break;
-        const outcome = await attempt(member, bytes, Math.max(1, leftMs));
+        const outcome = await attempt(member, bytes, Math.max(1, leftMs), signal);
         if (outcome.kind !== 'retryable') return outcome;
         failures.push(outcome);
       }

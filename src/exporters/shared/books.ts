@@ -1,8 +1,12 @@
-/** The accounts of one exporter: accepted = sent + rejected + failed + dropped + held, at any moment between two calls. */
+/** The accounts of one exporter for one signal: accepted = sent + rejected + failed + dropped + held, at any moment between two calls. */
+import type { RequestSignal } from '../../otlp/request.ts';
 import type { Counter, Counters } from '../../core/counters.ts';
 
 export type FailReason = 'permanent' | 'too_large' | 'timeout' | 'retry_disabled' | 'closed';
 export type DropReason = 'queue_full' | 'shutdown';
+
+/** As the names of the Collector's counters end. */
+const nouns: Readonly<Record<RequestSignal, string>> = { logs: 'log_records', metrics: 'metric_points' };
 
 export type Books = {
   accept(records: number): void;
@@ -15,14 +19,15 @@ export type Books = {
 };
 
 /** `held` is read at collection time. Counters appear with their first record, but for the ones without a reason. */
-export const createBooks = (counters: Counters, exporter: string, held: () => number): Books => {
+export const createBooks = (counters: Counters, exporter: string, held: () => number, signal: RequestSignal = 'logs'): Books => {
+  const noun = nouns[signal];
   const items = (outcome: string, reason?: string): Counter =>
     counters.counter('ringtail_exporter_items', { exporter, outcome, ...(reason !== undefined && { reason }) });
   const accepted = items('accepted');
   const sent = items('sent');
-  const sentTotal = counters.counter('otelcol_exporter_sent_log_records', { exporter });
-  const sendFailed = counters.counter('otelcol_exporter_send_failed_log_records', { exporter });
-  const enqueueFailed = counters.counter('otelcol_exporter_enqueue_failed_log_records', { exporter });
+  const sentTotal = counters.counter(`otelcol_exporter_sent_${noun}`, { exporter });
+  const sendFailed = counters.counter(`otelcol_exporter_send_failed_${noun}`, { exporter });
+  const enqueueFailed = counters.counter(`otelcol_exporter_enqueue_failed_${noun}`, { exporter });
   counters.gauge('ringtail_exporter_items', { exporter, outcome: 'held' }, held);
   let dropped = 0;
   return {

@@ -1,5 +1,5 @@
 /** What a queue holds, counted in three ways, and whether there is room for more. */
-import type { LogRequest } from '../../otlp/log-writer.ts';
+import type { OtlpRequest, RequestSignal } from '../../otlp/request.ts';
 import type { QueueConfig, Sizer } from './queue-config.ts';
 
 /** Memory is bounded whatever the queue counts: the 32 MiB of the default eight times over. */
@@ -11,17 +11,18 @@ const MOST_BYTES = 256 * 1024 * 1024;
 const FRAME_BYTES = 64 * 1024 * 1024;
 
 export type Capacity = {
-  add(request: LogRequest): void;
-  remove(request: LogRequest): void;
+  add(request: OtlpRequest): void;
+  remove(request: OtlpRequest): void;
   /** True when the request may come in. */
-  fits(request: LogRequest): boolean;
+  fits(request: OtlpRequest): boolean;
   /** True when nobody should be asked for more. */
   isFull(): boolean;
   /** In units of the sizer, as is `limit`. */
   size(): number;
   readonly limit: number;
   bytes(): number;
-  records(): number;
+  /** Of one signal, or of all. */
+  records(signal?: RequestSignal): number;
 };
 
 export const createCapacity = (config: QueueConfig): Capacity => {
@@ -30,19 +31,20 @@ export const createCapacity = (config: QueueConfig): Capacity => {
   const limit = config.enabled ? config.queue_size : config.num_consumers;
   const mostBytes = sizer === 'bytes' ? limit : MOST_BYTES;
   let requests = 0;
-  let records = 0;
+  const records = { logs: 0, metrics: 0 };
+  const allRecords = (): number => records.logs + records.metrics;
   let bytes = 0;
-  const size = (): number => (sizer === 'bytes' ? bytes : sizer === 'items' ? records : requests);
-  const unitsOf = (request: LogRequest): number => (sizer === 'bytes' ? request.bytes.length : sizer === 'items' ? request.records : 1);
+  const size = (): number => (sizer === 'bytes' ? bytes : sizer === 'items' ? allRecords() : requests);
+  const unitsOf = (request: OtlpRequest): number => (sizer === 'bytes' ? request.bytes.length : sizer === 'items' ? request.records : 1);
   return {
     add(request) {
       requests++;
-      records += request.records;
+      records[request.signal] += request.records;
       bytes += request.bytes.length;
     },
     remove(request) {
       requests--;
-      records -= request.records;
+      records[request.signal] -= request.records;
       bytes -= request.bytes.length;
     },
     fits: (request) =>
@@ -53,6 +55,6 @@ export const createCapacity = (config: QueueConfig): Capacity => {
     size,
     limit,
     bytes: () => bytes,
-    records: () => records,
+    records: (signal) => (signal === undefined ? allRecords() : records[signal]),
   };
 };

@@ -5,7 +5,7 @@
  */
 import type { Logger } from '../../core/logger.ts';
 import { createRateLimit } from '../../core/rate-limit.ts';
-import type { LogRequest } from '../../otlp/log-writer.ts';
+import type { OtlpRequest, RequestSignal } from '../../otlp/request.ts';
 import { splitRequest } from '../../otlp/split.ts';
 import type { Books, DropReason, FailReason } from './books.ts';
 import { type Capacity, createCapacity } from './capacity.ts';
@@ -22,18 +22,18 @@ export type SendingQueueOptions = {
   readonly queue: QueueConfig;
   readonly retry: RetryConfig;
   readonly timeoutMs: number;
-  readonly books: Books;
+  readonly books: Readonly<Record<RequestSignal, Books>>;
   readonly logger: Logger;
   readonly timers: Timers;
   /** A request left the queue, so that there is room. */
   readonly onSettled?: () => void;
-  /** A request of this many bytes and of several records was refused for its size. */
-  readonly onTooLarge?: (bytes: number) => void;
+  /** This request, of several records, was refused for its size. */
+  readonly onTooLarge?: (request: OtlpRequest) => void;
 };
 
 export type SendingQueue = {
   /** Takes the request or drops it, at once; says why when it dropped it. */
-  push(request: LogRequest): DropReason | undefined;
+  push(request: OtlpRequest): DropReason | undefined;
   /** From now on what was pushed is sent. */
   open(transport: Transport): void;
   /** Tries to send what is left until the deadline; the rest is dropped as `shutdown`. Afterwards every push is. */
@@ -46,7 +46,7 @@ export type SendingQueue = {
 };
 
 /** `startMs`: its first try, or that of the request that it is a part of. */
-type Entry = LogRequest & { startMs?: number };
+type Entry = OtlpRequest & { startMs?: number };
 
 export const createSendingQueue = (options: SendingQueueOptions): SendingQueue => {
   const { queue, retry, timeoutMs, books, timers, onSettled, onTooLarge } = options;
@@ -64,8 +64,8 @@ export const createSendingQueue = (options: SendingQueueOptions): SendingQueue =
   let onIdle: (() => void) | undefined;
   let change: PromiseWithResolvers<void> | undefined;
 
-  const drop = ({ records }: LogRequest, reason: DropReason): void => {
-    books.dropped(records, reason);
+  const drop = ({ signal, records }: OtlpRequest, reason: DropReason): void => {
+    books[signal].dropped(records, reason);
     warn({ records, reason }, 'records dropped');
   };
 
@@ -88,8 +88,9 @@ export const createSendingQueue = (options: SendingQueueOptions): SendingQueue =
     error = undefined;
     settle(entry, () => {
       const rejected = Math.min(outcome.rejected ?? 0, entry.records);
-      books.sent(entry.records - rejected);
-      if (rejected > 0) books.rejected(rejected);
+      const account = books[entry.signal];
+      account.sent(entry.records - rejected);
+      if (rejected > 0) account.rejected(rejected);
       if (rejected > 0 || outcome.message !== undefined)
         warn({ rejected, answer: outcome.message }, 'the receiving side did not take everything');
       pacing.wake(false);
@@ -98,25 +99,26 @@ export const createSendingQueue = (options: SendingQueueOptions): SendingQueue =
 
   const fail = (entry: Entry, reason: FailReason, message: string): void =>
     settle(entry, () => {
-      books.failed(entry.records, reason);
+      books[entry.signal].failed(entry.records, reason);
       warn({ records: entry.records, reason, error: message }, 'records could not be sent');
     });
 
   /** The halves go first, with the time that is left to the whole. */
   const divide = (entry: Entry, message: string): void => {
-    const halves = splitRequest(entry.bytes);
+    const halves = splitRequest(entry.bytes, entry.signal);
     if (halves === undefined) return fail(entry, 'too_large', message);
     if (!underWay.delete(entry)) return;
     capacity.remove(entry);
-    for (const half of halves) capacity.add(half);
-    waiting.putFirst(halves.map((half) => ({ ...half, startMs: entry.startMs! })));
-    onTooLarge?.(entry.bytes.length);
+    const entries = halves.map((half): Entry => ({ ...half, signal: entry.signal, startMs: entry.startMs! }));
+    for (const half of entries) capacity.add(half);
+    waiting.putFirst(entries);
+    onTooLarge?.(entry);
   };
 
   const attempt = async (entry: Entry): Promise<Outcome> => {
     const remainingMs = endMs === undefined ? timeoutMs : Math.min(timeoutMs, endMs - timers.nowMs());
     try {
-      return await transport!.send(entry.bytes, Math.max(1, Math.ceil(remainingMs)));
+      return await transport!.send(entry.bytes, Math.max(1, Math.ceil(remainingMs)), entry.signal);
     } catch (thrown) {
       return { kind: 'permanent', message: String(thrown) };
     }

@@ -1,4 +1,5 @@
 /** How bytes leave: one request, one outcome. */
+import type { RequestSignal } from '../../otlp/request.ts';
 
 /** What became of a request. Nothing is thrown: every way to fail is one of these. */
 export type Outcome =
@@ -11,7 +12,7 @@ export type Outcome =
 
 export type Transport = {
   /** Settles within about `timeoutMs`, a whole number from 1 on. `bytes` must not change before that. */
-  send(bytes: Buffer, timeoutMs: number): Promise<Outcome>;
+  send(bytes: Buffer, timeoutMs: number, signal: RequestSignal): Promise<Outcome>;
   /** Ends what is under way; its outcomes may still come. */
   close(): void;
 };

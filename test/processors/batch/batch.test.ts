@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Batch } from '../../../src/core/batch.ts';
 import { otlpHttpConfig } from '../../../src/exporters/otlp-http/config.ts';
 import { otlpHttpExporter } from '../../../src/exporters/otlp-http/index.ts';
-import { createLogExporter } from '../../../src/exporters/shared/log-exporter.ts';
+import { createOtlpExporter } from '../../../src/exporters/shared/otlp-exporter.ts';
 import { batchConfig } from '../../../src/processors/batch/config.ts';
 import { batchProcessor } from '../../../src/processors/batch/index.ts';
 import { imbalance, manualTimers, settingsFor, textBatch, until } from '../../exporters/support.ts';
@@ -29,7 +29,7 @@ const setUp = async (flushMs = FLUSH_MS) => {
   const { settings, counters } = settingsFor('fake');
   const requests: (readonly string[])[] = [];
   const { timeout, sending_queue, retry_on_failure } = otlpHttpConfig.parse({});
-  const exporter = createLogExporter({
+  const exporter = createOtlpExporter({
     settings,
     config: { timeout, flush_interval: flushMs, sending_queue, retry_on_failure },
     connect: async () => ({

@@ -1,7 +1,8 @@
-/** What otlp_grpc and otlp_http have in common: batches are encoded inside `logs`, requests queue, a transport sends them. */
+/** What otlp_grpc, otlp_http and file have in common: batches are encoded inside `logs` and `metrics`, requests queue, a transport sends them. */
 import type { Batch } from '../../core/batch.ts';
 import type { Exporter, Health, Settings } from '../../core/component.ts';
 import { MANY_RECORDS } from '../../otlp/log-writer.ts';
+import { createMetricsWriter } from '../../otlp/metrics-writer.ts';
 import { messageOf } from '../../core/errors.ts';
 import { createBooks } from './books.ts';
 import { createLogWriters } from './log-writers.ts';
@@ -16,7 +17,7 @@ const SMALLEST_REQUEST_LIMIT_BYTES = 64 * 1024;
 /** A request holds at most this share of a queue that counts records, so that several can be under way. */
 const REQUEST_SHARE_OF_ITEMS = 4;
 
-export type LogExporterOptions = {
+export type OtlpExporterOptions = {
   readonly settings: Settings<unknown>;
   readonly config: {
     readonly timeout: number;
@@ -30,14 +31,16 @@ export type LogExporterOptions = {
   readonly timers?: Timers;
 };
 
-export const createLogExporter = (options: LogExporterOptions): Exporter => {
+export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
   const { settings, config, connect, maxRequestBytes, timers = systemTimers } = options;
   const { id: exporter, counters, logger } = settings;
   const { sending_queue: queueConfig } = config;
-  const heldRecords = (): number => writer.openRecords() + queue.holds.records();
-  const books = createBooks(counters, exporter, heldRecords);
+  const books = {
+    logs: createBooks(counters, exporter, () => writer.openRecords() + queue.holds.records('logs')),
+    metrics: createBooks(counters, exporter, () => queue.holds.records('metrics'), 'metrics'),
+  };
   const losses = createLossTeller(exporter);
-  let limitBytes = Infinity;
+  const limitBytes = { logs: Infinity, metrics: Infinity };
   const queue = createSendingQueue({
     queue: queueConfig,
     retry: config.retry_on_failure,
@@ -46,28 +49,32 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
     logger,
     timers,
     onSettled: () => tellLosses(),
-    onTooLarge(bytes) {
+    onTooLarge({ signal, bytes: { length } }) {
       // what was refused is larger than what is taken, so half of it is never less than half of that
-      const limit = Math.max(SMALLEST_REQUEST_LIMIT_BYTES, Math.ceil(bytes / 2));
-      if (limit >= limitBytes) return;
-      limitBytes = limit;
-      writer.limitRequests(limit);
-      logger.warn({ refused_bytes: bytes, limit_bytes: limit }, 'the receiving side takes smaller requests; they are smaller from now on');
+      const limit = Math.max(SMALLEST_REQUEST_LIMIT_BYTES, Math.ceil(length / 2));
+      if (limit >= limitBytes[signal]) return;
+      limitBytes[signal] = limit;
+      (signal === 'logs' ? writer : metricsWriter).limitRequests(limit);
+      logger.warn({ refused_bytes: length, limit_bytes: limit }, 'the receiving side takes smaller requests; they are smaller from now on');
     },
   });
   let sealedRecords = 0;
-  const writer = createLogWriters({
+  const requestOptions = {
     resource: settings.resource,
     version: settings.version,
     ...(maxRequestBytes !== undefined && { maxRequestBytes }),
     maxRecords: queueConfig.sizer === 'items' ? Math.ceil(queueConfig.queue_size / REQUEST_SHARE_OF_ITEMS) : MANY_RECORDS,
+  };
+  const metricsWriter = createMetricsWriter(requestOptions);
+  const writer = createLogWriters({
+    ...requestOptions,
     flushIntervalMs: config.flush_interval,
     timers,
     onRequest(request, cut) {
       sealedRecords += request.records;
       // losses are told in the common request
       const told = cut === undefined ? losses.closed() : undefined;
-      if (queue.push(request) === 'queue_full') losses.dropped(request.records, told);
+      if (queue.push({ signal: 'logs', ...request }) === 'queue_full') losses.dropped(request.records, told);
     },
   });
   counters.gauge('otelcol_exporter_queue_size', { exporter }, queue.holds.size);
@@ -75,9 +82,9 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
 
   /** What was sent is read by nobody any more. After a failure the connection may still hold the bytes: then the collector frees them. */
   const recycling = (transport: Transport): Transport => ({
-    async send(bytes, timeoutMs) {
-      const outcome = await transport.send(bytes, timeoutMs);
-      if (outcome.kind === 'success') writer.recycle(bytes);
+    async send(bytes, timeoutMs, signal) {
+      const outcome = await transport.send(bytes, timeoutMs, signal);
+      if (outcome.kind === 'success' && signal === 'logs') writer.recycle(bytes);
       return outcome;
     },
     close: () => transport.close(),
@@ -90,7 +97,7 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
     try {
       writer.append(batch);
     } finally {
-      books.accept(sealedRecords + writer.openRecords() - before);
+      books.logs.accept(sealedRecords + writer.openRecords() - before);
     }
   };
   const flushSoon = (): void => {
@@ -126,12 +133,22 @@ export const createLogExporter = (options: LogExporterOptions): Exporter => {
         flushSoon();
       }
     },
+    metrics(batch) {
+      const requests = metricsWriter.write(batch);
+      books.metrics.accept(requests.reduce((sum, { records }) => sum + records, 0));
+      for (const request of requests) queue.push(request);
+    },
     ...((queueConfig.block_on_overflow || queueConfig.wait_for_result) && { readiness }),
     health(): Health {
       const error = queue.lastError();
       const message = error ?? (queue.holds.isFull() ? 'the queue is full' : '');
       const { bytes, size, limit } = queue.holds;
-      const details = { queue_bytes: bytes(), queue_size: size(), queue_capacity: limit, dropped: books.droppedRecords() };
+      const details = {
+        queue_bytes: bytes(),
+        queue_size: size(),
+        queue_capacity: limit,
+        dropped: books.logs.droppedRecords() + books.metrics.droppedRecords(),
+      };
       return { status: message === '' ? 'ok' : 'recoverable', message, details };
     },
     async stop(deadlineMs) {
