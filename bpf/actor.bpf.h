@@ -4,6 +4,7 @@
 #define RINGTAIL_ACTOR_BPF_H
 
 #include "common.bpf.h"
+#include "kread.bpf.h"
 
 #define PID_NS_LEVEL_MAX 32 /* MAX_PID_NS_LEVEL in kernel/pid_namespace.c */
 #define LOGIN_UID_UNSET 0xffffffff
@@ -63,6 +64,50 @@ static __always_inline void fill_head(struct event_head *head, __u32 kind, __u32
 	head->len = len;
 	head->boot_ns = bpf_ktime_get_boot_ns();
 	fill_actor(&head->actor, task);
+}
+
+/* The same for a call of the current task, many times a second: plain loads where the kernel allows them. */
+static __always_inline void fill_call_head(struct event_head *head, __u32 kind, __u32 len, struct task_struct *task)
+{
+	struct event_actor *actor = &head->actor;
+	__u64 leader, parent, above, cred, pid, word;
+	__u32 level = 0, flags;
+
+	KREAD(leader, task, task_struct, group_leader);
+	KREAD(parent, task, task_struct, real_parent);
+	KREAD(above, parent, task_struct, group_leader);
+	KREAD(cred, task, task_struct, cred);
+	KREAD(flags, task, task_struct, flags);
+	KREAD(pid, leader, task_struct, thread_pid);
+	if (pid)
+		KREAD(level, pid, pid, level);
+	if (level > PID_NS_LEVEL_MAX)
+		level = 0;
+	head->kind = kind;
+	head->version = 1;
+	head->len = len;
+	head->boot_ns = bpf_ktime_get_boot_ns();
+	KREAD(actor->pid, task, task_struct, tgid);
+	KREAD(actor->tid, task, task_struct, pid);
+	KREAD(actor->ppid, parent, task_struct, tgid);
+	KREAD(actor->exec_id, task, task_struct, self_exec_id);
+	KREAD(actor->start_ns, leader, task_struct, start_boottime);
+	KREAD(actor->parent_start_ns, above, task_struct, start_boottime);
+	KREAD(actor->parent_exec_id, parent, task_struct, self_exec_id);
+	actor->cgroup_id = bpf_get_current_cgroup_id();
+	KREAD(actor->uid, cred, cred, uid.val);
+	KREAD(actor->euid, cred, cred, euid.val);
+	actor->login_uid = LOGIN_UID_UNSET;
+	if (bpf_core_field_exists(task->loginuid))
+		KREAD(actor->login_uid, task, task_struct, loginuid.val);
+	actor->vpid = actor->pid;
+	if (level)
+		KREAD(actor->vpid, pid + bpf_core_field_offset(struct pid, numbers) + (__u64)level * bpf_core_type_size(struct upid), upid, nr);
+	actor->flags = (flags & PF_KTHREAD ? HEAD_KERNEL_THREAD : 0) | (level ? HEAD_NESTED_PID_NS : 0);
+	KREAD_WORD(word, (__u64)task + bpf_core_field_offset(struct task_struct, comm));
+	__builtin_memcpy(actor->comm, &word, sizeof(word));
+	KREAD_WORD(word, (__u64)task + bpf_core_field_offset(struct task_struct, comm) + sizeof(word));
+	__builtin_memcpy(actor->comm + sizeof(word), &word, sizeof(word));
 }
 
 #endif

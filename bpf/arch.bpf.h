@@ -4,6 +4,7 @@
 #define RINGTAIL_ARCH_BPF_H
 
 #include "common.bpf.h"
+#include "kread.bpf.h"
 
 #if defined(__TARGET_ARCH_x86)
 
@@ -13,14 +14,40 @@
 #define NR_EXECVE_COMPAT 11
 #define NR_EXECVEAT_COMPAT 358
 #define THREAD_BYTES 16384 /* without KASAN */
+#define OPEN_DIRECTORY 0200000
+#define OPEN_NOFOLLOW 0400000
 
 static __always_inline bool is_compat(struct task_struct *task)
 {
-	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+	__u32 status;
+
+	KREAD(status, task, task_struct, thread_info.status);
+	return status & TS_COMPAT;
 }
 #define SYSCALL_NR(regs) ((__s32)BPF_CORE_READ(regs, orig_ax))
 #define SYSCALL_ARG1(regs, compat) (compat ? (__u32)BPF_CORE_READ(regs, bx) : BPF_CORE_READ(regs, di))
 #define SYSCALL_ARG2(regs, compat) (compat ? (__u32)BPF_CORE_READ(regs, cx) : BPF_CORE_READ(regs, si))
+
+/* The number and the six arguments, by `get(regs, field)`. */
+#define CALL_NUMBER(get, regs) get(regs, orig_ax)
+#define CALL_ARGUMENTS(get, regs, compat, args) \
+	do { \
+		if (compat) { \
+			args[0] = (__u32)get(regs, bx); \
+			args[1] = (__u32)get(regs, cx); \
+			args[2] = (__u32)get(regs, dx); \
+			args[3] = (__u32)get(regs, si); \
+			args[4] = (__u32)get(regs, di); \
+			args[5] = (__u32)get(regs, bp); \
+		} else { \
+			args[0] = get(regs, di); \
+			args[1] = get(regs, si); \
+			args[2] = get(regs, dx); \
+			args[3] = get(regs, r10); \
+			args[4] = get(regs, r8); \
+			args[5] = get(regs, r9); \
+		} \
+	} while (0)
 
 #elif defined(__TARGET_ARCH_arm64)
 
@@ -30,14 +57,30 @@ static __always_inline bool is_compat(struct task_struct *task)
 #define NR_EXECVEAT_COMPAT 387
 #define THREAD_BYTES 16384 /* 4 KiB pages */
 #define TIF_32BIT 22
+#define OPEN_DIRECTORY 040000
+#define OPEN_NOFOLLOW 0100000
 
 static __always_inline bool is_compat(struct task_struct *task)
 {
-	return BPF_CORE_READ(task, thread_info.flags) >> TIF_32BIT & 1;
+	__u64 flags;
+
+	KREAD(flags, task, task_struct, thread_info.flags);
+	return flags >> TIF_32BIT & 1;
 }
 #define SYSCALL_NR(regs) ((__s32)BPF_CORE_READ(regs, syscallno))
 #define SYSCALL_ARG1(regs, compat) BPF_CORE_READ(regs, orig_x0)
 #define SYSCALL_ARG2(regs, compat) BPF_CORE_READ(regs, regs[1])
+
+#define CALL_NUMBER(get, regs) (__u32) get(regs, syscallno)
+#define CALL_ARGUMENTS(get, regs, compat, args) \
+	do { \
+		args[0] = get(regs, orig_x0); \
+		args[1] = get(regs, regs[1]); \
+		args[2] = get(regs, regs[2]); \
+		args[3] = get(regs, regs[3]); \
+		args[4] = get(regs, regs[4]); \
+		args[5] = get(regs, regs[5]); \
+	} while (0)
 
 #else
 #error "no numbers of system calls for this processor"

@@ -4,8 +4,11 @@
 #define RINGTAIL_CALL_BPF_H
 
 #include "common.bpf.h"
+#include "kread.bpf.h"
 
 #define CALL_ARGS 6
+
+const volatile __u32 host_mount_ns = 0; /* number of the inode of the host's mount namespace; 0 = not known */
 
 /* The registers still hold the arguments at the exit. `args` are those of the call that `call` names: a socketcall is taken apart. */
 struct call_ctx {
@@ -17,5 +20,57 @@ struct call_ctx {
 	__u32 pad;
 	__u64 args[CALL_ARGS];
 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct call_settings);
+} call_settings SEC(".maps");
+
+/* The call that this CPU is at the exit of: such a program is never interrupted by another one at the exit of a call. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct call_ctx);
+} current_calls SEC(".maps");
+
+static __always_inline struct call_ctx *current_ctx(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&current_calls, &zero);
+}
+
+/* Whether another thread may change the descriptors while the call ends. */
+static __always_inline bool has_shared_files(struct call_ctx *call)
+{
+	__u64 files;
+	__u32 users = 0;
+
+	KREAD(files, call->task, task_struct, files);
+	if (files)
+		KREAD(users, files, files_struct, count.counter);
+	return users > 1;
+}
+
+/* Address of the struct file behind a descriptor of the current task; 0 = none. */
+static __always_inline __u64 file_at(struct call_ctx *call, __u32 fd)
+{
+	__u64 files, table, slots, file;
+	__u32 most;
+
+	KREAD(files, call->task, task_struct, files);
+	if (!files)
+		return 0;
+	KREAD(table, files, files_struct, fdt);
+	KREAD(most, table, fdtable, max_fds);
+	if (fd >= most)
+		return 0;
+	KREAD(slots, table, fdtable, fd);
+	KREAD_WORD(file, slots + sizeof(__u64) * fd);
+	return file;
+}
 
 #endif

@@ -3,46 +3,44 @@
  * The absolute path of (dentry, vfsmount), as d_path would give it, from the end of a buffer towards its front.
  * All state of the loop lives in the map value, so that every round looks the same to the verifier; the walk is a global
  * function with a scalar argument, so that it is verified once however often it is called.
+ *
+ * A rename meanwhile would give names that never stood together. So the way is gone twice: the first time it takes the names, the second time only
+ * the sequence number of each dentry. When both saw the same numbers, all names held at the moment between them; else it begins again.
  */
 #ifndef RINGTAIL_PATH_BPF_H
 #define RINGTAIL_PATH_BPF_H
 
 #include "common.bpf.h"
+#include "kread.bpf.h"
 
 #define PATH_BYTES 4096
 #define NAME_BYTES 256
+#define PATH_TRIES 8
 #ifdef RINGTAIL_LEGACY
 #define PATH_COMPONENTS 512 /* the verifier of 5.10 ends at a million instructions */
 #else
 #define PATH_COMPONENTS 2048
 #endif
-
-const volatile bool have_rdonly_cast = false; /* bpf_rdonly_cast, 6.2 */
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
-
-/* One field through an untyped address: a plain load where the kernel allows it, else the helper. */
-#define KREAD(dst, addr, type, field) \
-	do { \
-		if (have_rdonly_cast) { \
-			struct type *_typed = bpf_rdonly_cast((void *)(addr), bpf_core_type_id_kernel(struct type)); \
-			dst = (typeof(dst))_typed->field; \
-		} else { \
-			__u64 _value = 0; /* not typeof: a const field would stay 0 for the compiler */ \
-			bpf_probe_read_kernel( \
-				&_value, sizeof(((struct type *)0)->field), (void *)(addr) + bpf_core_field_offset(struct type, field)); \
-			dst = (typeof(dst))_value; \
-		} \
-	} while (0)
+#ifndef PATH_BEHIND_BYTES
+#define PATH_BEHIND_BYTES PATH_BYTES
+#endif
 
 struct path_walk {
 	__u64 dentry, mount, mount_root;
+	__u64 from_dentry, from_mount, from_mount_root;
 	__u64 root_dentry, root_mount; /* of the process; 0 = do not look */
-	__u32 at;        /* where the path begins in `text` */
+	__u64 namespace;               /* the mnt_namespace that it ended in; 0 = none */
+	__u64 check;                   /* of the places that were passed and their sequence numbers */
+	__u64 stop;		    /* the dentry whose name found no room */
+	__u32 at;		      /* where the path begins in `text` */
 	__u32 root_at;                 /* where it began when the walk passed the root of the process; 0 = it did not */
 	__u32 flags;                   /* path_flags */
-	char front[NAME_BYTES];        /* room that the verifier wants on both sides */
+	__u32 torn;		    /* a rename came in between, each time */
+	__u32 checking;                /* the second time */
+	__u32 zero;
+	char front[NAME_BYTES];        /* room that the verifier wants on both sides, and for what a record has before its path */
 	char text[PATH_BYTES];
-	char behind[PATH_BYTES + NAME_BYTES];
+	char behind[PATH_BEHIND_BYTES + NAME_BYTES];
 };
 
 enum walk_slot { WALK_EVENT = 0, WALK_ITERATOR = 1, WALK_SLOTS = 2 };
@@ -54,19 +52,30 @@ struct {
 	__type(value, struct path_walk);
 } walks SEC(".maps");
 
+static __always_inline void walk_note(struct path_walk *walk, __u64 what)
+{
+	__u64 check = walk->check;
+
+	walk->check = ((check << 7 | check >> 57) ^ what) * 0x9e3779b97f4a7c15;
+}
+
 /* At the root of a mount: goes on at its mount point. Returns 1 when there is nothing above. */
 static __always_inline int walk_up_mount(struct path_walk *walk)
 {
 	__u64 mount = walk->mount, parent, namespace, next;
 
 	KREAD(parent, mount, mount, mnt_parent);
+	walk_note(walk, parent);
 	if (parent == mount) {
 		KREAD(namespace, mount, mount, mnt_ns);
 		if (!namespace || namespace >= (__u64)-4095)
 			walk->flags |= PATH_DETACHED;
+		else
+			walk->namespace = namespace;
 		return 1;
 	}
 	KREAD(next, mount, mount, mnt_mountpoint);
+	walk_note(walk, next);
 	walk->dentry = next;
 	walk->mount = parent;
 	KREAD(next, parent, mount, mnt.mnt_root);
@@ -74,17 +83,12 @@ static __always_inline int walk_up_mount(struct path_walk *walk)
 	return 0;
 }
 
-/* Prepends one name. Returns 1 when the walk is over. */
-static __always_inline int walk_step(struct path_walk *walk)
+/* Prepends the name of the dentry. Returns 1 when there is no room for it. */
+static __always_inline int walk_name(struct path_walk *walk, __u64 dentry)
 {
-	__u64 dentry = walk->dentry, parent, name;
 	__u32 len, at = walk->at;
+	__u64 name;
 
-	if (dentry == walk->root_dentry && walk->mount == walk->root_mount)
-		walk->root_at = at;
-	if (dentry == walk->mount_root)
-		return walk_up_mount(walk);
-	KREAD(parent, dentry, dentry, d_parent);
 	KREAD(name, dentry, dentry, d_name.name);
 	KREAD(len, dentry, dentry, d_name.len);
 	if (len > NAME_BYTES - 1) {
@@ -93,6 +97,7 @@ static __always_inline int walk_step(struct path_walk *walk)
 	}
 	if (at < len + 1) {
 		walk->flags |= PATH_TRUNCATED;
+		walk->stop = dentry;
 		return 1;
 	}
 	at -= len + 1;
@@ -103,6 +108,27 @@ static __always_inline int walk_step(struct path_walk *walk)
 	if (bpf_probe_read_kernel(walk->text + at + 1, len, (void *)name))
 		walk->flags |= PATH_FAULT;
 	walk->at = at;
+	return 0;
+}
+
+/* Goes up one name or mount. Returns 1 when the walk is over. */
+static __always_inline int walk_step(struct path_walk *walk)
+{
+	__u64 dentry = walk->dentry, parent;
+	__u32 sequence;
+
+	if (!walk->checking && dentry == walk->root_dentry && walk->mount == walk->root_mount)
+		walk->root_at = walk->at;
+	if (dentry == walk->mount_root)
+		return walk_up_mount(walk);
+	/* the number is the first field of d_seq, whose type differs by kernel */
+	KREAD(sequence, dentry + bpf_core_field_offset(struct dentry, d_seq), qstr, hash);
+	if (sequence & 1)
+		walk->torn = 1;
+	walk_note(walk, dentry + ((__u64)sequence << 32));
+	KREAD(parent, dentry, dentry, d_parent);
+	if (walk->checking ? dentry == walk->stop : walk_name(walk, dentry))
+		return 1;
 	walk->dentry = parent;
 	if (parent != dentry)
 		return 0;
@@ -135,14 +161,41 @@ __noinline int walk_path(__u32 slot)
 	return 0;
 }
 
+static __always_inline void walk_from(struct path_walk *walk, __u32 slot, bool checking)
+{
+	walk->checking = checking;
+	walk->check = 0;
+	walk->dentry = walk->from_dentry;
+	walk->mount = walk->from_mount;
+	walk->mount_root = walk->from_mount_root;
+	walk_path(slot);
+}
+
+/* Goes both ways; true when they agree. */
+static __always_inline bool walk_twice(struct path_walk *walk, __u32 slot)
+{
+	__u64 check;
+
+	walk->at = PATH_BYTES;
+	walk->root_at = 0;
+	walk->namespace = 0;
+	walk->stop = 0;
+	walk->torn = 0;
+	walk_from(walk, slot, false);
+	check = walk->check;
+	walk_from(walk, slot, true);
+	return !walk->torn && walk->check == check;
+}
+
 /*
  * Walks; returns the walk with the path in text[at..PATH_BYTES), or null. `path` and `root` are addresses of struct path;
- * root 0 looks for no chroot.
+ * root 0 looks for no chroot. `torn` says that no try gave names that held together.
  */
 static __always_inline struct path_walk *path_of(__u32 slot, __u64 path, __u64 root)
 {
 	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
 	__u64 dentry, vfsmount, parent, hashed, mount, value;
+	__u32 flags;
 
 	if (!walk || !path)
 		return 0;
@@ -153,13 +206,10 @@ static __always_inline struct path_walk *path_of(__u32 slot, __u64 path, __u64 r
 	mount = vfsmount - bpf_core_field_offset(struct mount, mnt);
 	KREAD(parent, dentry, dentry, d_parent);
 	KREAD(hashed, dentry, dentry, d_hash.pprev);
-	walk->flags = !hashed && parent != dentry ? PATH_DELETED : 0;
-	walk->dentry = dentry;
-	walk->mount = mount;
+	walk->from_dentry = dentry;
+	walk->from_mount = mount;
 	KREAD(value, mount, mount, mnt.mnt_root);
-	walk->mount_root = value;
-	walk->at = PATH_BYTES;
-	walk->root_at = 0;
+	walk->from_mount_root = value;
 	walk->root_dentry = 0;
 	walk->root_mount = 0;
 	if (root) {
@@ -168,7 +218,13 @@ static __always_inline struct path_walk *path_of(__u32 slot, __u64 path, __u64 r
 		KREAD(value, root, path, mnt);
 		walk->root_mount = value - bpf_core_field_offset(struct mount, mnt);
 	}
-	walk_path(slot);
+	flags = !hashed && parent != dentry ? PATH_DELETED : 0;
+	for (int try = 0; try < PATH_TRIES; try++) {
+		walk->flags = flags;
+		if (walk_twice(walk, slot))
+			break;
+		walk->torn = 1;
+	}
 	/* names above the root: it is a chroot; none: it is the top, whatever is mounted there */
 	if (walk->root_at && walk->at < walk->root_at)
 		walk->flags |= PATH_CHROOT;

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Records of open, creat, openat, openat2: the path of the file that the kernel opened; when it opened none, what was asked for. */
+#ifndef RINGTAIL_FILE_OPEN_BPF_H
+#define RINGTAIL_FILE_OPEN_BPF_H
+
+#include "actor.bpf.h"
+#include "arch.bpf.h"
+#include "call_limit.bpf.h"
+#include "exclude.bpf.h"
+#include "file_asked.bpf.h"
+#include "rules.bpf.h"
+
+/* include/uapi/asm-generic/fcntl.h; the same on all processors but for those in arch.bpf.h */
+#define OPEN_ACCESS 03
+#define OPEN_WRITE_ONLY 01
+#define OPEN_CREATE 0100
+#define OPEN_TRUNCATE 01000
+#define OPEN_APPEND 02000
+#define OPEN_PATH 010000000
+#define OPEN_TMPFILE 020000000
+/* what the file still shows of the flags that it was opened with; another thread may have changed all others by fcntl */
+#define OPEN_KEPT (OPEN_ACCESS | OPEN_APPEND | OPEN_PATH | OPEN_DIRECTORY | OPEN_NOFOLLOW)
+#define OPEN_KEPT_OF_PATH (OPEN_PATH | OPEN_DIRECTORY | OPEN_NOFOLLOW)
+
+struct open_request {
+	__u64 name; /* in the caller's memory */
+	__u64 flags;
+	__u32 mode;
+	__s32 dirfd;
+};
+
+static __always_inline void read_open(struct open_request *request, struct call_ctx *call)
+{
+	struct open_how how = {};
+
+	request->dirfd = AT_FDCWD;
+	request->name = call->args[0];
+	request->flags = (__u32)call->args[1];
+	request->mode = call->args[2];
+	switch (call->call) {
+	case CALL_CREAT:
+		request->flags = OPEN_CREATE | OPEN_WRITE_ONLY | OPEN_TRUNCATE;
+		request->mode = call->args[1];
+		break;
+	case CALL_OPENAT:
+		request->dirfd = call->args[0];
+		request->name = call->args[1];
+		request->flags = (__u32)call->args[2];
+		request->mode = call->args[3];
+		break;
+	case CALL_OPENAT2:
+		request->dirfd = call->args[0];
+		request->name = call->args[1];
+		bpf_probe_read_user(&how, sizeof(how), (void *)call->args[2]);
+		request->flags = how.flags;
+		request->mode = how.mode;
+		break;
+	}
+	if (request->flags & (OPEN_CREATE | OPEN_TMPFILE))
+		call->flags |= CALL_HAS_MODE;
+	else
+		request->mode = 0;
+}
+
+/* Another thread may have put another file there since: name and flags must be those of the call. */
+static __always_inline bool is_file_asked(const struct open_request *request, __u64 file, __u32 name_len)
+{
+	__u32 kept = request->flags & OPEN_PATH ? OPEN_KEPT_OF_PATH : OPEN_KEPT, flags;
+
+	KREAD(flags, file, file, f_flags);
+	if ((flags ^ (__u32)request->flags) & kept)
+		return false;
+	return is_leaf_named(name_len);
+}
+
+/* `walk` holds the parts; the event is put before them. */
+static __always_inline void write_open(struct call_ctx *call, struct event_counters *count, struct path_walk *walk, const struct file_parts *parts,
+	const struct open_request *request, const struct file_facts *facts)
+{
+	__u64 start = parts->start, len = parts->path_len + parts->name_len + parts->root_len;
+	__u32 mount_ns = mount_ns_of(call, walk->namespace);
+	struct open_event *event;
+
+	barrier_var(start);
+	barrier_var(len);
+	if (start > START_LAST || len > 4 * PATH_BYTES) {
+		count->lost++;
+		return;
+	}
+	event = (void *)walk->text + start - sizeof(*event);
+	event->ret = call->ret;
+	event->call = call->call;
+	event->call_flags = call->flags;
+	event->mode = request->mode;
+	event->flags = request->flags;
+	event->inode = facts->number;
+	event->dev = facts->dev;
+	event->path_flags = walk->flags;
+	event->mount_ns = mount_ns;
+	event->path_len = parts->path_len;
+	event->name_len = parts->name_len;
+	event->root_len = parts->root_len;
+	fill_call_head(&event->head, EVENT_OPEN, sizeof(*event) + len, call->task);
+	ring_write(count, event, sizeof(*event) + len, EVENT_OPEN);
+}
+
+/* Finds what was opened, else what was asked for. Null when there is no room to say it. */
+static __always_inline struct path_walk *place_open(
+	struct call_ctx *call, struct file_parts *parts, const struct open_request *request, struct file_facts *facts)
+{
+	__u64 file = call->ret >= 0 ? file_at(call, call->ret) : 0;
+	struct path_walk *walk = 0;
+
+	if (file) {
+		read_file(facts, file);
+		walk = path_of_file(call, facts);
+	}
+	if (!walk) {
+		if (call->ret >= 0)
+			call->flags |= CALL_IS_UNVERIFIED;
+		return place_asked(call, parts, request->dirfd, request->name);
+	}
+	call->flags |= CALL_HAS_FILE;
+	place_found(walk, parts, request->name);
+	if (walk->torn || (has_shared_files(call) && !is_file_asked(request, file, parts->name_len)))
+		call->flags |= CALL_IS_UNVERIFIED;
+	return walk;
+}
+
+static __always_inline int open_event(struct call_ctx *call)
+{
+	struct event_counters *count = counters_of(EVENT_OPEN);
+	struct open_request request;
+	struct file_facts facts = {};
+	struct file_parts parts;
+	struct rule_state rules;
+	struct path_walk *walk;
+	__u64 start;
+
+	if (!count)
+		return 0;
+	count->seen++;
+	if (is_left_out(call->task) || rules_begin(&rules, call)) {
+		count->filtered++;
+		return 0;
+	}
+	read_open(&request, call);
+	walk = place_open(call, &parts, &request, &facts);
+	if (!walk) {
+		count->lost++;
+		return 0;
+	}
+	start = parts.start;
+	barrier_var(start);
+	if (start > START_LAST)
+		start = START_LAST;
+	if (rules_path(&rules, call, walk->text + start, parts.path_len, walk->flags)) {
+		count->filtered++;
+		return 0;
+	}
+	if (is_limited(call)) {
+		count->limited++;
+		return 0;
+	}
+	write_open(call, count, walk, &parts, &request, &facts);
+	return 0;
+}
+
+#endif
