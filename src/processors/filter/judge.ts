@@ -1,0 +1,71 @@
+/** What rules say of one record: the plain way, for records that come as attributes, and for tests that hold other ways to it. */
+import type { Rule, RuleSet } from '../../core/rules.ts';
+import { compileRules, createWhat, type CompiledRule, type CompiledRules, type What, type Who } from './compiled-rules.ts';
+import { pathOriginOf, pathStateOf, peerStateOf } from './uncertain.ts';
+
+export type JudgedRecord = {
+  /** LogRecord.event_name. */
+  readonly event: string;
+  /** Absent: nobody did it. */
+  readonly who?: Who | undefined;
+  /** Raw bytes, empty when it could not be read; absent: this kind of event has none. */
+  readonly path?: Uint8Array | undefined;
+  /** `path_flags` and `call_flags`. */
+  readonly pathFlags?: number | undefined;
+  readonly callFlags?: number | undefined;
+  /** Of the call. */
+  readonly ret?: number | undefined;
+  /** The peer's address, 4 or 16 bytes, or none; absent: this kind of event has no peer. */
+  readonly peer?: Uint8Array | undefined;
+  /** 0: none. Only beside `peer`. */
+  readonly peerPort?: number | undefined;
+  /** Bytes that were transferred. */
+  readonly size?: number | undefined;
+};
+
+const utf8 = new TextEncoder();
+
+const whatOf = ({ event, path, pathFlags = 0, callFlags = 0, ret, peer, peerPort = 0, size = -1 }: JudgedRecord): What => {
+  const what = createWhat();
+  if (path !== undefined) {
+    what.path = pathStateOf(pathOriginOf(event), ret ?? 0, callFlags, pathFlags, path, 0, path.length);
+    what.pathBytes = path;
+    what.pathEnd = path.length;
+  }
+  if (peer !== undefined) {
+    what.peer = peerStateOf(callFlags, peer.length > 0);
+    what.peerBytes = peer;
+    what.peerLength = peer.length;
+    what.port = peerStateOf(callFlags, peerPort !== 0);
+    what.peerPort = peerPort;
+  }
+  what.hasRet = ret !== undefined;
+  what.ret = ret ?? 0;
+  what.size = size;
+  return what;
+};
+
+const holds = (rule: CompiledRule, event: Uint8Array, who: Who | undefined, what: What): boolean =>
+  rule.isOf(event) &&
+  (rule.who.length === 0 || (who !== undefined && rule.who.every((test) => test.holds(who)))) &&
+  rule.what.every((test) => test.holds(what));
+
+const judgeWith = ({ rules, isProtected }: CompiledRules, record: JudgedRecord): Rule | undefined => {
+  const event = utf8.encode(record.event);
+  if (isProtected(event)) return undefined;
+  const what = whatOf(record);
+  for (const isProcessStage of [true, false]) {
+    const matching = rules.filter((rule) => rule.isProcessStage === isProcessStage && holds(rule, event, record.who, what));
+    if (!matching.some(({ isKeep }) => isKeep) && matching.length > 0) return matching[0]!.rule;
+  }
+  return undefined;
+};
+
+/** A function from a record to the rule that drops it: the first one that matches in the stage that does; undefined: it is kept. */
+export const createJudge = (ruleSet: RuleSet): ((record: JudgedRecord) => Rule | undefined) => {
+  const compiled = compileRules(ruleSet);
+  return (record) => judgeWith(compiled, record);
+};
+
+/** The same for one record. */
+export const judge = (ruleSet: RuleSet, record: JudgedRecord): Rule | undefined => judgeWith(compileRules(ruleSet), record);

@@ -1,0 +1,114 @@
+/** Texts of rules, compared with bytes: hostile ones, that may be no UTF-8. */
+import type { TextTest } from '../../core/rules.ts';
+
+const utf8 = new TextEncoder();
+const STAR = -1;
+const ANY = -2;
+const SPECIAL = new Set(['*', '?', '\\']);
+
+export type CompiledText = {
+  readonly type: TextTest['type'];
+  /** All of an exact test and of a prefix; what a glob begins with. */
+  readonly head: Uint8Array;
+  /** Of a glob: bytes, STAR and ANY. */
+  readonly glob: Int16Array;
+};
+
+const NO_GLOB = new Int16Array(0);
+
+/** Characters of a glob; what a backslash protects is literal. */
+const charactersOf = (text: string): readonly { readonly character: string; readonly isLiteral: boolean }[] => {
+  const characters: { readonly character: string; readonly isLiteral: boolean }[] = [];
+  const all = [...text];
+  for (let i = 0; i < all.length; i++) {
+    const next = all[i + 1];
+    if (all[i] === '\\' && next !== undefined && SPECIAL.has(next)) {
+      characters.push({ character: next, isLiteral: true });
+      i++;
+    } else characters.push({ character: all[i]!, isLiteral: all[i] !== '*' && all[i] !== '?' });
+  }
+  return characters;
+};
+
+/**
+ * As it stands in a configuration: a `*` at the end alone makes it a prefix, any other `*` or `?` a glob. A backslash before `*`, `?` or a backslash takes
+ * its meaning.
+ */
+export const parseTextTest = (text: string): TextTest => {
+  const characters = charactersOf(text);
+  const first = characters.findIndex(({ isLiteral }) => !isLiteral);
+  const plain = (end: number): string =>
+    characters
+      .slice(0, end)
+      .map(({ character }) => character)
+      .join('');
+  if (first < 0) return { type: 'exact', text: plain(characters.length) };
+  if (first === characters.length - 1 && characters[first]!.character === '*') return { type: 'prefix', text: plain(first) };
+  return { type: 'glob', text };
+};
+
+const compileGlob = (text: string): CompiledText => {
+  const codes: number[] = [];
+  for (const { character, isLiteral } of charactersOf(text)) {
+    if (isLiteral) codes.push(...utf8.encode(character));
+    else if (character === '?') codes.push(ANY);
+    else if (codes.at(-1) !== STAR) codes.push(STAR);
+  }
+  const end = codes.findIndex((code) => code < 0);
+  return { type: 'glob', head: Uint8Array.from(codes.slice(0, end < 0 ? codes.length : end)), glob: Int16Array.from(codes) };
+};
+
+export const compileText = ({ type, text }: TextTest): CompiledText =>
+  type === 'glob' ? compileGlob(text) : { type, head: utf8.encode(text), glob: NO_GLOB };
+
+const isContinuation = (byte: number | undefined): boolean => byte !== undefined && (byte & 0xc0) === 0x80;
+
+/** Bytes of the character at `at`, by RFC 3629; 1 for a byte that belongs to none. */
+const characterLength = (bytes: Uint8Array, at: number, end: number): number => {
+  const first = bytes[at]!;
+  if (first < 0xc2 || first > 0xf4) return 1;
+  const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  if (at + length > end) return 1;
+  const second = bytes[at + 1]!;
+  const least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (second < least || second > most) return 1;
+  for (let i = 2; i < length; i++) if (!isContinuation(bytes[at + i])) return 1;
+  return length;
+};
+
+/** Takes at most the length of the text times that of the glob. */
+const matchesGlob = (glob: Int16Array, bytes: Uint8Array, start: number, end: number): boolean => {
+  let at = start;
+  let code = 0;
+  let starCode = -1;
+  let starAt = 0;
+  while (at < end) {
+    const wanted = code < glob.length ? glob[code]! : undefined;
+    if (wanted === STAR) {
+      starCode = code++;
+      starAt = at;
+    } else if (wanted === ANY) {
+      at += characterLength(bytes, at, end);
+      code++;
+    } else if (wanted !== undefined && wanted === bytes[at]) {
+      at++;
+      code++;
+    } else {
+      if (starCode < 0) return false;
+      starAt += characterLength(bytes, starAt, end);
+      at = starAt;
+      code = starCode + 1;
+    }
+  }
+  while (code < glob.length && glob[code] === STAR) code++;
+  return code === glob.length;
+};
+
+/** Whether `bytes[start, end)` is what the test wants. */
+export const matchesText = ({ type, head, glob }: CompiledText, bytes: Uint8Array, start: number, end: number): boolean => {
+  const length = end - start;
+  if (type === 'exact' ? length !== head.length : length < head.length) return false;
+  for (let i = 0; i < head.length; i++) if (bytes[start + i] !== head[i]) return false;
+  return type !== 'glob' || matchesGlob(glob, bytes, start, end);
+};
