@@ -3,6 +3,7 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include "events.h"
+#include "rules.h"
 
 struct fork_event fork_event;
 struct exec_event exec_event;
@@ -35,6 +36,16 @@ struct call_count_key call_count_key;
 struct call_count call_count;
 struct io_total_key io_total_key;
 struct io_total io_total;
+struct rule_text_key rule_text_key;
+struct rule_comm_key rule_comm_key;
+struct rule_peer_key rule_peer_key;
+struct rule_value_key rule_value_key;
+struct rule_text rule_text;
+struct rule_value rule_value;
+struct rule_stage rule_stage;
+struct rule_class rule_class;
+struct rule_set rule_set;
+enum rule_field rule_field;
 enum call_id call_id;
 enum file_kind file_kind;
 enum net_transport net_transport;

@@ -1,34 +1,273 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Filter rules that the kernel evaluates before a record of a system call is made. A handler asks twice: `rules_begin` before costly fields are read,
- * then, with what the record is about, `rules_path` or `rules_peer`; each says whether the record is dropped, and counts the rule.
+ * then, with what the record is about, `rules_path` or `rules_peer`; each says whether the record is dropped, and counts the rule. What cannot be
+ * settled here is not dropped: user space judges each record that comes by all rules.
  */
 #ifndef RINGTAIL_RULES_BPF_H
 #define RINGTAIL_RULES_BPF_H
 
 #include "call.bpf.h"
+#include "rules_actor.bpf.h"
+
+#define ENOENT 2
+#define DOTS_BYTES 256 /* of a path that nobody resolved; a longer one settles nothing */
 
 /* Between the two questions; every byte may be used. */
 struct rule_state {
 	__u64 words[8];
 };
 
-/* True: dropped by who did it, by the event or its result. */
-static __always_inline bool rules_begin(struct rule_state *state, struct call_ctx *call)
+/* What is in `words`. */
+enum rule_word { RULE_HIT, RULE_MAYBE, RULE_GENERATION, RULE_ACTOR };
+
+/* Every filter drops what has the bits `hit` and may have those of `maybe`. */
+static __always_inline bool all_drop(struct rule_set *set, __u64 hit, __u64 maybe)
 {
+#pragma unroll
+	for (int filter = 0; filter < RULE_FILTERS; filter++) {
+		struct rule_stage *who = &set->stages[filter][0], *what = &set->stages[filter][1];
+
+		if (filter >= set->filters)
+			break;
+		if ((!(hit & who->drop) || maybe & who->keep) && (!(hit & what->drop) || maybe & what->keep))
+			return false;
+	}
+	return true;
+}
+
+static __always_inline __u32 lowest_bit(__u64 mask)
+{
+	__u32 bit = 0;
+
+	if (!(mask & 0xffffffff)) {
+		mask >>= 32;
+		bit += 32;
+	}
+	if (!(mask & 0xffff)) {
+		mask >>= 16;
+		bit += 16;
+	}
+	if (!(mask & 0xff)) {
+		mask >>= 8;
+		bit += 8;
+	}
+	if (!(mask & 0xf)) {
+		mask >>= 4;
+		bit += 4;
+	}
+	if (!(mask & 0x3)) {
+		mask >>= 2;
+		bit += 2;
+	}
+	return bit + !(mask & 1);
+}
+
+static __always_inline int count_one(__u32 rule)
+{
+	__u64 *count = bpf_map_lookup_elem(&rule_counts, &rule);
+
+	if (count)
+		*count += 1;
+	return 0;
+}
+
+static __always_inline void count_rule(struct rule_set *set, struct rule_actor *actor, __u64 mask)
+{
+	__u32 bit = lowest_bit(mask) % RULE_CLASSES, rule, name;
+	struct rule_class *class;
+
+	barrier_var(bit);
+	bit %= RULE_CLASSES;
+	class = &set->classes[bit];
+	rule = class->rule;
+	if (!rule) {
+		name = (class->field * RULE_SLOTS + class->slot) % (RULE_NAMED * RULE_SLOTS);
+		barrier_var(name);
+		name %= RULE_NAMED * RULE_SLOTS;
+		rule = actor->names[name];
+	}
+	count_one(rule);
+}
+
+/* One rule a filter that drops; the rule 0 when its generation has just gone. */
+__noinline int count_drop(__u32 index, __u64 hit, __u64 maybe, __u32 generation)
+{
+	struct rule_actor *actor = bpf_map_lookup_elem(&rule_actors, &index);
+	struct rule_set *set = rules_now();
+
+	if (!actor || !set)
+		return 0;
+	if (set->generation != generation)
+		return count_one(0);
+#pragma unroll
+	for (int filter = 0; filter < RULE_FILTERS; filter++) {
+		struct rule_stage *who = &set->stages[filter][0], *what = &set->stages[filter][1];
+
+		if (filter >= set->filters)
+			break;
+		if (hit & who->drop && !(maybe & who->keep))
+			count_rule(set, actor, hit & who->drop);
+		else
+			count_rule(set, actor, hit & what->drop);
+	}
+	return 0;
+}
+
+/* The end of each question: what is still open counts as not hit, and as perhaps hit. */
+static __always_inline bool rules_settle(struct rule_set *set, __u32 index, __u64 hit, __u64 maybe)
+{
+	if (!all_drop(set, hit, maybe))
+		return false;
+	count_drop(index, hit, maybe, set->generation);
+	return true;
+}
+
+/* The first question, about an actor who was judged. */
+static __always_inline bool rules_first(struct rule_state *state, struct call_ctx *call, struct rule_set *set, struct rule_actor *actor, __u32 index)
+{
+	__u32 kind = call->kind % EVENT_KINDS;
+	__u64 hit, maybe, mask, later;
+
+	barrier_var(kind);
+	kind %= EVENT_KINDS;
+	mask = set->kinds[kind] & set->results[call->ret < 0];
+	if (call->ret < 0 && set->tests[RULE_RESULT])
+		mask = set->kinds[kind] & (set->results[1] | value_mask(set, actor, RULE_RESULT, -call->ret));
+	hit = actor->hit & mask;
+	maybe = actor->maybe & mask;
+	later = set->tests[RULE_PATH] | set->tests[RULE_ADDRESS] | set->tests[RULE_PORT];
+	if (rules_settle(set, index, hit & ~later, maybe))
+		return true;
+	if (!all_drop(set, maybe, 0))
+		return false;
+	state->words[RULE_HIT] = hit;
+	state->words[RULE_MAYBE] = maybe;
+	state->words[RULE_GENERATION] = set->generation;
+	state->words[RULE_ACTOR] = index;
 	return false;
 }
 
-/* `path` is in a map value with 256 readable bytes from there on; `len` of them are the path. True: dropped. */
+/* True: dropped by who did it, by the event or its result. */
+static __always_inline bool rules_begin(struct rule_state *state, struct call_ctx *call)
+{
+	struct rule_set *set = rules_now();
+	struct rule_actor *actor;
+	__u32 index;
+
+	state->words[RULE_GENERATION] = 0;
+	if (!set || !(set->droppable >> (call->kind % EVENT_KINDS) & 1))
+		return false;
+	actor = actor_now(set, &index);
+	if (!actor || actor->generation != set->generation)
+		return false;
+	return rules_first(state, call, set, actor, index);
+}
+
+/* The generation and the answer of rules_begin, when there is still something to ask. */
+static __always_inline struct rule_set *rules_again(struct rule_state *state, struct rule_actor **actor)
+{
+	__u32 index = state->words[RULE_ACTOR];
+	struct rule_set *set;
+
+	if (!state->words[RULE_GENERATION])
+		return 0;
+	set = rules_now();
+	if (!set || set->generation != state->words[RULE_GENERATION])
+		return 0;
+	*actor = bpf_map_lookup_elem(&rule_actors, &index);
+	return *actor ? set : 0;
+}
+
+/* Two dots in a row: the path may lead elsewhere than it says. Looks at the first DOTS_BYTES, by eights. */
+static __always_inline bool has_dots(const char *path, __u32 len)
+{
+	__u64 before = 0;
+
+	for (__u32 at = 0; at < DOTS_BYTES; at += 8) {
+		__u64 differ = *(const __u64 *)(path + at) ^ 0x2e2e2e2e2e2e2e2eULL;
+		__u64 dots = (differ - 0x0101010101010101ULL) & ~differ & 0x8080808080808080ULL;
+
+		if (at >= len)
+			break;
+		if (dots & (dots << 8 | before >> 56))
+			return true;
+		before = dots;
+	}
+	return false;
+}
+
+/* A path that the caller said and nobody resolved. */
+static __always_inline bool is_word_sure(struct call_ctx *call, const char *path, __u32 len)
+{
+	if (call->kind != EVENT_UNLINK && !(call->kind == EVENT_OPEN && call->ret < 0))
+		return true;
+	return (call->ret >= 0 || call->ret == -ENOENT) && *path == '/' && len <= DOTS_BYTES && !has_dots(path, len);
+}
+
+/*
+ * `path` is in a map value with five bytes before it and 256 readable ones from there on; `len` of them, or more, are the path. True: dropped. What
+ * is uncertain (src/core/rules.ts) settles nothing.
+ */
 static __always_inline bool rules_path(struct rule_state *state, struct call_ctx *call, const char *path, __u32 len, __u32 path_flags)
 {
-	return false;
+	struct rule_actor *actor;
+	struct rule_set *set = rules_again(state, &actor);
+	__u64 tests, mask;
+
+	if (!set || !len || path_flags & (PATH_TRUNCATED | PATH_FAULT | PATH_DETACHED) || call->flags & CALL_IS_UNVERIFIED)
+		return false;
+	if (!is_word_sure(call, path, len))
+		return false;
+	tests = set->tests[RULE_PATH];
+	mask = ~tests | text_mask(find_text(&rule_paths, (char *)path, len, set->tag), len, actor, RULE_PATH);
+	return rules_settle(set, state->words[RULE_ACTOR], state->words[RULE_HIT] & mask, state->words[RULE_MAYBE] & mask);
+}
+
+static __always_inline __u64 peer_mask(struct rule_set *set, struct rule_actor *actor, const __u8 *peer, __u32 len)
+{
+	struct rule_peer_key key = {.tag = set->tag};
+	struct rule_value *found;
+
+	if (len == 16)
+		__builtin_memcpy(key.bytes, peer, 16);
+	else
+		__builtin_memcpy(key.bytes, peer, 4);
+	key.family = len == 16 ? 6 : 4;
+	key.prefixlen = (2 + len) * 8;
+	found = bpf_map_lookup_elem(&rule_peers, &key);
+	if (!found)
+		return 0;
+	keep_names(actor, RULE_ADDRESS, found->names);
+	return found->mask;
 }
 
 /* Of kinds of the network; `peer` has 4 or 16 bytes, or none. True: dropped. */
 static __always_inline bool rules_peer(struct rule_state *state, struct call_ctx *call, const __u8 *peer, __u32 len, __u32 port)
 {
-	return false;
+	struct rule_actor *actor;
+	struct rule_set *set = rules_again(state, &actor);
+	__u64 hit, maybe, tests, mask;
+
+	if (!set || call->flags & CALL_IS_UNVERIFIED)
+		return false;
+	hit = state->words[RULE_HIT];
+	maybe = state->words[RULE_MAYBE];
+	tests = set->tests[RULE_ADDRESS];
+	mask = ~tests;
+	if (tests && (len == 4 || len == 16)) {
+		mask |= peer_mask(set, actor, peer, len);
+		maybe &= mask;
+	}
+	hit &= mask;
+	tests = set->tests[RULE_PORT];
+	mask = ~tests;
+	if (tests && port) {
+		mask |= value_mask(set, actor, RULE_PORT, port);
+		maybe &= mask;
+	}
+	hit &= mask;
+	return rules_settle(set, state->words[RULE_ACTOR], hit, maybe);
 }
 
 #endif

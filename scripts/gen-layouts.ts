@@ -31,6 +31,24 @@ type Field = {
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const target = join(root, 'src/kernel/layouts.gen.ts');
 
+/** Keys and values of maps that user space writes or reads. */
+const mapStructs = [
+  'call_settings',
+  'call_count_key',
+  'call_count',
+  'io_total_key',
+  'io_total',
+  'rule_text_key',
+  'rule_comm_key',
+  'rule_peer_key',
+  'rule_value_key',
+  'rule_text',
+  'rule_value',
+  'rule_stage',
+  'rule_class',
+  'rule_set',
+];
+
 const camel = (name: string) => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
 const clang = (): string => {
@@ -131,6 +149,7 @@ const generate = (types: readonly BtfType[]): string => {
     ['call_flags', 'CALL_'],
     ['call_want', 'CALL_WANT_'],
     ['limit_per', 'LIMIT_'],
+    ['rule_field', 'RULE_'],
     ['file_kind', 'FILE_'],
     ['net_transport', 'NET_'],
     ['net_flags', 'NET_'],
@@ -139,8 +158,12 @@ const generate = (types: readonly BtfType[]): string => {
     for (const value of find('ENUM', name).values!) out.push(`  ${camel(value.name.replace(prefix, '').toLowerCase())}: ${value.val},`);
     out.push('} as const;');
   }
-  out.push('', '/** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */', 'export const mapLayout = {');
-  for (const name of ['call_settings', 'call_count_key', 'call_count', 'io_total_key', 'io_total']) {
+  out.push(
+    '',
+    '/** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */',
+    'export const mapLayout = {',
+  );
+  for (const name of mapStructs) {
     const struct = find('STRUCT', name);
     const offsets = struct.members!.map((member) => `${camel(member.name)}: ${member.bits_offset / 8}`);
     out.push(`  ${camel(name)}: { size: ${struct.size}, ${offsets.join(', ')} },`);

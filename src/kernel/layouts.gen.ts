@@ -131,6 +131,20 @@ export const limitPer = {
   process: 2,
 } as const;
 
+/** `enum rule_field`. */
+export const ruleField = {
+  comm: 0,
+  executable: 1,
+  uid: 2,
+  pid: 3,
+  parentPid: 4,
+  path: 5,
+  address: 6,
+  port: 7,
+  result: 8,
+  fields: 9,
+} as const;
+
 /** `enum file_kind`. */
 export const fileKind = {
   unknown: 0,
@@ -168,6 +182,15 @@ export const mapLayout = {
   callCount: { size: 80, calls: 0, bytes: 8, name: 16 },
   ioTotalKey: { size: 32, startNs: 0, inode: 8, pid: 16, dev: 20, kind: 24, zero: 28 },
   ioTotal: { size: 664, actor: 0, firstNs: 80, lastNs: 88, calls: 96, failed: 104, requested: 112, transferred: 120, fd: 128, call: 132, fileKind: 136, pathFlags: 140, pathLen: 144, zero: 148, path: 152 },
+  ruleTextKey: { size: 260, prefixlen: 0, tag: 4, text: 5 },
+  ruleCommKey: { size: 24, prefixlen: 0, tag: 4, text: 5, zero: 21 },
+  rulePeerKey: { size: 24, prefixlen: 0, tag: 4, family: 5, bytes: 6, zero: 22 },
+  ruleValueKey: { size: 8, value: 0, field: 4, tag: 6 },
+  ruleText: { size: 56, masks: 0, names: 16, len: 48, zero: 52 },
+  ruleValue: { size: 24, mask: 0, names: 8 },
+  ruleStage: { size: 16, drop: 0, keep: 8 },
+  ruleClass: { size: 4, field: 0, slot: 1, rule: 2 },
+  ruleSet: { size: 776, tests: 0, kinds: 72, results: 328, actors: 344, stages: 376, classes: 504, droppable: 760, filters: 764, generation: 768, tag: 772 },
 } as const;
 
 /** `struct event_counters`: u64 each, in this order. */
