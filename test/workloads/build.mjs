@@ -16,13 +16,23 @@ const flagsOf = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
 /** Programs that some machines cannot build; tests say so. */
 const optional = new Set(['compat']);
 
-/** A BPF object beside the programs. @param {string} source @param {string} target */
-const buildObject = (source, target) => {
+/** Objects that ask what Ringtail's own headers say: they need the description of the kernel's types, which the build writes. */
+const ownHeaders = new Set(['rules.bpf']);
+const inRepository = (/** @type {string} */ path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const architecture = process.arch === 'x64' ? 'x86' : 'arm64';
+
+/** A BPF object beside the programs. @param {string} source @param {string} target @param {boolean} own */
+const buildObject = (source, target, own) => {
   // where the compiler of the machine looks for its headers: BPF has no such place of its own
   const place = spawnSync('gcc', ['-print-multiarch'], { encoding: 'utf8' }).stdout.trim();
   return spawnSync(
     findClang(),
-    ['-g', '-O2', '-target', 'bpf', '-mcpu=v3', `-I/usr/include/${place}`, '-Wall', '-Werror', '-c', source, '-o', target],
+    [
+      ...['-g', '-O2', '-target', 'bpf', '-mcpu=v3', '-Wall', '-Werror', '-c', source, '-o', target],
+      ...(own
+        ? [`-I${inRepository('build')}`, `-I${inRepository('bpf')}`, `-D__TARGET_ARCH_${architecture}`]
+        : [`-I/usr/include/${place}`]),
+    ],
     { encoding: 'utf8' },
   );
 };
@@ -31,15 +41,18 @@ const buildObject = (source, target) => {
 export const buildWorkloads = () => {
   mkdirSync(workloadFolder, { recursive: true });
   const modified = (/** @type {string} */ path) => statSync(path).mtimeMs;
-  const headers = readdirSync(sources).filter((name) => name.endsWith('.h'));
-  const newestHeader = Math.max(0, ...headers.map((name) => modified(join(sources, name))));
+  const newestIn = (/** @type {string} */ folder) =>
+    Math.max(0, ...readdirSync(folder).flatMap((name) => (name.endsWith('.h') ? [modified(join(folder, name))] : [])));
+  const newestHeader = newestIn(sources);
+  const newestOwnHeader = newestIn(inRepository('bpf'));
   for (const source of readdirSync(sources).filter((name) => name.endsWith('.c'))) {
     const name = source.slice(0, -2);
     const target = join(workloadFolder, name.endsWith('.bpf') ? `${name}.o` : name);
-    if (existsSync(target) && modified(target) > Math.max(newestHeader, modified(join(sources, source)))) continue;
+    const newest = Math.max(newestHeader, ownHeaders.has(name) ? newestOwnHeader : 0, modified(join(sources, source)));
+    if (existsSync(target) && modified(target) > newest) continue;
     const fresh = `${target}.${process.pid}`;
     const { status, stderr, error } = name.endsWith('.bpf')
-      ? buildObject(join(sources, source), fresh)
+      ? buildObject(join(sources, source), fresh, ownHeaders.has(name))
       : spawnSync('gcc', [...(flagsOf[name] ?? usual), '-o', fresh, join(sources, source)], { encoding: 'utf8' });
     if (status === 0) renameSync(fresh, target);
     else if (!optional.has(name)) throw new Error(`cannot compile ${source}: ${error?.message ?? stderr}`);
