@@ -57,6 +57,7 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
   let status: CallsStatus = { rung: 'none', notes: [], pushDown: NO_RULES };
 
   const load = (rung: CallsRung): Loaded => {
+    // bpf_loop is younger than task storage for these programs
     const modern = ['loop', 'task_pt_regs', 'get_current_task_btf'].every((helper) => facts.helpers[helper] === true);
     const object = session.load({
       path: buildPath(modern ? 'bpf/syscalls.bpf.o' : 'bpf/syscalls_legacy.bpf.o'),
@@ -66,8 +67,10 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
         self_tgid: selfPid,
         have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0,
         host_mount_ns: hostMountNs,
+        have_task_storage: modern ? 1 : 0,
       },
       mapEntries: {},
+      without: [modern ? 'closings' : 'close_notes'],
       share: { from: processObject, maps: SHARED_MAPS },
     });
     try {
