@@ -6,6 +6,7 @@ import type { AttributeField, EventSchema } from '../../src/core/batch.ts';
 import { exitCode } from '../../src/core/errors.ts';
 import { attributeName, attributionSource, eventName, resourceName } from '../../src/otlp/names.ts';
 import { lossSchema } from '../../src/otlp/loss.ts';
+import { callSchemas } from '../../src/receivers/shared/call-schemas.ts';
 import { execSchema, exitSchema, failedExecSchema, forkSchema } from '../../src/receivers/shared/process-schemas.ts';
 import { books, totalName } from '../../src/service/ledger.ts';
 import { createCli } from '../commands/fakes.ts';
@@ -40,12 +41,17 @@ const types: Readonly<Record<AttributeField['type'], string>> = {
 const attributesOf = (...schemas: readonly EventSchema[]): readonly string[] => [
   ...new Set(schemas.flatMap(({ fields }) => fields.map(({ name, type }) => `${name} ${types[type]}`))),
 ];
+const schemasOfCalls = Map.groupBy(callSchemas('x86_64').values(), ({ eventName: event }) => event);
 const attributesByEvent = {
+  ...Object.fromEntries(Array.from(schemasOfCalls, ([event, schemas]) => [event, attributesOf(...schemas)])),
   [eventName.processExec]: [...attributesOf(execSchema(true), failedExecSchema), `${attributeName.callerExecutablePath} string`],
   [eventName.processFork]: attributesOf(forkSchema(true)),
   [eventName.processExit]: attributesOf(exitSchema),
   [eventName.loss]: attributesOf(lossSchema),
 };
+
+/** Events that have the same attributes share one. */
+const headings = Array.from(sectionOf(signals, '## Events').matchAll(/^### `.*`$/gm), ([heading]) => heading);
 
 describe('docs/signals.md', () => {
   it('has the attributes of the resource', () => {
@@ -53,12 +59,17 @@ describe('docs/signals.md', () => {
   });
 
   it('has the events', () => {
-    const headings = Array.from(sectionOf(signals, '## Events').matchAll(/^### `(.*)`$/gm), ([, name]) => name);
-    expect(headings.toSorted()).toEqual(Object.values(eventName).toSorted());
+    expect(headings.flatMap(codesOf).toSorted()).toEqual(Object.values(eventName).toSorted());
   });
 
   it.each(Object.entries(attributesByEvent))('has the attributes of %s with their types', (event, attributes) => {
-    const { rows } = tableOf(sectionOf(signals, `### \`${event}\``), 'attribute');
+    const { rows } = tableOf(
+      sectionOf(
+        signals,
+        headings.find((heading) => codesOf(heading).includes(event))!,
+      ),
+      'attribute',
+    );
     expect(rows.map(([name, type]) => `${codesOf(name!)[0]} ${type}`).toSorted()).toEqual(attributes.toSorted());
   });
 
@@ -79,7 +90,7 @@ describe('docs/signals.md', () => {
 
   it('has the reasons of ringtail.loss', () => {
     const told = firstCodes(sectionOf(signals, '### `ringtail.loss`'), '`ringtail.reason`');
-    expect(told.toSorted()).toEqual(occurring(/\{ reason: '(\w+)', lost/g));
+    expect(told.toSorted()).toEqual(occurring(/(?:\['(?:lost|limited)', |\btell\(|\{ reason: )'([a-z_]+)'(?:\]|, (?:lost|skipped))/g));
   });
 
   it('has the own metrics', () => {
@@ -149,11 +160,11 @@ describe.each(pages)('%s', (page) => {
     const text = read(page);
     const told = [
       ...Array.from(
-        text.matchAll(/`((?:ringtail|process|host|os|error)\.(?!(?:bpf|yaml|schema)\b)[a-z_.]+|(?:ringtail|otelcol)_[a-z_]+)(?=[`{])/g),
+        text.matchAll(/`((?:ringtail|process|host|os|error)\.(?!(?:bpf|yaml|schema|md)\b)[a-z_.]+|(?:ringtail|otelcol)_[a-z_]+)(?=[`{])/g),
         ([, name]) => name!,
       ),
       ...Array.from(
-        text.matchAll(/(?<![\w./-])((?:ringtail|process)\.(?!(?:bpf|yaml|schema)\b)[a-z_]+(?:\.[a-z_]+)*)(?![\w./*-])/g),
+        text.matchAll(/(?<![\w./-])((?:ringtail|process)\.(?!(?:bpf|yaml|schema|md)\b)[a-z_]+(?:\.[a-z_]+)*)(?![\w./*-])/g),
         ([, name]) => name!,
       ),
     ];
