@@ -33,6 +33,9 @@ private:
 	Napi::Value DropEntry(const Napi::CallbackInfo &info);
 	Napi::Value ReadEntries(const Napi::CallbackInfo &info);
 	Napi::Value TakeEntry(const Napi::CallbackInfo &info);
+	Napi::Value PutEntries(const Napi::CallbackInfo &info);
+	Napi::Value DropEntries(const Napi::CallbackInfo &info);
+	Napi::Value SwapInner(const Napi::CallbackInfo &info);
 	bool ShareMaps(Napi::Env env, const Napi::Value &share, ObjectSpec &spec);
 	Napi::Value KernelObjects(const Napi::CallbackInfo &info);
 	Napi::Value Release(const Napi::CallbackInfo &info);

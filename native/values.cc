@@ -43,17 +43,21 @@ uint32_t ColumnsOf(const std::vector<Field> &fields)
 
 } // namespace
 
-// What a getter or a conversion threw stays: a second throw would end the process.
-void Throw(Napi::Env env, const Failure &failure)
+Napi::Error ErrorOf(Napi::Env env, const Failure &failure)
 {
-	if (env.IsExceptionPending())
-		return;
-	const Napi::Error error = Napi::Error::New(env, failure.what + ": " + strerror(failure.error));
+	Napi::Error error = Napi::Error::New(env, failure.what + ": " + strerror(failure.error));
 	const char *code = strerrorname_np(failure.error);
 	error.Set("code", Napi::String::New(env, code ? code : "EUNKNOWN"));
 	error.Set("errno", Napi::Number::New(env, failure.error));
 	error.Set("log", Napi::String::New(env, failure.log));
-	error.ThrowAsJavaScriptException();
+	return error;
+}
+
+// What a getter or a conversion threw stays: a second throw would end the process.
+void Throw(Napi::Env env, const Failure &failure)
+{
+	if (!env.IsExceptionPending())
+		ErrorOf(env, failure).ThrowAsJavaScriptException();
 }
 
 void ThrowType(Napi::Env env, const char *what)

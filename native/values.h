@@ -10,6 +10,7 @@ namespace ringtail {
 // Between JavaScript values and ours.
 
 // An Error with `code` (ENOENT, …), `errno` and `log`.
+Napi::Error ErrorOf(Napi::Env env, const Failure &failure);
 void Throw(Napi::Env env, const Failure &failure);
 void ThrowType(Napi::Env env, const char *what);
 

@@ -109,6 +109,15 @@ export type NativeSession = {
   readEntries(object: number, map: string): MapEntries;
   /** Reads one entry and takes it out; undefined when there is none. */
   takeEntry(object: number, map: string, key: Uint8Array): Buffer | undefined;
+  /** Writes many entries, keys and values one behind the other, off the main thread. Rejects with the first that failed; those before it are there. */
+  putEntries(object: number, map: string, keys: Uint8Array, values: Uint8Array): Promise<void>;
+  /** Takes many entries out; one that is not there is no error. */
+  dropEntries(object: number, map: string, keys: Uint8Array): Promise<void>;
+  /**
+   * The entry 0 of an array of maps becomes an array with this one value; undefined: nothing. Resolves when no program uses any more what was there
+   * before: that takes a grace period of the kernel.
+   */
+  swapInner(object: number, map: string, value?: Uint8Array): Promise<void>;
   recursionMisses(object: number): Readonly<Record<string, number>>;
   /** Gives a frame back; false when it was not out. */
   release(frame: number): boolean;

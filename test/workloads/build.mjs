@@ -21,6 +21,8 @@ const ownHeaders = new Set(['rules.bpf']);
 const inRepository = (/** @type {string} */ path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const architecture = process.arch === 'x64' ? 'x86' : 'arm64';
 
+const objectFlags = ['-g', '-O2', '-target', 'bpf', '-mcpu=v3', '-Wall', '-Werror'];
+
 /** A BPF object beside the programs. @param {string} source @param {string} target @param {boolean} own */
 const buildObject = (source, target, own) => {
   // where the compiler of the machine looks for its headers: BPF has no such place of its own
@@ -28,10 +30,14 @@ const buildObject = (source, target, own) => {
   return spawnSync(
     findClang(),
     [
-      ...['-g', '-O2', '-target', 'bpf', '-mcpu=v3', '-Wall', '-Werror', '-c', source, '-o', target],
+      ...objectFlags,
       ...(own
         ? [`-I${inRepository('build')}`, `-I${inRepository('bpf')}`, `-D__TARGET_ARCH_${architecture}`]
         : [`-I/usr/include/${place}`]),
+      '-c',
+      source,
+      '-o',
+      target,
     ],
     { encoding: 'utf8' },
   );
