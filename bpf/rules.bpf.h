@@ -215,9 +215,9 @@ static __always_inline bool rules_path(struct rule_state *state, struct call_ctx
 	struct rule_set *set = rules_again(state, &actor);
 	__u64 tests, mask;
 
-	if (!set || !len || path_flags & (PATH_TRUNCATED | PATH_FAULT | PATH_DETACHED) || call->flags & CALL_IS_UNVERIFIED)
+	if (!set || !len || path_flags & (PATH_TRUNCATED | PATH_FAULT) || (path_flags & (PATH_DETACHED | PATH_PSEUDO)) == PATH_DETACHED)
 		return false;
-	if (!is_word_sure(call, path, len))
+	if (call->flags & CALL_IS_UNVERIFIED || !is_word_sure(call, path, len))
 		return false;
 	tests = set->tests[RULE_PATH];
 	mask = ~tests | text_mask(find_text(&rule_paths, (char *)path, len, set->tag), len, actor, RULE_PATH);
@@ -226,15 +226,16 @@ static __always_inline bool rules_path(struct rule_state *state, struct call_ctx
 
 static __always_inline __u64 peer_mask(struct rule_set *set, struct rule_actor *actor, const __u8 *peer, __u32 len)
 {
-	struct rule_peer_key key = {.tag = set->tag};
+	struct rule_peer_key key = {.prefixlen = (1 + sizeof(key.bytes)) * 8, .tag = set->tag};
 	struct rule_value *found;
 
-	if (len == 16)
+	if (len == 16) {
 		__builtin_memcpy(key.bytes, peer, 16);
-	else
-		__builtin_memcpy(key.bytes, peer, 4);
-	key.family = len == 16 ? 6 : 4;
-	key.prefixlen = (2 + len) * 8;
+	} else {
+		key.bytes[10] = 0xff;
+		key.bytes[11] = 0xff;
+		__builtin_memcpy(key.bytes + 12, peer, 4);
+	}
 	found = bpf_map_lookup_elem(&rule_peers, &key);
 	if (!found)
 		return 0;

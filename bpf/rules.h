@@ -47,9 +47,8 @@ struct rule_comm_key {
 struct rule_peer_key {
 	__u32 prefixlen;
 	__u8 tag;
-	__u8 family; /* 4 or 6; a v4-mapped address is one of 6 */
-	__u8 bytes[16];
-	__u8 zero[2];
+	__u8 bytes[16]; /* an IPv4 address as the v4-mapped one */
+	__u8 zero[3];
 };
 
 struct rule_value_key {

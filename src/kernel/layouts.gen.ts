@@ -184,7 +184,7 @@ export const mapLayout = {
   ioTotal: { size: 664, actor: 0, firstNs: 80, lastNs: 88, calls: 96, failed: 104, requested: 112, transferred: 120, fd: 128, call: 132, fileKind: 136, pathFlags: 140, pathLen: 144, zero: 148, path: 152 },
   ruleTextKey: { size: 260, prefixlen: 0, tag: 4, text: 5 },
   ruleCommKey: { size: 24, prefixlen: 0, tag: 4, text: 5, zero: 21 },
-  rulePeerKey: { size: 24, prefixlen: 0, tag: 4, family: 5, bytes: 6, zero: 22 },
+  rulePeerKey: { size: 24, prefixlen: 0, tag: 4, bytes: 5, zero: 21 },
   ruleValueKey: { size: 8, value: 0, field: 4, tag: 6 },
   ruleText: { size: 56, masks: 0, names: 16, len: 48, zero: 52 },
   ruleValue: { size: 24, mask: 0, names: 8 },
