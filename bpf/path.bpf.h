@@ -31,11 +31,12 @@ struct path_walk {
 	__u64 root_dentry, root_mount; /* of the process; 0 = do not look */
 	__u64 namespace;               /* the mnt_namespace that it ended in; 0 = none */
 	__u64 check;                   /* of the places that were passed and their sequence numbers */
-	__u64 stop;		    /* the dentry whose name found no room */
-	__u32 at;		      /* where the path begins in `text` */
+	__u64 stop;  /* the dentry whose name found no room */
+	__u64 noted;
+	__u32 at;        /* where the path begins in `text` */
 	__u32 root_at;                 /* where it began when the walk passed the root of the process; 0 = it did not */
 	__u32 flags;                   /* path_flags */
-	__u32 torn;		    /* a rename came in between, each time */
+	__u32 torn;      /* a rename came in between, each time */
 	__u32 checking;                /* the second time */
 	__u32 zero;
 	char front[NAME_BYTES];        /* room that the verifier wants on both sides, and for what a record has before its path */
@@ -52,11 +53,13 @@ struct {
 	__type(value, struct path_walk);
 } walks SEC(".maps");
 
+/* `what` may be a pointer; through memory it becomes a number, with which the verifier lets us reckon. */
 static __always_inline void walk_note(struct path_walk *walk, __u64 what)
 {
 	__u64 check = walk->check;
 
-	walk->check = ((check << 7 | check >> 57) ^ what) * 0x9e3779b97f4a7c15;
+	*(volatile __u64 *)&walk->noted = what;
+	walk->check = ((check << 7 | check >> 57) ^ *(volatile __u64 *)&walk->noted) * 0x9e3779b97f4a7c15;
 }
 
 /* At the root of a mount: goes on at its mount point. Returns 1 when there is nothing above. */

@@ -5,8 +5,13 @@
 #include "actor.bpf.h"
 #include "arch.bpf.h"
 #include "call.bpf.h"
+#include "call_apart.bpf.h"
 #include "call_count.bpf.h"
+#include "call_failed.bpf.h"
+#include "file_io.bpf.h"
 #include "file_open.bpf.h"
+#include "file_unlink.bpf.h"
+#include "socket.bpf.h"
 
 #define RESTART_FIRST -516 /* ERESTART_RESTARTBLOCK to ERESTARTSYS: the call goes on later */
 #define RESTART_LAST -512
@@ -19,6 +24,34 @@ __noinline int on_open(void)
 	struct call_ctx *call = current_ctx();
 
 	return call ? open_event(call) : 0;
+}
+
+__noinline int on_io(void)
+{
+	struct call_ctx *call = current_ctx();
+
+	return call ? io_event(call) : 0;
+}
+
+__noinline int on_unlink(void)
+{
+	struct call_ctx *call = current_ctx();
+
+	return call ? unlink_event(call) : 0;
+}
+
+__noinline int on_socket(void)
+{
+	struct call_ctx *call = current_ctx();
+
+	return call ? socket_event(call) : 0;
+}
+
+__noinline int on_failed(void)
+{
+	struct call_ctx *call = current_ctx();
+
+	return call ? failed_event(call) : 0;
 }
 
 static __always_inline __u32 kind_of(__u32 call)
@@ -51,14 +84,28 @@ static __always_inline int tell(struct call_ctx *call)
 	switch (call->kind) {
 	case EVENT_OPEN:
 		return on_open();
-	default:
+	case EVENT_READ:
+	case EVENT_WRITE:
+		return on_io();
+	case EVENT_UNLINK:
+		return on_unlink();
+	case EVENT_CALL_FAILED:
+		return on_failed();
+	case EVENT_NONE:
 		return 0;
+	default:
+		return on_socket();
 	}
 }
 
 /* `call` is filled but for its kind. */
-static __always_inline int wanted_exit(struct call_ctx *call, __u32 wants)
+static __noinline int wanted_exit(struct call_ctx *call, struct call_settings *settings)
 {
+	__u32 wants;
+
+	if (call->call == CALL_SOCKETCALL)
+		take_apart(call);
+	wants = settings->wants[call->call % CALL_IDS];
 	if (wants & CALL_WANT_COUNT)
 		count_call(call);
 	if (!(wants & CALL_WANT_EVENT) && !(wants & CALL_WANT_FAILURE && call->ret < 0))
@@ -95,7 +142,7 @@ static __always_inline int wanted_exit(struct call_ctx *call, __u32 wants)
 		_call->call = _id; \
 		_call->flags = (_compat ? CALL_IS_COMPAT : 0) | (result < 0 ? CALL_HAS_FAILED : 0); \
 		CALL_ARGUMENTS(get, regs, _compat, _call->args); \
-		return wanted_exit(_call, _now->wants[_id]); \
+		return wanted_exit(_call, _now); \
 	} while (0)
 
 SEC("?tp_btf/sys_exit")
@@ -111,15 +158,35 @@ int BPF_PROG(on_call_exit_raw, struct pt_regs *regs, long ret)
 }
 
 /* Attached only when closes are wanted: at their exit the descriptor is gone. */
+#define CALL_ENTER(get, regs, nr) \
+	do { \
+		__u32 _zero = 0; \
+		struct call_settings *_now = bpf_map_lookup_elem(&call_settings, &_zero); \
+		__u64 _nr = nr; \
+		struct call_ctx *_call; \
+		bool _compat; \
+\
+		if (!_now || _nr >= CALL_NUMBERS || (_now->native[_nr] != CALL_CLOSE && _now->compat[_nr] != CALL_CLOSE)) \
+			return 0; \
+		_call = current_ctx(); \
+		if (!_call) \
+			return 0; \
+		_call->task = (struct task_struct *)bpf_get_current_task(); \
+		_compat = is_compat(_call->task); \
+		if ((_compat ? _now->compat[_nr] : _now->native[_nr]) != CALL_CLOSE) \
+			return 0; \
+		CALL_ARGUMENTS(get, regs, _compat, _call->args); \
+		return socket_close_enter(_call); \
+	} while (0)
 
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(on_call_enter_btf, struct pt_regs *regs, long nr)
 {
-	return 0;
+	CALL_ENTER(LOAD, regs, nr);
 }
 
 SEC("?raw_tp/sys_enter")
 int BPF_PROG(on_call_enter_raw, struct pt_regs *regs, long nr)
 {
-	return 0;
+	CALL_ENTER(BPF_CORE_READ, regs, nr);
 }

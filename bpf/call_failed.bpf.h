@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Records of calls that failed and have no kind of their own: clone and its kin. */
+#ifndef RINGTAIL_CALL_FAILED_BPF_H
+#define RINGTAIL_CALL_FAILED_BPF_H
+
+#include "actor.bpf.h"
+#include "call_limit.bpf.h"
+#include "exclude.bpf.h"
+#include "rules.bpf.h"
+
+static __always_inline __u64 clone_flags_of(struct call_ctx *call)
+{
+	__u64 flags = 0;
+
+	if (call->call == CALL_CLONE)
+		return call->args[0];
+	if (call->call == CALL_CLONE3)
+		bpf_probe_read_user(&flags, sizeof(flags), (void *)call->args[0]);
+	return flags;
+}
+
+static __always_inline int failed_event(struct call_ctx *call)
+{
+	struct event_counters *count = counters_of(EVENT_CALL_FAILED);
+	struct call_failed_event event = {};
+	struct rule_state rules;
+
+	if (!count || call->ret >= 0)
+		return 0;
+	count->seen++;
+	if (is_left_out(call->task) || rules_begin(&rules, call)) {
+		count->filtered++;
+		return 0;
+	}
+	if (is_limited(call)) {
+		count->limited++;
+		return 0;
+	}
+	event.ret = call->ret;
+	event.call = call->call;
+	event.call_flags = call->flags;
+	event.clone_flags = clone_flags_of(call);
+	fill_call_head(&event.head, EVENT_CALL_FAILED, sizeof(event), call->task);
+	ring_write(count, &event, sizeof(event), EVENT_CALL_FAILED);
+	return 0;
+}
+
+#endif

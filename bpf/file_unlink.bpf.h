@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Records of unlink, unlinkat, rmdir: what they were asked for. When they end, the name is gone. */
+#ifndef RINGTAIL_FILE_UNLINK_BPF_H
+#define RINGTAIL_FILE_UNLINK_BPF_H
+
+#include "actor.bpf.h"
+#include "call_limit.bpf.h"
+#include "exclude.bpf.h"
+#include "file_asked.bpf.h"
+#include "rules.bpf.h"
+
+#define AT_REMOVEDIR 0x200
+
+static __always_inline __u32 unlink_flags(struct call_ctx *call)
+{
+	if (call->call == CALL_RMDIR)
+		return AT_REMOVEDIR;
+	return call->call == CALL_UNLINKAT ? call->args[2] : 0;
+}
+
+static __always_inline void write_unlink(struct call_ctx *call, struct event_counters *count, struct path_walk *walk, const struct file_parts *parts)
+{
+	__u64 start = parts->start, len = parts->path_len + parts->name_len + parts->root_len;
+	__u32 mount_ns = mount_ns_of(call, walk->namespace);
+	struct unlink_event *event;
+
+	barrier_var(start);
+	barrier_var(len);
+	if (start > START_LAST || len > 4 * PATH_BYTES) {
+		count->lost++;
+		return;
+	}
+	event = (void *)walk->text + start - sizeof(*event);
+	event->ret = call->ret;
+	event->call = call->call;
+	event->call_flags = call->flags;
+	event->flags = unlink_flags(call);
+	event->path_flags = walk->flags;
+	event->mount_ns = mount_ns;
+	event->path_len = parts->path_len;
+	event->name_len = parts->name_len;
+	event->root_len = parts->root_len;
+	fill_call_head(&event->head, EVENT_UNLINK, sizeof(*event) + len, call->task);
+	ring_write(count, event, sizeof(*event) + len, EVENT_UNLINK);
+}
+
+static __always_inline int unlink_event(struct call_ctx *call)
+{
+	struct event_counters *count = counters_of(EVENT_UNLINK);
+	bool at = call->call == CALL_UNLINKAT;
+	struct file_parts parts;
+	struct rule_state rules;
+	struct path_walk *walk;
+	__u64 start;
+
+	if (!count)
+		return 0;
+	count->seen++;
+	call->flags |= CALL_IS_UNVERIFIED;
+	if (is_left_out(call->task) || rules_begin(&rules, call)) {
+		count->filtered++;
+		return 0;
+	}
+	walk = place_asked(call, &parts, at ? call->args[0] : AT_FDCWD, call->args[at ? 1 : 0]);
+	if (!walk) {
+		count->lost++;
+		return 0;
+	}
+	start = parts.start;
+	barrier_var(start);
+	if (start > START_LAST)
+		start = START_LAST;
+	if (rules_path(&rules, call, walk->text + start, parts.path_len, walk->flags)) {
+		count->filtered++;
+		return 0;
+	}
+	if (is_limited(call)) {
+		count->limited++;
+		return 0;
+	}
+	write_unlink(call, count, walk, &parts);
+	return 0;
+}
+
+#endif
