@@ -2,7 +2,7 @@ import type { ZodType } from 'zod';
 import type { ComponentId, ComponentKind } from '../core/component.ts';
 import { REDACTED } from '../core/config-types.ts';
 import { idOf, parseId } from './ids.ts';
-import { didYouMean, nearest, oneOf } from './nearest.ts';
+import { didYouMean, nearest, oneOf } from '../core/nearest.ts';
 import type { Path, Problem } from './problems.ts';
 import type { FactoryByKind, Registry } from './registry.ts';
 import { kindOfValue } from './issue-words.ts';

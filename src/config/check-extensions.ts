@@ -1,6 +1,6 @@
 import type { ComponentId } from '../core/component.ts';
 import type { Defined } from './check-components.ts';
-import { nearest, oneOf } from './nearest.ts';
+import { nearest, oneOf } from '../core/nearest.ts';
 import type { Path, Problem } from './problems.ts';
 import { extensionListSchema } from './schema.ts';
 import { validateValue } from './validate-value.ts';

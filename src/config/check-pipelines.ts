@@ -3,7 +3,7 @@ import { type Defined, isMap, kindOf, type Section } from './check-components.ts
 import { parseId, parsePipelineId } from './ids.ts';
 import { kindOfValue } from './issue-words.ts';
 import type { YamlTree } from './located.ts';
-import { nearest, oneOf } from './nearest.ts';
+import { nearest, oneOf } from '../core/nearest.ts';
 import type { Path, Problem } from './problems.ts';
 import { pipelineSchema } from './schema.ts';
 import { validateValue } from './validate-value.ts';

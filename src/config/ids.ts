@@ -1,5 +1,5 @@
 import type { ComponentId, Signal } from '../core/component.ts';
-import { didYouMean, oneOf } from './nearest.ts';
+import { didYouMean, oneOf } from '../core/nearest.ts';
 
 export const signals: readonly Signal[] = ['logs', 'metrics', 'traces'];
 

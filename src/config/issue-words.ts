@@ -1,6 +1,6 @@
 /** What zod finds, in our words. */
 import type { z } from 'zod';
-import { didYouMean, oneOf } from './nearest.ts';
+import { didYouMean, oneOf } from '../core/nearest.ts';
 
 const expectations: Readonly<Record<string, string>> = {
   string: 'text',

@@ -11,7 +11,7 @@ import { checkExtensions } from './check-extensions.ts';
 import { checkPipelines, type PipelineConfig } from './check-pipelines.ts';
 import { withImplicit } from './implicit.ts';
 import type { Environment } from './expand.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../core/nearest.ts';
 import { firstProblems, formatProblem, type Path, type Problem, sortProblems } from './problems.ts';
 import type { Registry } from './registry.ts';
 import { type ExcludeConfig, excludeSchema, type KernelConfig, kernelSchema, type TelemetryConfig, telemetrySchema } from './schema.ts';

@@ -2,7 +2,7 @@
 import type { ZodType } from 'zod';
 import { REDACTED } from '../core/config-types.ts';
 import { type Issue, kindOfValue, messageOfIssue, show } from './issue-words.ts';
-import { didYouMean, oneOf } from './nearest.ts';
+import { didYouMean, oneOf } from '../core/nearest.ts';
 import type { Path, Problem } from './problems.ts';
 import { definitionOf, isSecretAt, schemasAt, secretPaths } from './schema-walk.ts';
 import type { YamlTree } from './located.ts';

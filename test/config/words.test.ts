@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createExpander, type Environment } from '../../src/config/expand.ts';
 import { parseId, parsePipelineId } from '../../src/config/ids.ts';
-import { didYouMean, editDistance, nearest, oneOf } from '../../src/config/nearest.ts';
+import { didYouMean, editDistance, nearest, oneOf } from '../../src/core/nearest.ts';
 import { formatPath } from '../../src/config/problems.ts';
 import { createRegistry } from '../../src/config/registry.ts';
 import { printable } from '../../src/core/printable.ts';
