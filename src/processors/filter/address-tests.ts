@@ -74,6 +74,7 @@ const mask = (bytes: Uint8Array, bits: number): void => {
   for (let i = bits >> 3; i < 16; i++) bytes[i] = i === bits >> 3 ? bytes[i]! & ~(0xff >> (bits & 7)) : 0;
 };
 
+const NONE: readonly number[] = [];
 const keyOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
 
 export type AddressIndex = {
@@ -103,8 +104,7 @@ export const createAddressIndex = (entries: readonly { readonly test: AddressTes
       putMapped(scratch, bytes, start, length);
       for (const [bits, networks] of groups) {
         mask(scratch, bits);
-        const found = networks.get(keyOf(scratch));
-        if (found !== undefined) ids.push(...found);
+        for (const id of networks.get(keyOf(scratch)) ?? NONE) ids.push(id);
       }
     },
   };

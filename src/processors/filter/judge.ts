@@ -50,22 +50,22 @@ const holds = (rule: CompiledRule, event: Uint8Array, who: Who | undefined, what
   (rule.who.length === 0 || (who !== undefined && rule.who.every((test) => test.holds(who)))) &&
   rule.what.every((test) => test.holds(what));
 
-const judgeWith = ({ rules, isProtected }: CompiledRules, record: JudgedRecord): Rule | undefined => {
-  const event = utf8.encode(record.event);
-  if (isProtected(event)) return undefined;
-  const what = whatOf(record);
-  for (const isProcessStage of [true, false]) {
-    const matching = rules.filter((rule) => rule.isProcessStage === isProcessStage && holds(rule, event, record.who, what));
-    if (!matching.some(({ isKeep }) => isKeep) && matching.length > 0) return matching[0]!.rule;
-  }
-  return undefined;
-};
+/** A function from a record to the index of the rule that drops it: the first one that matches in the stage that does; -1: it is kept. */
+export const createCompiledJudge =
+  ({ rules, isProtected }: CompiledRules): ((record: JudgedRecord) => number) =>
+  (record) => {
+    const event = utf8.encode(record.event);
+    if (isProtected(event)) return -1;
+    const what = whatOf(record);
+    for (const isProcessStage of [true, false]) {
+      const matching = rules.filter((rule) => rule.isProcessStage === isProcessStage && holds(rule, event, record.who, what));
+      if (!matching.some(({ isKeep }) => isKeep) && matching.length > 0) return matching[0]!.index;
+    }
+    return -1;
+  };
 
-/** A function from a record to the rule that drops it: the first one that matches in the stage that does; undefined: it is kept. */
+/** The same for rules as they are configured; undefined: it is kept. */
 export const createJudge = (ruleSet: RuleSet): ((record: JudgedRecord) => Rule | undefined) => {
-  const compiled = compileRules(ruleSet);
-  return (record) => judgeWith(compiled, record);
+  const judge = createCompiledJudge(compileRules(ruleSet));
+  return (record) => ruleSet.rules[judge(record)];
 };
-
-/** The same for one record. */
-export const judge = (ruleSet: RuleSet, record: JudgedRecord): Rule | undefined => judgeWith(compileRules(ruleSet), record);

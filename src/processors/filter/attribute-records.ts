@@ -1,0 +1,73 @@
+/** Records whose process stands in attributes and in no actor: those of a replayed OTLP file. */
+import type { Attribute, AttributeValue, Batch } from '../../core/batch.ts';
+import { callFlag, pathFlag } from '../../kernel/layouts.gen.ts';
+import { rowReaderOf } from '../../otlp/log-text.ts';
+import { attributeName } from '../../otlp/names.ts';
+import { parseAddress } from './address-tests.ts';
+import type { Who } from './compiled-rules.ts';
+import type { JudgedRecord } from './judge.ts';
+import { fieldsOfEvent } from './what-columns.ts';
+import { containerOf } from './who-reader.ts';
+
+const utf8 = new TextEncoder();
+type Values = ReadonlyMap<string, AttributeValue>;
+
+const textOf = (values: Values, name: string): string | undefined => {
+  const value = values.get(name);
+  return typeof value === 'string' ? value : undefined;
+};
+const bytesOf = (text: string | undefined): Uint8Array | undefined => (text === undefined ? undefined : utf8.encode(text));
+const numberOf = (values: Values, name: string): number | undefined => {
+  const value = values.get(name);
+  return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : undefined;
+};
+const isTrue = (values: Values, name: string): boolean => values.get(name) === true;
+
+/** Without a pid nobody did it. */
+const whoOf = (values: Values): Who | undefined => {
+  const pid = numberOf(values, attributeName.processPid);
+  if (pid === undefined) return undefined;
+  const cgroup = textOf(values, attributeName.processLinuxCgroup);
+  const ancestors = values.get(attributeName.ancestors);
+  const isWhole = !isTrue(values, attributeName.pathTruncated);
+  return {
+    comm: utf8.encode(textOf(values, attributeName.threadComm) ?? ''),
+    executable: isWhole ? bytesOf(textOf(values, attributeName.processExecutablePath)) : undefined,
+    user: bytesOf(textOf(values, attributeName.processOwner)),
+    uid: numberOf(values, attributeName.processUserId) ?? -1,
+    pid,
+    parent: Array.isArray(ancestors) ? bytesOf(ancestors[0]) : undefined,
+    parentPid: numberOf(values, attributeName.processParentPid) ?? -1,
+    cgroup: bytesOf(cgroup),
+    container: bytesOf(cgroup === undefined ? undefined : containerOf(cgroup)),
+    kernelThread: isTrue(values, attributeName.kernelThread),
+    nestedPidNamespace: values.has(attributeName.processVpid),
+  };
+};
+
+const recordOf = (event: string, attributes: readonly Attribute[]): JudgedRecord => {
+  const values: Values = new Map(attributes);
+  const fields = fieldsOfEvent(event);
+  const peer = textOf(values, attributeName.networkPeerAddress);
+  return {
+    event,
+    who: whoOf(values),
+    path: fields.has('path') ? utf8.encode(textOf(values, attributeName.filePath) ?? '') : undefined,
+    pathFlags: isTrue(values, attributeName.pathTruncated) ? pathFlag.truncated : 0,
+    callFlags: isTrue(values, attributeName.unverified) ? callFlag.isUnverified : 0,
+    ret: fields.has('result') ? numberOf(values, attributeName.syscallReturn) : undefined,
+    peer: fields.has('address') ? ((peer === undefined ? undefined : parseAddress(peer)) ?? new Uint8Array(0)) : undefined,
+    peerPort: numberOf(values, attributeName.networkPeerPort),
+    size: fields.has('size') ? numberOf(values, attributeName.ioTransferred) : undefined,
+  };
+};
+
+/** True when the attributes of the rows say who did it. */
+export const isOfAttributes = ({ frame, rowAttributes }: Batch): boolean =>
+  frame.actors.count === 0 && rowAttributes.some(({ source: { names } }) => names === undefined);
+
+/** A function from a row to the record that rules judge. */
+export const recordReaderOf = (batch: Batch): ((row: number) => JudgedRecord) => {
+  const read = rowReaderOf(batch);
+  return (row) => recordOf(batch.kind.eventName, read(row));
+};
