@@ -29,6 +29,8 @@ export type ProcessNeeds = {
   readonly argsMaxBytes: number;
   readonly threads: boolean;
   readonly failedExecs: boolean;
+  /** Nobody wants to know of processes: the programs are loaded, for what others share with them, and not attached. */
+  readonly idle?: boolean;
 };
 
 export type LoadedPrograms = {
@@ -72,6 +74,17 @@ export const describeRefusal = (error: unknown): string => {
 const writeSettings = (session: NativeSession, object: number, { argsMaxBytes, threads }: ProcessNeeds): void =>
   session.putEntry(object, 'settings', new Uint8Array(4), new Uint8Array(Uint32Array.of(argsMaxBytes, threads ? 1 : 0).buffer));
 
+/** Attaches and enters what ran before. Returns why that could not be entered. */
+const attachAll = (session: NativeSession, rung: KernelRung, object: number): string | undefined => {
+  for (const program of programsOf[rung]) session.attach(object, program);
+  try {
+    session.runIterator(object, ITERATOR);
+    return undefined;
+  } catch (error) {
+    return describeRefusal(error);
+  }
+};
+
 /** Other needs for programs that run; what stays is not let go of. Throws when a program that is needed now cannot be attached. */
 export const changeProcessNeeds = async (
   session: NativeSession,
@@ -80,6 +93,8 @@ export const changeProcessNeeds = async (
   needs: ProcessNeeds,
 ): Promise<void> => {
   const failedExecs = failedExecProgram[rung];
+  // once attached they stay: a table of processes that nobody keeps would be wrong later
+  if (before.idle === true && needs.idle !== true) attachAll(session, rung, object);
   if (failedExecs !== undefined && needs.failedExecs && !before.failedExecs) session.attach(object, failedExecs);
   writeSettings(session, object, needs);
   if (failedExecs !== undefined && before.failedExecs && !needs.failedExecs) await session.detach(object, failedExecs);
@@ -105,19 +120,13 @@ const loadRung = (rung: KernelRung, { session, facts, needs, ringBytes, selfPid,
   try {
     onLoaded?.(object);
     writeSettings(session, object, needs);
-    for (const program of programsOf[rung]) session.attach(object, program);
+    const refusal = needs.idle === true ? undefined : attachAll(session, rung, object);
     if (needs.failedExecs) {
       if (failedExecs === undefined) notes.push(`${rung} cannot tell of refused execs`);
       else session.attach(object, failedExecs);
     }
-    let iterated = true;
-    try {
-      session.runIterator(object, ITERATOR);
-    } catch (error) {
-      iterated = false;
-      notes.push(`what already runs is read from procfs: ${describeRefusal(error)}`);
-    }
-    return { rung, object, notes, iterated };
+    if (refusal !== undefined) notes.push(`what already runs is read from procfs: ${refusal}`);
+    return { rung, object, notes, iterated: refusal === undefined };
   } catch (error) {
     session.unload(object);
     throw error;

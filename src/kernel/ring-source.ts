@@ -237,7 +237,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
       pause: (paused) => session.pause(paused),
       async change(wanted, wantedCalls) {
         await changeProcessNeeds(session, loaded, needs, wanted);
-        needs = wanted;
+        needs = { ...wanted, idle: needs.idle === true && wanted.idle === true };
         if (wantedCalls !== undefined) startCallCounts();
         await calls.change(wantedCalls);
       },

@@ -58,6 +58,11 @@ export type KernelServices = Lifecycle &
     needProcesses(needs: ProcessNeeds): () => void;
     /** The same for system calls; who asks for calls asks for processes too. */
     needCalls(needs: CallNeeds): CallsClaim;
+    /**
+     * Calls back once when the programs have been detached for good and pipelines still listen: what the kernel has added up is final then, and may be
+     * handed to the hub. Returns a function that takes it back.
+     */
+    onQuiet(listener: () => void): () => void;
     /** What became of that; entries of the maps that are added up in the kernel. */
     calls(): CallsStatus;
     readonly callMaps: CallMaps;
@@ -79,7 +84,7 @@ export type KernelServices = Lifecycle &
 
 /** Maps of the programs of system calls; nothing while these are not loaded. */
 export type CallMaps = {
-  read(map: 'call_counts' | 'io_totals'): MapEntries | undefined;
+  read(map: 'call_counts' | 'call_overflow' | 'io_totals'): MapEntries | undefined;
   /** One entry, which is then no longer there. */
   take(map: 'io_totals', key: Uint8Array): Buffer | undefined;
 };
@@ -95,15 +100,27 @@ const NO_CALLS: CallsStatus = { rung: 'none', notes: [], pushDown: { places: [] 
 const PROCFS_NO_CALLS = 'procfs tells of no system calls';
 /** To name who makes a call. */
 const NAMES_ONLY: ProcessNeeds = { argsMaxBytes: 0, threads: false, failedExecs: false };
+/** What is counted needs no names, and nothing is to go through the ring for it. */
+const COUNTS_ONLY: ProcessNeeds = { ...NAMES_ONLY, idle: true };
+const processNeedsOf = ({ events, failures }: CallNeeds): ProcessNeeds => (events.size + failures.size > 0 ? NAMES_ONLY : COUNTS_ONLY);
+/** How often the end of what is handed over last is looked for, and how long at least: the gate holds a frame for 20 ms. */
+const LAST_POLL_MS = 2;
+const LAST_WAIT_MS = 100;
+
+const sleep = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 
 /** What all ask for together; undefined when nobody does. */
 const unionOf = (all: Iterable<ProcessNeeds>): ProcessNeeds | undefined => {
   let union: ProcessNeeds | undefined;
-  for (const { argsMaxBytes, threads, failedExecs } of all) {
+  for (const { argsMaxBytes, threads, failedExecs, idle = false } of all) {
     union = {
       argsMaxBytes: Math.max(union?.argsMaxBytes ?? 0, argsMaxBytes),
       threads: (union?.threads ?? false) || threads,
       failedExecs: (union?.failedExecs ?? false) || failedExecs,
+      idle: (union?.idle ?? true) && idle,
     };
   }
   return union;
@@ -127,6 +144,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   const exclusion = createExclusion({ root, rules: options.exclude ?? NOBODY_EXCLUDED, logger });
   const asking = new Set<ProcessNeeds>();
   const askingCalls = new Set<{ needs: CallNeeds }>();
+  const quietListeners = new Set<() => void>();
   if (recorder !== undefined) {
     for (const need of ['process', 'user', 'cgroup'] as const) gate.require(need);
     asking.add(recorder.needs);
@@ -205,6 +223,8 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       await watcher?.stop();
       const complete = (await ring?.quiesce(deadlineMs)) ?? true;
       if (!complete) logger.warn({ deadline_ms: deadlineMs }, 'the ring was not read to its end by the deadline');
+      for (const listener of quietListeners) listener();
+      for (let waitedMs = 0; hub.pending > 0 && waitedMs < LAST_WAIT_MS; waitedMs += LAST_POLL_MS) await sleep(LAST_POLL_MS);
     })();
     return quiet;
   };
@@ -271,15 +291,23 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     needProcesses,
     needCalls(needs) {
       const claim = { needs };
-      const endProcesses = needProcesses(NAMES_ONLY);
+      let endProcesses = needProcesses(processNeedsOf(needs));
       askingCalls.add(claim);
       return {
-        change: (next) => void (claim.needs = next),
+        change(next) {
+          claim.needs = next;
+          endProcesses();
+          endProcesses = needProcesses(processNeedsOf(next));
+        },
         end() {
           askingCalls.delete(claim);
           endProcesses();
         },
       };
+    },
+    onQuiet(listener) {
+      quietListeners.add(listener);
+      return () => quietListeners.delete(listener);
     },
     calls: () => ring?.calls.status() ?? { ...NO_CALLS, notes: current.rung === 'procfs' ? [PROCFS_NO_CALLS] : [] },
     callMaps: { read: (map) => ring?.calls.read(map), take: (map, key) => ring?.calls.take(map, key) },

@@ -74,6 +74,7 @@ export const attributeName = {
   lost: 'ringtail.lost',
   windowStart: 'ringtail.window.start',
   windowEnd: 'ringtail.window.end',
+  metricOverflow: 'otel.metric.overflow',
 } as const;
 
 export const eventName = {

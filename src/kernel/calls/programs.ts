@@ -43,7 +43,7 @@ export type CallPrograms = {
   /** Runs that the kernel skipped, by program. */
   recursionMisses(): Readonly<Record<string, number>>;
   /** Entries of a map of the object; undefined when it is not loaded. */
-  read(map: 'call_counts' | 'io_totals' | 'call_missed' | 'rule_counts'): MapEntries | undefined;
+  read(map: 'call_counts' | 'call_overflow' | 'io_totals' | 'call_missed' | 'rule_counts'): MapEntries | undefined;
   /** One entry, which is then no longer there. */
   take(map: 'io_totals', key: Uint8Array): Buffer | undefined;
 };

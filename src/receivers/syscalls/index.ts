@@ -8,6 +8,7 @@ import type { CallNeeds, CallsClaim, CallsStatus } from '../../kernel/calls/need
 import type { KernelServices } from '../../kernel/services.ts';
 import { subscribeCallEvents } from '../shared/call-events.ts';
 import { callsOf, recordedCalls } from '../shared/call-names.ts';
+import { createCallMetrics } from './metrics.ts';
 import { syscallsConfig, type SyscallsConfig } from './config.ts';
 import { syscallsWarnings } from './warnings.ts';
 
@@ -52,6 +53,7 @@ const createSyscallsReceiver = ({ id, logger, kernel }: Settings<KernelServices>
 
   return {
     logs$,
+    metrics$: createCallMetrics({ receiver: id, config, calls: callsOf(config.calls), kernel, logger }),
     narrow(next) {
       ruleSets = next;
       claim?.change({ ...needs, ruleSets });
@@ -75,7 +77,7 @@ export const syscallsReceiver: ReceiverFactory = {
   kind: 'receiver',
   type: 'syscalls',
   summary: 'System calls: files, descriptors and connections of every process on this host',
-  signals: ['logs'],
+  signals: ['logs', 'metrics'],
   config: syscallsConfig,
   hostNeeds: () => [{ kind: 'kernel' }],
   warnings: syscallsWarnings,
