@@ -1,7 +1,8 @@
 /** The rest of what procfs tells about one process, and all of it together. */
 import { readExecutable, type ExecutableLink } from './executable.ts';
+import { holdProcess, type HeldProcess } from './held.ts';
 import { readBounded, readLatin1, readLink, type ReadResult } from './read.ts';
-import { readStat, readStatus, type ProcessStat, type ProcessStatus } from './stat.ts';
+import { readStatus, type ProcessStat, type ProcessStatus } from './stat.ts';
 
 /** As much as the kernel side keeps of the arguments. */
 export const DEFAULT_CMDLINE_BYTES = 32_768;
@@ -73,13 +74,12 @@ export type ProcessFacts = {
 
 const valueOf = <T>(result: ReadResult<T>): T | undefined => (result.ok ? result.value : undefined);
 
-/** All of one process at one time: the stat file is read before and after, and both must be of the same program. */
-export const readProcess = async (
-  root: string,
-  pid: number,
-  maxCmdlineBytes = DEFAULT_CMDLINE_BYTES,
-): Promise<ReadResult<ProcessFacts>> => {
-  const before = await readStat(root, pid);
+/** All of one process at one time: the stat file is read before and after, and both must be of the same process and program. */
+export const readProcess = (root: string, pid: number, maxCmdlineBytes = DEFAULT_CMDLINE_BYTES): Promise<ReadResult<ProcessFacts>> =>
+  holdProcess(root, pid, (held) => readHeld(root, held, maxCmdlineBytes));
+
+const readHeld = async (root: string, { pid, stat }: HeldProcess, maxCmdlineBytes: number): Promise<ReadResult<ProcessFacts>> => {
+  const before = await stat();
   if (!before.ok) return before;
   const status = await readStatus(root, pid);
   const executable = await readExecutable(root, pid);
@@ -87,7 +87,7 @@ export const readProcess = async (
   const workingDirectory = await readWorkingDirectory(root, pid);
   const cgroups = await readCgroups(root, pid);
   const loginUid = await readLoginUid(root, pid);
-  const after = await readStat(root, pid);
+  const after = await stat();
   if (!after.ok) return after;
   if (!isSameProgram(before.value, after.value)) return { ok: false, reason: 'gone' };
   return {

@@ -48,8 +48,11 @@ export const parseStat = (text: string): ProcessStat | undefined => {
   };
 };
 
-export const readStat = async (root: string, pid: number): Promise<ReadResult<ProcessStat>> => {
-  const text = await readLatin1(`${root}/proc/${pid}/stat`, MAX_STAT_BYTES);
+export const readStat = (root: string, pid: number): Promise<ReadResult<ProcessStat>> => readStatIn(`${root}/proc/${pid}`);
+
+/** `folder`: that of the process in procfs. */
+export const readStatIn = async (folder: string): Promise<ReadResult<ProcessStat>> => {
+  const text = await readLatin1(`${folder}/stat`, MAX_STAT_BYTES);
   if (!text.ok) return text;
   const stat = parseStat(text.value);
   return stat === undefined ? { ok: false, reason: 'failed' } : { ok: true, value: stat };
