@@ -65,10 +65,10 @@ const stringFrom = (value: AttributeValue): string => (Array.isArray(value) ? JS
 export const converted = (value: AttributeValue, type: ConvertedType): AttributeValue =>
   type === 'string' ? stringFrom(value) : type === 'int' ? intFrom(value) : doubleFrom(value);
 
-/** A text by which equal values are known, of different types too. */
+/** A text by which equal values are known, of different types too. Zero and negative zero are two doubles, whose texts are the same. */
 export const valueKey = (value: AttributeValue): string =>
   typeof value === 'string'
     ? `s${value.length}:${value}`
     : Array.isArray(value)
       ? `[${value.map((item: string) => `${item.length}:${item}`).join('')}]`
-      : `${typeof value}${String(value)};`;
+      : `${typeof value}${Object.is(wholeDouble(value), -0) ? '-0' : String(value)};`;
