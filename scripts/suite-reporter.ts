@@ -2,7 +2,20 @@ import { writeFileSync } from 'node:fs';
 import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 import { emptyResult, type SuiteResult } from './lib/results.mjs';
 
-const messageOf = (errors: readonly { readonly message: string }[]): string => errors[0]?.message.split('\n')[0] ?? 'no message';
+/** A counterexample of some batches; the report above has all of it. */
+const LONGEST_PROPERTY = 4_000;
+
+/** Of a property its seed and its counterexample too: the next run has others. */
+const messageOf = (errors: readonly { readonly message: string }[]): string => {
+  const lines = errors[0]?.message.split('\n') ?? ['no message'];
+  if (!lines[0]!.startsWith('Property failed')) return lines[0]!;
+  const end = lines.findIndex((line) => line.startsWith('Shrunk '));
+  return lines
+    .slice(0, end < 0 ? undefined : end)
+    .map((line) => line.trim())
+    .join(' ')
+    .slice(0, LONGEST_PROPERTY);
+};
 
 /** Counts tests, and what failed outside of them, as one result. */
 export const resultOf = (modules: readonly TestModule[], unhandled: readonly SerializedError[]): SuiteResult => {
