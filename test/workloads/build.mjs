@@ -9,12 +9,19 @@ const sources = fileURLToPath(new URL('.', import.meta.url));
 export const workloadFolder = fileURLToPath(new URL('../../build/workloads', import.meta.url));
 
 const usual = ['-O2', '-static', '-pthread', '-Wall', '-Wextra', '-Werror'];
+/** Where the compiler of the machine looks for its headers: neither BPF nor 32 bit have such a place of their own. */
+const machineHeaders = () => `-I/usr/include/${spawnSync('gcc', ['-print-multiarch'], { encoding: 'utf8' }).stdout.trim()}`;
+
 /** No C library for 32 bit is needed; only the compiler must know the processor. */
+const compat = ['-m32', '-O2', '-static', '-nostdlib', '-fno-builtin', '-fno-pie', '-no-pie', '-fno-stack-protector', '-Wall', '-Werror'];
 const flagsOf = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
-  compat: ['-m32', '-O2', '-static', '-nostdlib', '-fno-pie', '-no-pie', '-fno-stack-protector', '-Wall', '-Werror'],
+  compat,
+  'calls-compat': [...compat, machineHeaders()],
+  // what it gives to the kernel lies below 4 GiB
+  'calls-int80': [...usual, '-fno-pie', '-no-pie'],
 });
 /** Programs that some machines cannot build; tests say so. */
-const optional = new Set(['compat']);
+const optional = new Set(Object.keys(flagsOf));
 
 /** Objects that ask what Ringtail's own headers say: they need the description of the kernel's types, which the build writes. */
 const ownHeaders = new Set(['rules.bpf']);
@@ -24,16 +31,12 @@ const architecture = process.arch === 'x64' ? 'x86' : 'arm64';
 const objectFlags = ['-g', '-O2', '-target', 'bpf', '-mcpu=v3', '-Wall', '-Werror'];
 
 /** A BPF object beside the programs. @param {string} source @param {string} target @param {boolean} own */
-const buildObject = (source, target, own) => {
-  // where the compiler of the machine looks for its headers: BPF has no such place of its own
-  const place = spawnSync('gcc', ['-print-multiarch'], { encoding: 'utf8' }).stdout.trim();
-  return spawnSync(
+const buildObject = (source, target, own) =>
+  spawnSync(
     findClang(),
     [
       ...objectFlags,
-      ...(own
-        ? [`-I${inRepository('build')}`, `-I${inRepository('bpf')}`, `-D__TARGET_ARCH_${architecture}`]
-        : [`-I/usr/include/${place}`]),
+      ...(own ? [`-I${inRepository('build')}`, `-I${inRepository('bpf')}`, `-D__TARGET_ARCH_${architecture}`] : [machineHeaders()]),
       '-c',
       source,
       '-o',
@@ -41,7 +44,6 @@ const buildObject = (source, target, own) => {
     ],
     { encoding: 'utf8' },
   );
-};
 
 /** Compiles test/workloads/*.c into build/workloads when they are newer. */
 export const buildWorkloads = () => {

@@ -17,6 +17,7 @@ import { attributesOf, unixNsOf } from '../../../src/otlp/log-text.ts';
 import { resolveProcessProcessor } from '../../../src/processors/resolve-process/index.ts';
 import { resolveUserProcessor } from '../../../src/processors/resolve-user/index.ts';
 import { processReceiver } from '../../../src/receivers/process/index.ts';
+import { syscallsReceiver } from '../../../src/receivers/syscalls/index.ts';
 import { createService } from '../../../src/service/service.ts';
 
 export type Event = {
@@ -34,6 +35,10 @@ export type PipelineOptions = {
   readonly idle?: boolean;
   /** Options of the receiver, as YAML would have them. */
   readonly receiver?: Readonly<Record<string, unknown>>;
+  /** System calls are followed too, with these options of the receiver. */
+  readonly calls?: Readonly<Record<string, unknown>>;
+  /** Options of a filter that stands first. */
+  readonly filter?: Readonly<Record<string, unknown>>;
   readonly ancestors?: number;
   readonly injectedFacts?: Partial<KernelFacts>;
   /** Who is left out; nobody for what is not given. */
@@ -116,19 +121,20 @@ const yamlOf = ({
   receiver = {},
   ancestors = 0,
   idle = false,
-}: PipelineOptions): string =>
+  calls,
+  filter,
+}: PipelineOptions): string => {
+  const receivers = { ...(idle ? { idle: {} } : { process: receiver }), ...(calls === undefined ? {} : { syscalls: calls }) };
+  const processors = { ...(filter === undefined ? {} : { filter }), resolve_process: { ancestors }, resolve_user: {} };
   // JSON is YAML
-  JSON.stringify({
-    receivers: idle ? { idle: {} } : { process: receiver },
-    processors: { resolve_process: { ancestors }, resolve_user: {} },
+  return JSON.stringify({
+    receivers,
+    processors,
     exporters: { capture: {} },
     kernel: { rung, ring_bytes: ringBytes, flush_interval: '5ms', procfs_interval: '100ms', root_path: rootPath },
-    service: {
-      pipelines: {
-        logs: { receivers: [idle ? 'idle' : 'process'], processors: ['resolve_process', 'resolve_user'], exporters: ['capture'] },
-      },
-    },
+    service: { pipelines: { logs: { receivers: Object.keys(receivers), processors: Object.keys(processors), exporters: ['capture'] } } },
   });
+};
 
 const matches = (event: Event, wanted: Readonly<Record<string, AttributeValue>>): boolean =>
   Object.entries(wanted).every(([name, value]) => event.attributes[name] === value);
@@ -140,7 +146,14 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     void log.push({ level, message, fields: fields as LogLine['fields'] });
   const logger: Logger = { debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') };
   const counters = createCounters();
-  const registry = createRegistry([processReceiver, idleReceiver, resolveProcessProcessor, resolveUserProcessor, captureFactory(events)]);
+  const registry = createRegistry([
+    processReceiver,
+    syscallsReceiver,
+    idleReceiver,
+    resolveProcessProcessor,
+    resolveUserProcessor,
+    captureFactory(events),
+  ]);
   const configOf = (wanted: PipelineOptions) => {
     const { config, problems } = loadConfig([{ file: 'scenario', text: yamlOf(wanted) }], registry, {});
     assert(config !== undefined, JSON.stringify(problems));

@@ -1,5 +1,6 @@
 import type { Scenario } from '../harness/scenario.ts';
 import { argumentScenarios } from './arguments.ts';
+import { callScenarios } from './calls.ts';
 import { endScenarios } from './ends.ts';
 import { excludedScenarios } from './excluded.ts';
 import { lifetimeScenarios } from './lifetime.ts';
@@ -22,5 +23,6 @@ export const scenarios: readonly Scenario[] = [
   ...lossScenarios,
   ...rungScenarios,
   ...reloadScenarios,
+  ...callScenarios,
   ...lifetimeScenarios,
 ];
