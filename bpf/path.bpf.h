@@ -26,20 +26,21 @@
 #endif
 
 struct path_walk {
+	__u64 path, root; /* addresses of struct path; root 0 = do not look for it */
 	__u64 dentry, mount, mount_root;
 	__u64 from_dentry, from_mount, from_mount_root;
-	__u64 root_dentry, root_mount; /* of the process; 0 = do not look */
-	__u64 namespace;               /* the mnt_namespace that it ended in; 0 = none */
-	__u64 check;                   /* of the places that were passed and their sequence numbers */
-	__u64 stop;  /* the dentry whose name found no room */
-	__u64 noted;
-	__u32 at;        /* where the path begins in `text` */
-	__u32 root_at;                 /* where it began when the walk passed the root of the process; 0 = it did not */
-	__u32 flags;                   /* path_flags */
-	__u32 torn;      /* a rename came in between, each time */
-	__u32 checking;                /* the second time */
+	__u64 root_dentry, root_mount;
+	__u64 namespace;  /* the mnt_namespace that it ended in; 0 = none */
+	__u64 check;      /* of the places that were passed and their sequence numbers */
+	__u64 noted;      /* the last place */
+	__u64 stop;       /* the dentry whose name found no room */
+	__u32 at;         /* where the path begins in `text` */
+	__u32 root_at;    /* where it began when the walk passed the root of the process; 0 = it did not */
+	__u32 flags;      /* path_flags */
+	__u32 torn;       /* a rename came in between, each time */
+	__u32 checking;   /* the second time */
 	__u32 zero;
-	char front[NAME_BYTES];        /* room that the verifier wants on both sides, and for what a record has before its path */
+	char front[NAME_BYTES]; /* room that the verifier wants on both sides, and for what a record has before its path */
 	char text[PATH_BYTES];
 	char behind[PATH_BEHIND_BYTES + NAME_BYTES];
 };
@@ -190,22 +191,21 @@ static __always_inline bool walk_twice(struct path_walk *walk, __u32 slot)
 	return !walk->torn && walk->check == check;
 }
 
-/*
- * Walks; returns the walk with the path in text[at..PATH_BYTES), or null. `path` and `root` are addresses of struct path;
- * root 0 looks for no chroot. `torn` says that no try gave names that held together.
- */
-static __always_inline struct path_walk *path_of(__u32 slot, __u64 path, __u64 root)
+/* From walk->path and walk->root; 0 when there is a path. */
+__noinline int find_path(__u32 slot)
 {
 	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
-	__u64 dentry, vfsmount, parent, hashed, mount, value;
+	__u64 path, root, dentry, vfsmount, parent, hashed, mount, value;
 	__u32 flags;
 
-	if (!walk || !path)
-		return 0;
+	if (!walk || !walk->path)
+		return 1;
+	path = walk->path;
+	root = walk->root;
 	KREAD(dentry, path, path, dentry);
 	KREAD(vfsmount, path, path, mnt);
 	if (!dentry || !vfsmount)
-		return 0;
+		return 1;
 	mount = vfsmount - bpf_core_field_offset(struct mount, mnt);
 	KREAD(parent, dentry, dentry, d_parent);
 	KREAD(hashed, dentry, dentry, d_hash.pprev);
@@ -235,7 +235,23 @@ static __always_inline struct path_walk *path_of(__u32 slot, __u64 path, __u64 r
 		walk->at = PATH_BYTES - 1;
 		walk->text[PATH_BYTES - 1] = '/';
 	}
-	return walk;
+	return 0;
+}
+
+/*
+ * Walks; returns the walk with the path in text[at..PATH_BYTES), or null. `path` and `root` are addresses of struct path;
+ * root 0 looks for no chroot. `torn` says that no try gave names that held together.
+ */
+static __always_inline struct path_walk *path_of(__u32 slot, __u64 path, __u64 root)
+{
+	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
+
+	if (!walk)
+		return 0;
+	/* a global function takes numbers only, and an address that was read may be a pointer */
+	walk->path = path;
+	walk->root = root;
+	return find_path(slot) ? 0 : walk;
 }
 
 #endif
