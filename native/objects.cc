@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <string_view>
 #include <unistd.h>
 
 namespace ringtail {
@@ -50,7 +51,9 @@ bool SetOption(bpf_object *object, const std::string &name, uint64_t value)
 		return false;
 	bpf_map *map = nullptr, *found = nullptr;
 	bpf_object__for_each_map(map, object) {
-		if (std::strstr(bpf_map__name(map), ".rodata"))
+		// of `object.rodata`; literals have one of their own, .rodata.str1.1
+		const std::string_view own = bpf_map__name(map), ending = ".rodata";
+		if (own.size() >= ending.size() && own.substr(own.size() - ending.size()) == ending)
 			found = map;
 	}
 	size_t bytes = 0;
