@@ -1,6 +1,7 @@
 import type { Scenario } from '../harness/scenario.ts';
 import { argumentScenarios } from './arguments.ts';
 import { callScenarios } from './calls.ts';
+import { callSocketScenarios } from './call-sockets.ts';
 import { endScenarios } from './ends.ts';
 import { excludedScenarios } from './excluded.ts';
 import { lifetimeScenarios } from './lifetime.ts';
@@ -24,5 +25,6 @@ export const scenarios: readonly Scenario[] = [
   ...rungScenarios,
   ...reloadScenarios,
   ...callScenarios,
+  ...callSocketScenarios,
   ...lifetimeScenarios,
 ];
