@@ -100,7 +100,7 @@ __noinline int judge_actor(__u32 index)
 	file = set->tests[RULE_EXECUTABLE] ? BPF_CORE_READ(task, mm, exe_file) : 0;
 	if (file) {
 		who.executable = path_of(WALK_EVENT, (__u64)file + bpf_core_field_offset(struct file, f_path), 0);
-		who.executable_unsure = !who.executable || who.executable->flags & RULE_PATH_UNSURE;
+		who.executable_unsure = !who.executable || who.executable->torn || who.executable->flags & RULE_PATH_UNSURE;
 	}
 	judge_who(set, actor, &comm, &who);
 	actor->generation = set->generation;
