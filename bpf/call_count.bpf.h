@@ -62,6 +62,7 @@ static __always_inline void count_call(struct call_ctx *call)
 		KREAD(super, inode, inode, i_sb);
 		KREAD(key.inode, inode, inode, i_ino);
 		KREAD(key.dev, super, super_block, s_dev);
+		KREAD(key.generation, inode, inode, i_generation);
 	}
 	if (call->ret < 0)
 		key.error = -call->ret;

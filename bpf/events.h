@@ -298,11 +298,13 @@ struct call_count_key {
 	__u32 dev;
 	__u16 call;  /* enum call_id */
 	__u16 error; /* errno, 0 = success */
+	__u32 generation; /* of the inode, whose number another file gets later */
+	__u32 zero;
 };
 
 struct call_count {
 	__u64 calls;
-	__u64 bytes;		      /* transferred */
+	__u64 bytes;        /* transferred */
 	char name[EXECUTABLE_NAME_BYTES]; /* last part of the executable's path; empty: kernel thread */
 };
 
@@ -313,7 +315,7 @@ struct io_total_key {
 	__u32 pid;
 	__u32 dev;
 	__u32 kind;     /* EVENT_READ or EVENT_WRITE */
-	__u32 zero;
+	__u32 exec_id;  /* another program of the same process has a sum of its own */
 };
 
 struct io_total {
@@ -324,8 +326,8 @@ struct io_total {
 	__u64 failed;
 	__u64 requested;
 	__u64 transferred;
-	__s32 fd;                 /* of the first call */
-	__u32 call;               /* enum call_id of the first call */
+	__s32 fd;                 /* -1: several */
+	__u32 call;               /* enum call_id; CALL_NONE: several */
 	__u32 file_kind;
 	__u32 path_flags;
 	__u32 path_len;

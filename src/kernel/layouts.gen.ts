@@ -178,9 +178,9 @@ export const netFlag = {
 /** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */
 export const mapLayout = {
   callSettings: { size: 1112, native: 0, compat: 512, wants: 1024, tokenNs: 1088, limitPer: 1096, burst: 1100, aggregate: 1104, zero: 1108 },
-  callCountKey: { size: 16, inode: 0, dev: 8, call: 12, error: 14 },
+  callCountKey: { size: 24, inode: 0, dev: 8, call: 12, error: 14, generation: 16, zero: 20 },
   callCount: { size: 80, calls: 0, bytes: 8, name: 16 },
-  ioTotalKey: { size: 32, startNs: 0, inode: 8, pid: 16, dev: 20, kind: 24, zero: 28 },
+  ioTotalKey: { size: 32, startNs: 0, inode: 8, pid: 16, dev: 20, kind: 24, execId: 28 },
   ioTotal: { size: 664, actor: 0, firstNs: 80, lastNs: 88, calls: 96, failed: 104, requested: 112, transferred: 120, fd: 128, call: 132, fileKind: 136, pathFlags: 140, pathLen: 144, zero: 148, path: 152 },
   ruleTextKey: { size: 260, prefixlen: 0, tag: 4, text: 5 },
   ruleCommKey: { size: 24, prefixlen: 0, tag: 4, text: 5, zero: 21 },
