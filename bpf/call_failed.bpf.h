@@ -5,8 +5,7 @@
 
 #include "actor.bpf.h"
 #include "call_limit.bpf.h"
-#include "exclude.bpf.h"
-#include "rules.bpf.h"
+#include "call_rules.bpf.h"
 
 static __always_inline __u64 clone_flags_of(struct call_ctx *call)
 {
@@ -23,12 +22,11 @@ static __always_inline int failed_event(struct call_ctx *call)
 {
 	struct event_counters *count = counters_of(EVENT_CALL_FAILED);
 	struct call_failed_event event = {};
-	struct rule_state rules;
 
 	if (!count || call->ret >= 0)
 		return 0;
 	count->seen++;
-	if (is_left_out(call->task) || rules_begin(&rules, call)) {
+	if (is_left_or_dropped()) {
 		count->filtered++;
 		return 0;
 	}

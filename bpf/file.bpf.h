@@ -31,7 +31,8 @@ struct file_facts {
 	__u64 magic;  /* of the file system */
 	__u32 dev;
 	__u32 mode;   /* of the inode */
-	bool pseudo;  /* it lies in no directory */
+	__u32 pseudo; /* it lies in no directory */
+	__u32 zero;
 };
 
 static __always_inline void read_file(struct file_facts *facts, __u64 file)
@@ -140,26 +141,26 @@ static __always_inline __u32 put_namespace(struct path_walk *walk, const struct 
 	return at;
 }
 
-/* What /proc/N/fd shows, without what it says of deletion. Null when there is no path. */
-static __always_inline struct path_walk *path_of_file(struct call_ctx *call, const struct file_facts *facts)
-{
-	__u32 slot = WALK_EVENT, at;
-	struct path_walk *walk;
-	__u64 root;
+/* What the current call is about. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct file_facts);
+} current_files SEC(".maps");
 
-	if (!facts->pseudo) {
-		KREAD(root, call->task, task_struct, fs);
-		if (root)
-			root += bpf_core_field_offset(struct fs_struct, root);
-		return path_of(WALK_EVENT, facts->file + bpf_core_field_offset(struct file, f_path), root);
-	}
-	walk = bpf_map_lookup_elem(&walks, &slot);
-	if (!walk)
-		return 0;
-	walk->flags = PATH_PSEUDO;
-	walk->namespace = 0;
-	walk->root_at = 0;
-	walk->torn = 0;
+static __always_inline struct file_facts *current_file(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&current_files, &zero);
+}
+
+/* The name of a file that lies in no directory, at the end of the text; returns where it begins, 0 when it is a name like others. */
+static __always_inline __u32 put_pseudo(struct path_walk *walk, const struct file_facts *facts)
+{
+	__u32 at = 0;
+
 	switch (facts->magic) {
 	case MAGIC_PIPEFS:
 		at = put_number(walk, facts->number);
@@ -179,15 +180,50 @@ static __always_inline struct path_walk *path_of_file(struct call_ctx *call, con
 	case MAGIC_NAMESPACES:
 		at = put_namespace(walk, facts);
 		break;
-	default:
-		/* memfd and other memory without a directory: /NAME, shown as deleted */
-		walk = path_of(WALK_EVENT, facts->file + bpf_core_field_offset(struct file, f_path), 0);
-		if (walk)
-			walk->flags |= PATH_DELETED;
-		return walk;
 	}
-	walk->at = at;
-	return walk;
+	return at;
+}
+
+/* What /proc/N/fd shows of the current file, without what it says of deletion; into the walk. 0 when there is a path. */
+__noinline int find_file_path(void)
+{
+	__u32 slot = WALK_EVENT, at = 0;
+	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
+	struct file_facts *facts = current_file();
+	struct call_ctx *call = current_ctx();
+	__u64 root = 0;
+
+	if (!walk || !facts || !call)
+		return 1;
+	if (facts->pseudo)
+		at = put_pseudo(walk, facts);
+	if (at) {
+		walk->at = at;
+		walk->flags = PATH_PSEUDO;
+		walk->namespace = 0;
+		walk->root_at = 0;
+		walk->torn = 0;
+		return 0;
+	}
+	if (!facts->pseudo) {
+		KREAD(root, call->task, task_struct, fs);
+		if (root)
+			root += bpf_core_field_offset(struct fs_struct, root);
+	}
+	walk = path_of(WALK_EVENT, facts->file + bpf_core_field_offset(struct file, f_path), root);
+	if (!walk)
+		return 1;
+	/* memfd and other memory without a directory is shown as deleted */
+	if (facts->pseudo)
+		walk->flags |= PATH_DELETED;
+	return 0;
+}
+
+static __always_inline struct path_walk *path_of_file(void)
+{
+	__u32 slot = WALK_EVENT;
+
+	return find_file_path() ? 0 : bpf_map_lookup_elem(&walks, &slot);
 }
 
 /* Says so when the walk ended in another mount namespace than the host's. Returns its number. */

@@ -20,6 +20,21 @@ struct file_parts {
 	__u64 root_len;
 };
 
+/* Of the current call. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct file_parts);
+} current_parts SEC(".maps");
+
+static __always_inline struct file_parts *parts_now(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&current_parts, &zero);
+}
+
 /* Address of the struct path of a directory of the call, 0 = none. */
 static __always_inline __u64 directory_of(struct call_ctx *call, __s32 dirfd)
 {
@@ -63,17 +78,19 @@ static __always_inline void place_found(struct path_walk *walk, struct file_part
 	}
 }
 
-/* Only what was asked for is known: the directory with the caller's string behind it. Null when not even that can be put together. */
-static __always_inline struct path_walk *place_asked(struct call_ctx *call, struct file_parts *parts, __s32 dirfd, __u64 name)
+/* Only what was asked for is known: the directory with the caller's string behind it. 0 when that could be put together. */
+__noinline int find_asked(__s32 dirfd, __u64 name)
 {
 	__u32 slot = WALK_EVENT;
 	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
+	struct file_parts *parts = parts_now();
+	struct call_ctx *call = current_ctx();
 	__u64 root, from, len;
 	bool absolute;
 	long got;
 
-	if (!walk)
-		return 0;
+	if (!walk || !parts || !call)
+		return 1;
 	KREAD(root, call->task, task_struct, fs);
 	if (root)
 		root += bpf_core_field_offset(struct fs_struct, root);
@@ -87,7 +104,7 @@ static __always_inline struct path_walk *place_asked(struct call_ctx *call, stru
 	got = bpf_probe_read_user_str(walk->behind + 1, PATH_BYTES, (void *)name);
 	if (got <= 0) {
 		walk->flags = PATH_FAULT;
-		return walk;
+		return 0;
 	}
 	len = got - 1;
 	absolute = walk->behind[1] == '/';
@@ -97,8 +114,7 @@ static __always_inline struct path_walk *place_asked(struct call_ctx *call, stru
 		/* no directory: the name stands alone, and there is no path */
 		walk->flags = 0;
 		walk->namespace = 0;
-		copy_behind(walk, 1, PATH_BYTES + 1, len);
-		return walk;
+		return 0;
 	}
 	if (walk->torn)
 		call->flags |= CALL_IS_UNVERIFIED;
@@ -112,14 +128,10 @@ static __always_inline struct path_walk *place_asked(struct call_ctx *call, stru
 		parts->root_len = walk->root_at - walk->at;
 	}
 	copy_behind(walk, 1 + 2 * len, walk->at, parts->root_len);
-	if (absolute)
-		parts->path_len = len;
-	else if (walk->at == PATH_BYTES - 1) /* the directory is / */
-		parts->start = PATH_BYTES;
-	else
-		parts->start = walk->at;
+	if (!absolute)
+		parts->start = walk->at == PATH_BYTES - 1 ? PATH_BYTES : walk->at; /* the directory may be / */
 	parts->path_len = START_LAST + len - parts->start;
-	return walk;
+	return 0;
 }
 
 /* Whether the last part of the path that was found is that of the name behind it. */

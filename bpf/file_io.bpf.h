@@ -3,10 +3,9 @@
 #ifndef RINGTAIL_FILE_IO_BPF_H
 #define RINGTAIL_FILE_IO_BPF_H
 
+#include "call_rules.bpf.h"
 #include "file_total.bpf.h"
-#include "exclude.bpf.h"
 #include "iovec.bpf.h"
-#include "rules.bpf.h"
 
 #define FILE_MODE_READ 1 /* FMODE_READ and FMODE_WRITE in include/linux/fs.h */
 #define FILE_MODE_WRITE 2
@@ -61,40 +60,30 @@ static __always_inline void write_io(
 	event->inode = facts->number;
 	event->dev = facts->dev;
 	event->file_kind = facts->file ? kind_of_file(facts) : FILE_UNKNOWN;
-	event->path_flags = facts->file ? walk->flags : 0;
+	event->path_flags = walk->flags;
 	event->path_len = len;
 	fill_call_head(&event->head, call->kind, sizeof(*event) + len, call->task);
 	ring_write(count, event, sizeof(*event) + len, call->kind);
 }
 
 /* From the file on; `facts` says what it is, if there is one. */
-static __always_inline int tell_io(struct call_ctx *call, struct event_counters *count, struct rule_state *rules, const struct file_facts *facts)
+static __always_inline int tell_io(struct call_ctx *call, struct event_counters *count, struct path_walk *walk, const struct file_facts *facts)
 {
 	__u64 requested = bytes_asked(call), start = PATH_BYTES;
 	bool sums = wants_totals();
-	struct path_walk *walk;
-	__u32 slot = WALK_EVENT;
 
 	if (sums && add_to_total(call, facts, requested)) {
 		count->aggregated++;
 		return 0;
 	}
-	walk = facts->file ? path_of_file(call, facts) : 0;
-	if (walk) {
+	if (facts->file && !find_file_path()) {
 		start = walk->at;
 		if (walk->torn)
 			call->flags |= CALL_IS_UNVERIFIED;
 	} else {
-		walk = bpf_map_lookup_elem(&walks, &slot);
+		walk->flags = 0;
 	}
-	if (!walk) {
-		count->lost++;
-		return 0;
-	}
-	barrier_var(start);
-	if (start > PATH_BYTES)
-		start = PATH_BYTES;
-	if (rules_path(rules, call, walk->text + start, PATH_BYTES - start, facts->file ? walk->flags : PATH_FAULT)) {
+	if (is_path_dropped(start, PATH_BYTES - start)) {
 		count->filtered++;
 		return 0;
 	}
@@ -113,25 +102,32 @@ static __always_inline int tell_io(struct call_ctx *call, struct event_counters 
 static __always_inline int io_event(struct call_ctx *call)
 {
 	struct event_counters *count = counters_of(call->kind);
-	struct file_facts facts = {};
-	struct rule_state rules;
+	struct file_facts *facts = current_file();
+	__u32 slot = WALK_EVENT;
+	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
 	__u64 file;
 
 	if (!count)
 		return 0;
 	count->seen++;
-	if (is_left_out(call->task) || rules_begin(&rules, call)) {
+	if (is_left_or_dropped()) {
 		count->filtered++;
+		return 0;
+	}
+	if (!facts || !walk) {
+		count->lost++;
 		return 0;
 	}
 	file = file_at(call, call->args[0]);
 	if (has_shared_files(call) && !can_be_file_of(call, file))
 		call->flags |= CALL_IS_UNVERIFIED;
 	if (file) {
-		read_file(&facts, file);
+		read_file(facts, file);
 		call->flags |= CALL_HAS_FILE;
+	} else {
+		__builtin_memset(facts, 0, sizeof(*facts));
 	}
-	return tell_io(call, count, &rules, &facts);
+	return tell_io(call, count, walk, facts);
 }
 
 #endif

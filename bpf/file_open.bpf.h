@@ -6,9 +6,8 @@
 #include "actor.bpf.h"
 #include "arch.bpf.h"
 #include "call_limit.bpf.h"
-#include "exclude.bpf.h"
+#include "call_rules.bpf.h"
 #include "file_asked.bpf.h"
-#include "rules.bpf.h"
 
 /* include/uapi/asm-generic/fcntl.h; the same on all processors but for those in arch.bpf.h */
 #define OPEN_ACCESS 03
@@ -104,57 +103,50 @@ static __always_inline void write_open(struct call_ctx *call, struct event_count
 	ring_write(count, event, sizeof(*event) + len, EVENT_OPEN);
 }
 
-/* Finds what was opened, else what was asked for. Null when there is no room to say it. */
-static __always_inline struct path_walk *place_open(
-	struct call_ctx *call, struct file_parts *parts, const struct open_request *request, struct file_facts *facts)
+/* Finds what was opened, else what was asked for; false when it cannot be said. */
+static __always_inline bool place_open(
+	struct call_ctx *call, struct path_walk *walk, struct file_parts *parts, struct file_facts *facts, const struct open_request *request)
 {
 	__u64 file = call->ret >= 0 ? file_at(call, call->ret) : 0;
-	struct path_walk *walk = 0;
 
-	if (file) {
+	if (file)
 		read_file(facts, file);
-		walk = path_of_file(call, facts);
-	}
-	if (!walk) {
+	else
+		facts->number = facts->dev = 0;
+	if (!file || find_file_path()) {
 		if (call->ret >= 0)
 			call->flags |= CALL_IS_UNVERIFIED;
-		return place_asked(call, parts, request->dirfd, request->name);
+		return !find_asked(request->dirfd, request->name);
 	}
 	call->flags |= CALL_HAS_FILE;
 	place_found(walk, parts, request->name);
 	if (walk->torn || (has_shared_files(call) && !is_file_asked(request, file, parts->name_len)))
 		call->flags |= CALL_IS_UNVERIFIED;
-	return walk;
+	return true;
 }
 
 static __always_inline int open_event(struct call_ctx *call)
 {
 	struct event_counters *count = counters_of(EVENT_OPEN);
+	struct file_facts *facts = current_file();
+	struct file_parts *parts = parts_now();
 	struct open_request request;
-	struct file_facts facts = {};
-	struct file_parts parts;
-	struct rule_state rules;
-	struct path_walk *walk;
-	__u64 start;
+	__u32 slot = WALK_EVENT;
+	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
 
 	if (!count)
 		return 0;
 	count->seen++;
-	if (is_left_out(call->task) || rules_begin(&rules, call)) {
+	if (is_left_or_dropped()) {
 		count->filtered++;
 		return 0;
 	}
 	read_open(&request, call);
-	walk = place_open(call, &parts, &request, &facts);
-	if (!walk) {
+	if (!walk || !facts || !parts || !place_open(call, walk, parts, facts, &request)) {
 		count->lost++;
 		return 0;
 	}
-	start = parts.start;
-	barrier_var(start);
-	if (start > START_LAST)
-		start = START_LAST;
-	if (rules_path(&rules, call, walk->text + start, parts.path_len, walk->flags)) {
+	if (is_path_dropped(parts->start, parts->path_len)) {
 		count->filtered++;
 		return 0;
 	}
@@ -162,7 +154,7 @@ static __always_inline int open_event(struct call_ctx *call)
 		count->limited++;
 		return 0;
 	}
-	write_open(call, count, walk, &parts, &request, &facts);
+	write_open(call, count, walk, parts, &request, facts);
 	return 0;
 }
 

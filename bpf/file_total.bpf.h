@@ -47,16 +47,12 @@ static __always_inline void set_total_key(struct io_total_key *key, struct call_
 	key->inode = facts->number;
 	key->dev = facts->dev;
 	key->kind = call->kind;
-	KREAD(key->exec_id, leader, task_struct, self_exec_id);
+	key->zero = 0;
 }
 
 static __always_inline void add_call(struct io_total *total, struct call_ctx *call, __u64 requested)
 {
 	total->last_ns = bpf_ktime_get_boot_ns();
-	if (total->fd != (__s32)call->args[0])
-		total->fd = -1;
-	if (total->call != call->call)
-		total->call = CALL_NONE;
 	__sync_fetch_and_add(&total->calls, 1);
 	__sync_fetch_and_add(&total->requested, requested);
 	if (call->ret < 0)
@@ -125,7 +121,7 @@ static __always_inline bool begin_total(struct call_ctx *call, const struct file
 	total->path_len = 0;
 	total->path_flags = 0;
 	total->zero = 0;
-	put_total_path(total, walk, start, facts->file ? walk->flags : 0);
+	put_total_path(total, walk, start, walk->flags);
 	set_total_key(&key, call, facts);
 	if (!bpf_map_update_elem(&io_totals, &key, total, BPF_NOEXIST))
 		return true;

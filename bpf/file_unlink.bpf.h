@@ -5,9 +5,8 @@
 
 #include "actor.bpf.h"
 #include "call_limit.bpf.h"
-#include "exclude.bpf.h"
+#include "call_rules.bpf.h"
 #include "file_asked.bpf.h"
-#include "rules.bpf.h"
 
 #define AT_REMOVEDIR 0x200
 
@@ -47,30 +46,24 @@ static __always_inline void write_unlink(struct call_ctx *call, struct event_cou
 static __always_inline int unlink_event(struct call_ctx *call)
 {
 	struct event_counters *count = counters_of(EVENT_UNLINK);
+	struct file_parts *parts = parts_now();
 	bool at = call->call == CALL_UNLINKAT;
-	struct file_parts parts;
-	struct rule_state rules;
-	struct path_walk *walk;
-	__u64 start;
+	__u32 slot = WALK_EVENT;
+	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
 
 	if (!count)
 		return 0;
 	count->seen++;
 	call->flags |= CALL_IS_UNVERIFIED;
-	if (is_left_out(call->task) || rules_begin(&rules, call)) {
+	if (is_left_or_dropped()) {
 		count->filtered++;
 		return 0;
 	}
-	walk = place_asked(call, &parts, at ? call->args[0] : AT_FDCWD, call->args[at ? 1 : 0]);
-	if (!walk) {
+	if (!walk || !parts || find_asked(at ? call->args[0] : AT_FDCWD, call->args[at ? 1 : 0])) {
 		count->lost++;
 		return 0;
 	}
-	start = parts.start;
-	barrier_var(start);
-	if (start > START_LAST)
-		start = START_LAST;
-	if (rules_path(&rules, call, walk->text + start, parts.path_len, walk->flags)) {
+	if (is_path_dropped(parts->start, parts->path_len)) {
 		count->filtered++;
 		return 0;
 	}
@@ -78,7 +71,7 @@ static __always_inline int unlink_event(struct call_ctx *call)
 		count->limited++;
 		return 0;
 	}
-	write_unlink(call, count, walk, &parts);
+	write_unlink(call, count, walk, parts);
 	return 0;
 }
 
