@@ -150,6 +150,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
     hostMountNs,
     processObject: loaded.object,
     rungs: loaded.rung === 'tp_btf' ? ['tp_btf', 'raw_tp'] : ['raw_tp'],
+    counters,
   });
   /** Nothing stands on the page that nobody asked for. */
   let callCounts: KernelCounters | undefined;
@@ -252,6 +253,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
         options.exclusion.use(undefined);
         abandoned = hub.abandon();
         if (abandoned > 0) logger.warn({ rows: abandoned }, 'records were still waiting for facts at the deadline and are lost');
+        calls.release();
         session.close();
         counts.unregister();
         callCounts?.unregister();

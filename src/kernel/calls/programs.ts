@@ -1,9 +1,11 @@
 /** The programs of system calls: loaded when somebody asks, changed while they run, given back when nobody asks any more. */
+import type { Counters } from '../../core/counters.ts';
 import type { PushDownReport } from '../../core/rules.ts';
 import { buildPath, type KernelFacts, type MapEntries, type NativeSession } from '../addon.ts';
 import { describeRefusal } from '../process-programs.ts';
 import type { CallNeeds, CallsStatus } from './needs.ts';
 import { callNumbersOf, type CallNumbers } from './numbers.ts';
+import { type CallRules, createCallRules } from './rules/rules.ts';
 import { encodeSettings } from './settings.ts';
 
 type CallsRung = Exclude<CallsStatus['rung'], 'none'>;
@@ -24,14 +26,7 @@ export type CallProgramsOptions = {
   readonly processObject: number;
   /** From best to worst. */
   readonly rungs: readonly CallsRung[];
-  /** Rules of the object; asked for once it is loaded. */
-  readonly createRules?: (session: NativeSession, object: number) => CallRules;
-};
-
-/** Rules in the maps of one loaded object. */
-export type CallRules = {
-  /** Takes other rules, as one generation. Throws a NativeError; then those of before are in force. */
-  set(ruleSets: CallNeeds['ruleSets']): PushDownReport;
+  readonly counters: Counters;
 };
 
 export type CallPrograms = {
@@ -40,6 +35,8 @@ export type CallPrograms = {
   status(): CallsStatus;
   /** Lets go of the tracepoints; what is counted can still be read. */
   detach(): Promise<void>;
+  /** Before the session is closed. */
+  release(): void;
   /** Runs that the kernel skipped, by program. */
   recursionMisses(): Readonly<Record<string, number>>;
   /** Entries of a map of the object; undefined when it is not loaded. */
@@ -48,10 +45,10 @@ export type CallPrograms = {
   take(map: 'io_totals', key: Uint8Array): Buffer | undefined;
 };
 
-type Loaded = { readonly rung: CallsRung; readonly object: number; readonly rules: CallRules | undefined; hasEnter: boolean };
+type Loaded = { readonly rung: CallsRung; readonly object: number; readonly rules: CallRules; hasEnter: boolean };
 
 export const createCallPrograms = (options: CallProgramsOptions): CallPrograms => {
-  const { session, facts, ringBytes, selfPid, hostMountNs, processObject, rungs, createRules } = options;
+  const { session, facts, ringBytes, selfPid, hostMountNs, processObject, rungs, counters } = options;
   const numbers = callNumbersOf(facts.machine);
   let loaded: Loaded | undefined;
   let status: CallsStatus = { rung: 'none', notes: [], pushDown: NO_RULES };
@@ -73,12 +70,12 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
       without: [modern ? 'closings' : 'close_notes'],
       share: { from: processObject, maps: SHARED_MAPS },
     });
-    try {
-      return { rung, object, rules: createRules?.(session, object), hasEnter: false };
-    } catch (error) {
-      session.unload(object);
-      throw error;
-    }
+    return { rung, object, rules: createCallRules({ session, object, counters }), hasEnter: false };
+  };
+
+  const unload = ({ rules, object }: Loaded): void => {
+    rules.close();
+    session.unload(object);
   };
 
   const writeSettings = ({ object }: Loaded, needs: CallNeeds | undefined, table: CallNumbers): void =>
@@ -94,7 +91,7 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
   };
 
   const apply = async (now: Loaded, needs: CallNeeds, table: CallNumbers): Promise<PushDownReport> => {
-    const report = now.rules?.set(needs.ruleSets) ?? NO_RULES;
+    const report = await now.rules.set(needs.ruleSets);
     writeSettings(now, needs, table);
     await followEnter(now, needs);
     return report;
@@ -113,7 +110,7 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
         status = { rung, notes, pushDown };
         return;
       } catch (error) {
-        if (attempt !== undefined) session.unload(attempt.object);
+        if (attempt !== undefined) unload(attempt);
         notes.push(`${rung}: ${describeRefusal(error)}`);
       }
     }
@@ -122,12 +119,12 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
 
   const close = async (table: CallNumbers): Promise<void> => {
     if (loaded === undefined) return;
-    const { object } = loaded;
-    writeSettings(loaded, undefined, table);
+    const last = loaded;
+    writeSettings(last, undefined, table);
     loaded = undefined;
     status = { rung: 'none', notes: [], pushDown: NO_RULES };
-    await session.detach(object);
-    session.unload(object);
+    await session.detach(last.object);
+    unload(last);
   };
 
   return {
@@ -144,6 +141,7 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
     async detach() {
       if (loaded !== undefined) await session.detach(loaded.object);
     },
+    release: () => loaded?.rules.close(),
     recursionMisses: () => (loaded === undefined ? {} : session.recursionMisses(loaded.object)),
     read: (map) => (loaded === undefined ? undefined : session.readEntries(loaded.object, map)),
     take: (map, key) => (loaded === undefined ? undefined : session.takeEntry(loaded.object, map, key)),
