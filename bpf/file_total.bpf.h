@@ -47,12 +47,16 @@ static __always_inline void set_total_key(struct io_total_key *key, struct call_
 	key->inode = facts->number;
 	key->dev = facts->dev;
 	key->kind = call->kind;
-	key->zero = 0;
+	KREAD(key->exec_id, leader, task_struct, self_exec_id);
 }
 
 static __always_inline void add_call(struct io_total *total, struct call_ctx *call, __u64 requested)
 {
 	total->last_ns = bpf_ktime_get_boot_ns();
+	if (total->fd != (__s32)call->args[0])
+		total->fd = -1;
+	if (total->call != call->call)
+		total->call = CALL_NONE;
 	__sync_fetch_and_add(&total->calls, 1);
 	__sync_fetch_and_add(&total->requested, requested);
 	if (call->ret < 0)
