@@ -35,7 +35,7 @@ static void call_opens(struct run *run, long folder)
 	opened(run, "/c", run->path, "O_RDONLY,O_NONBLOCK,O_NOFOLLOW", fd);
 	CALL(__NR_close, fd, 0, 0, 0, 0);
 	fd = told(run, "openat", CALL(__NR_openat, folder, P("c"), FLAG_PATH, 0, 0));
-	opened(run, "/c", "c", "O_PATH", fd);
+	opened(run, "/c", "c", "O_RDONLY,O_PATH", fd);
 	CALL(__NR_close, fd, 0, 0, 0, 0);
 	run->how[0] = FLAG_RDWR | FLAG_APPEND;
 	run->how[1] = 0;
@@ -63,7 +63,7 @@ static void call_failed_opens(struct run *run, long folder)
 	told(run, "openat", CALL(__NR_openat, AT_CWD, 8, FLAG_RDONLY, 0, 0));
 	attribute(run, "ringtail.file.flags", "O_RDONLY");
 	told(run, "openat", CALL(__NR_openat, 12345, P("nowhere"), FLAG_RDONLY, 0, 0));
-	put(run, " file.name=nowhere ringtail.file.requested=nowhere ringtail.file.flags=O_RDONLY");
+	put(run, " ringtail.file.requested=nowhere ringtail.file.flags=O_RDONLY");
 	run->how[0] = FLAG_RDONLY;
 	run->how[1] = 0;
 	run->how[2] = 8;
@@ -71,29 +71,36 @@ static void call_failed_opens(struct run *run, long folder)
 	opened(run, "/../up", "../up", "O_RDONLY", -1);
 }
 
+static void removed(struct run *run, const char *tail, const char *asked, int folder)
+{
+	about(run, tail);
+	attribute(run, "ringtail.file.requested", asked ? asked : run->path);
+	if (folder)
+		attribute(run, "ringtail.file.flags", "AT_REMOVEDIR");
+	/* a path that nobody has resolved */
+	attribute(run, "ringtail.unverified", "true");
+}
+
 static void call_unlinks(struct run *run, long folder)
 {
 #ifdef __NR_unlink
 	told(run, "unlink", CALL(__NR_unlink, P(below(run, "/a")), 0, 0, 0, 0));
-	about(run, "/a");
+	removed(run, "/a", 0, 0);
 	told(run, "unlink", CALL(__NR_unlink, P(below(run, "/a")), 0, 0, 0, 0));
-	about(run, "/a");
+	removed(run, "/a", 0, 0);
 	told(run, "rmdir", CALL(__NR_rmdir, P(below(run, "/empty")), 0, 0, 0, 0));
-	about(run, "/empty");
-	put(run, " ringtail.file.flags=AT_REMOVEDIR");
+	removed(run, "/empty", 0, 1);
 	told(run, "rmdir", CALL(__NR_rmdir, P(below(run, "/full")), 0, 0, 0, 0));
-	about(run, "/full");
-	put(run, " ringtail.file.flags=AT_REMOVEDIR");
+	removed(run, "/full", 0, 1);
 	told(run, "unlink", CALL(__NR_unlink, 8, 0, 0, 0, 0));
+	attribute(run, "ringtail.unverified", "true");
 #endif
 	told(run, "unlinkat", CALL(__NR_unlinkat, folder, P("c"), 0, 0, 0));
-	about(run, "/c");
+	removed(run, "/c", "c", 0);
 	told(run, "unlinkat", CALL(__NR_unlinkat, folder, P("full"), REMOVE_FOLDER, 0, 0));
-	about(run, "/full");
-	put(run, " ringtail.file.flags=AT_REMOVEDIR");
+	removed(run, "/full", "full", 1);
 	told(run, "unlinkat", CALL(__NR_unlinkat, folder, P("empty2"), REMOVE_FOLDER, 0, 0));
-	about(run, "/empty2");
-	put(run, " ringtail.file.flags=AT_REMOVEDIR");
+	removed(run, "/empty2", "empty2", 1);
 }
 
 static void call_files(struct run *run)

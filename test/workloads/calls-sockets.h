@@ -280,13 +280,18 @@ static void call_unix(struct run *run, int way)
 /* What is no socket. */
 static void call_others(struct run *run, int way)
 {
+	long fd;
+
 	inet(run, 9);
 	told(run, "connect", VIA(INNER_CONNECT, __NR_connect, 12345, P(&run->address), 16, 0, 0, 0));
 	put(run, " ringtail.fd=12345 network.peer.address=* network.peer.port=* network.type=* ringtail.unverified=*");
-	told(run, "sendto", VIA(INNER_SENDTO, __NR_sendto, 0, P(run->data), 4, 0, 0, 0));
-	put(run, " ringtail.fd=0 ringtail.io.requested=4");
-	told(run, "accept4", VIA(INNER_ACCEPT4, __NR_accept4, 0, 0, 0, 0, 0, 0));
-	put(run, " ringtail.fd=*");
+	fd = CALL(__NR_eventfd2, 0, 0, 0, 0, 0);
+	told(run, "sendto", VIA(INNER_SENDTO, __NR_sendto, fd, P(run->data), 4, 0, 0, 0));
+	number(run, "ringtail.fd", fd);
+	put(run, " ringtail.io.requested=4");
+	told(run, "accept4", VIA(INNER_ACCEPT4, __NR_accept4, fd, 0, 0, 0, 0, 0));
+	number(run, "ringtail.fd", fd);
+	CALL(__NR_close, fd, 0, 0, 0, 0);
 }
 
 static void call_sockets(struct run *run)
@@ -298,6 +303,6 @@ static void call_sockets(struct run *run)
 		call_others(run, way);
 		CALL(__NR_unlinkat, AT_CWD, P(below(run, "/socket")), 0, 0, 0);
 		told(run, "unlinkat", 0);
-		about(run, "/socket");
+		removed(run, "/socket", 0, 0);
 	}
 }

@@ -169,14 +169,14 @@ static void changes(void)
 		die("rename");
 	transfer("write", fd, 3, "regular", joined("real/newer"), "");
 	told("unlinkat", unlinkat(AT_FDCWD, "gone", 0));
-	keep(" file.path=%s", joined("gone"));
+	keep(" file.path=%s ringtail.file.requested=gone ringtail.unverified=true", joined("gone"));
 	transfer("read", other, 20, "regular", joined("gone"), "ringtail.file.deleted=true");
 	close(fd);
 	close(other);
 	fd = memfd_create("in memory", 0);
 	transfer("write", fd, 5, "regular", "/memfd:in\\040memory", "ringtail.file.deleted=true");
 	close(fd);
-	fd = open("/dev/zero", O_RDWR);
+	fd = open_as(AT_FDCWD, "/dev/zero", O_RDWR, "O_RDWR", "/dev/zero", "");
 	transfer("read", fd, 9, "device", "/dev/zero", "");
 	transfer("write", fd, 9, "device", "/dev/zero", "");
 	close(fd);
@@ -188,11 +188,11 @@ static void changes(void)
 	transfer("write", fd, 8, "anonymous", shown(fd), "");
 	transfer("read", fd, 8, "anonymous", shown(fd), "");
 	close(fd);
-	fd = open("real", O_RDONLY);
+	fd = open_as(AT_FDCWD, "real", O_RDONLY, "O_RDONLY", "real", "");
 	transfer("read", fd, 8, "directory", joined("real"), "");
 	close(fd);
 	if (mkfifo("fifo", 0600) == 0) {
-		fd = open("fifo", O_RDWR);
+		fd = open_as(AT_FDCWD, "fifo", O_RDWR, "O_RDWR", "fifo", "");
 		transfer("write", fd, 2, "pipe", joined("fifo"), "");
 		close(fd);
 	}
