@@ -18,7 +18,7 @@ import { createPace } from '../../src/receivers/replay/pace.ts';
 import { bytesSource } from '../../src/kernel/capture/reader.ts';
 import { logsFromJson } from '../../src/otlp/from-json.ts';
 import { ProtoError } from '../../src/otlp/proto-cursor.ts';
-import { fileOf, sampleChunks } from '../support/captures.ts';
+import { callChunks, fileOf, sampleChunks } from '../support/captures.ts';
 import { decodeRequest, otlp } from '../support/otlp.ts';
 import { createRandom } from '../support/random.ts';
 import { until } from '../exporters/support.ts';
@@ -236,6 +236,20 @@ describe('a replay', () => {
     const { decoded } = await play({ path: fileWith(fileOf(sampleChunks())), capture: { events: ['exec'] } }).finish();
     expect(decoded.map(({ resources, scopes }) => [resources, scopes])).toEqual([
       [[[['host.name', 'elsewhere']]], [['ringtail/process', 4]]],
+    ]);
+  });
+
+  it('plays system calls as the receiver of them tells them, by the numbers of the machine that they were made on', async () => {
+    const { decoded } = await play({ path: fileWith(fileOf(callChunks())) }).finish();
+    expect(decoded.map(({ resources, scopes }) => [resources, scopes])).toEqual([
+      [[[['host.name', 'elsewhere']]], [['ringtail/syscalls', 4]]],
+    ]);
+    const told = decoded[0]!.records.map(({ eventName, attributes }) => [eventName, Object.fromEntries(attributes)] as const);
+    expect(told).toMatchObject([
+      ['ringtail.file.open', { 'file.path': '/etc', 'ringtail.file.flags': ['O_RDONLY', 'O_DIRECTORY'], 'ringtail.thread.comm': 'sshd' }],
+      ['ringtail.file.read', { 'error.type': 'EBADF' }],
+      ['ringtail.network.connect', { 'network.peer.address': '127.0.0.1', 'network.peer.port': 22 }],
+      ['ringtail.loss', { 'ringtail.receiver': 'syscalls', 'ringtail.reason': 'rate_limited', 'ringtail.lost': 5 }],
     ]);
   });
 

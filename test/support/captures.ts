@@ -1,5 +1,7 @@
 /** Captures made by hand: records as the kernel side writes them, and the chunks around them. */
-import { ACTOR_OFFSET, actorLayout, eventLayouts, type FieldLayout } from '../../src/kernel/layouts.gen.ts';
+import {
+  ACTOR_OFFSET, actorLayout, callId, eventKind, eventLayouts, netFlag, netTransport, type FieldLayout,
+} from '../../src/kernel/layouts.gen.ts'; // prettier-ignore
 import { loadAddon } from '../../src/kernel/addon.ts';
 import { type About, programJson } from '../../src/kernel/capture/facts.ts';
 import {
@@ -110,6 +112,25 @@ export const sampleChunks = (): readonly (readonly Uint8Array[])[] => {
     encodeJson(chunkType.again, { atMs: at(52) }),
     names(['alice', 'root', '/user.slice'], [1, 1, 2], [3, 3, 0]),
     encodeJson(chunkType.end, { reason: 'signal', frames: 2, records: 7, skipped: 4, lost: 7 }),
+  ];
+};
+
+/** One frame of system calls, recorded on arm64; addresses as text of one byte a character. */
+export const callChunks = (): readonly (readonly Uint8Array[])[] => {
+  const actor = process(20, 1, 'sshd');
+  const records = [
+    recordOf('open', 1_000n, actor, { call: callId.openat, ret: 3, flags: 0o40000, path: '/etc', name: '/etc' }),
+    recordOf('open', 2_000n, actor, { call: 0xffff, ret: 3, path: '/of/another/version' }),
+    recordOf('connect', 3_000n, actor, { call: callId.connect, ret: 0, family: 2, transport: netTransport.tcp, netFlags: netFlag.isInet, peer: '\x7f\0\0\x01', peerPort: 22 }),
+    recordOf('read', 4_000n, actor, { call: callId.read, ret: -9, fd: 1 }),
+  ]; // prettier-ignore
+  const owners = new Uint32Array(1);
+  return [
+    encodeJson(chunkType.about, { ...about, kernel: { release: '6.1.0', machine: 'aarch64' } }),
+    encodeFrame({ sequence: 0, wallOffsetNs: WALL_OFFSET_NS, atMs: at(0), rows: records.length, records: Buffer.concat(records) }),
+    encodeNames({ texts: [], owners, logins: owners, cgroups: owners }),
+    encodeJson(chunkType.loss, { reason: 'rate_limited', startMs: at(1), endMs: at(2), lostByKind: [[eventKind.connect, 5]] }),
+    encodeJson(chunkType.end, { reason: 'signal', frames: 1, records: 4, skipped: 0, lost: 5 }),
   ];
 };
 

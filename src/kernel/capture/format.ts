@@ -7,8 +7,11 @@ import { endianness } from 'node:os';
 import { crc32 } from 'node:zlib';
 import { RuntimeError } from '../../core/errors.ts';
 import {
-  ACTOR_OFFSET, actorLayout, eventKind, eventLayouts, execFlag, forkFlag, HEAD_SIZE, headFlag, pathFlag,
+  ACTOR_OFFSET, actorLayout, callFlag, callId, eventKind, eventLayouts, execFlag, fileKind, forkFlag, HEAD_SIZE, headFlag, netFlag, netTransport,
+  pathFlag,
 } from '../layouts.gen.ts'; // prettier-ignore
+
+const meanings = [eventKind, headFlag, pathFlag, execFlag, forkFlag, callId, callFlag, fileKind, netTransport, netFlag];
 
 /** The first byte is no text, and a transfer that changes line ends is noticed. */
 export const CAPTURE_MAGIC = Buffer.from('\x89RTCAP\r\n', 'latin1');
@@ -52,10 +55,10 @@ const BYTE_ORDER = endianness() === 'LE' ? 1 : 2;
 
 let hash: Buffer | undefined;
 
-/** Tells whether records mean the same: where each field stands, and the numbers of kinds and flags. */
+/** Tells whether records mean the same: where each field stands, and the numbers of kinds, calls and flags. */
 export const layoutHash = (): Buffer =>
   (hash ??= createHash('sha256')
-    .update(JSON.stringify([HEAD_SIZE, ACTOR_OFFSET, actorLayout, eventLayouts, eventKind, headFlag, pathFlag, execFlag, forkFlag]))
+    .update(JSON.stringify([HEAD_SIZE, ACTOR_OFFSET, actorLayout, eventLayouts, ...meanings]))
     .digest()
     .subarray(0, 16));
 

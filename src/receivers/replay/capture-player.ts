@@ -2,12 +2,35 @@ import { open } from 'node:fs/promises';
 import { loadAddon } from '../../kernel/addon.ts';
 import { fileSource, readChunks } from '../../kernel/capture/reader.ts';
 import { createReplay, type Replay } from '../../kernel/capture/replay.ts';
+import { subscribeCallEvents } from '../shared/call-events.ts';
+import { callsOf, listedCalls } from '../shared/call-names.ts';
 import type { ProcessConfig } from '../shared/process-config.ts';
 import { subscribeProcessEvents } from '../shared/process-events.ts';
 import type { Player, PlayOptions } from './player.ts';
 
-/** The receiver whose records a capture gives: they are the same as the live ones, their scope included. */
-const LIVE_RECEIVER = 'process';
+/** The receivers whose records a capture gives: they are the same as the live ones, their scope included. */
+const LIVE_RECEIVERS = { processes: 'process', calls: 'syscalls' } as const;
+
+/** The first chunk was played: it says which host it was. */
+const subscribe = (replay: Replay, config: ProcessConfig, next: PlayOptions['next']): (() => void) => {
+  const about = replay.about();
+  const resource = { attributes: about?.resource ?? [] };
+  const { processes } = replay.lookups;
+  const ends = [
+    subscribeProcessEvents(replay.hub, { receiver: LIVE_RECEIVERS.processes, config, processes, resource, next }),
+    subscribeCallEvents(replay.hub, {
+      receiver: LIVE_RECEIVERS.calls,
+      calls: callsOf(listedCalls),
+      machine: about?.kernel.machine ?? '',
+      withTotals: false,
+      resource,
+      next,
+    }),
+  ];
+  return () => {
+    for (const end of ends) end();
+  };
+};
 
 /** Returns false when it was stopped. */
 const playChunks = async (replay: Replay, config: ProcessConfig, { path, logger, next, until }: PlayOptions): Promise<void> => {
@@ -25,14 +48,7 @@ const playChunks = async (replay: Replay, config: ProcessConfig, { path, logger,
       const timeMs = replay.timeOf(step.value);
       if (timeMs !== undefined && !(await until(timeMs))) return;
       replay.play(step.value);
-      // the first chunk says which host it was
-      unsubscribe ??= subscribeProcessEvents(replay.hub, {
-        receiver: LIVE_RECEIVER,
-        config,
-        processes: replay.lookups.processes,
-        resource: { attributes: replay.about()?.resource ?? [] },
-        next,
-      });
+      unsubscribe ??= subscribe(replay, config, next);
     }
   } finally {
     unsubscribe?.();
@@ -40,7 +56,10 @@ const playChunks = async (replay: Replay, config: ProcessConfig, { path, logger,
   }
 };
 
-/** Plays a capture as the process receiver with `config` would have told it, with the resource of the host that it was recorded on. */
+/**
+ * Plays a capture as the process receiver with `config` would have told it, and as the receiver of system calls would with all of them; with the
+ * resource of the host that it was recorded on.
+ */
 export const createCapturePlayer =
   (config: ProcessConfig): Player =>
   async (options) => {
