@@ -14,6 +14,11 @@ const socketCalls: ReadonlySet<CallName> = new Set<CallName>([
 /** Calls that only 32-bit programs make, with the one that says the same elsewhere. */
 const alike: Readonly<Partial<Record<CallName, CallName>>> = { sendto: 'send', recvfrom: 'recv' };
 
+/** Those that can be added up. */
+const ioCalls: readonly CallName[] = [
+  'read', 'pread64', 'readv', 'preadv', 'preadv2', 'write', 'pwrite64', 'writev', 'pwritev', 'pwritev2',
+]; // prettier-ignore
+
 const union = <T>(sets: readonly ReadonlySet<T>[]): ReadonlySet<T> => new Set(sets.flatMap((set) => [...set]));
 
 /** The one that lets most through. */
@@ -31,7 +36,9 @@ const widest = (limits: readonly (CallLimit | undefined)[]): CallLimit | undefin
 export const unionOfCalls = (all: readonly CallNeeds[]): CallNeeds | undefined => {
   if (all.length === 0) return undefined;
   const withEvents = all.filter(({ events, failures }) => events.size + failures.size > 0);
-  const windows = withEvents.map(({ aggregateWindowMs }) => aggregateWindowMs);
+  const windows = withEvents
+    .filter(({ events }) => ioCalls.some((call) => events.has(call)))
+    .map(({ aggregateWindowMs }) => aggregateWindowMs);
   const shortest = windows.includes(undefined) ? undefined : Math.min(...(windows as readonly number[]));
   return {
     events: union(all.map(({ events }) => events)),

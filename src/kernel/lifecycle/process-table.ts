@@ -63,6 +63,8 @@ export type ProcessTable = {
   insert(frame: Frame, actor: number, facts: ExecutableFacts): number;
   /** Whether the process of an actor is known to have gone on to a later program: what runs there now is then not the actor's. */
   isPast(frame: Frame, actor: number): boolean;
+  /** Whether a program is known to have ended, or to have given way to a later one of its process. `startNs` is boot time. */
+  hasEnded(pid: number, startNs: bigint, execId: number): boolean;
   /** Executable, attribution and creation time by slot. */
   readonly source: AttributeSource;
   /** `ringtail.process.caller.executable.path` by the slot of the program that was started. */
@@ -174,6 +176,10 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
     isPast({ actors }, actor) {
       const newest = slots.newest(actors.pid[actor]!, actors.startNsLo[actor]!, actors.startNsHi[actor]!);
       return newest !== 0 && isLater(words[(newest << SLOT_SHIFT) + WORD.execId]!, actors.execId[actor]!);
+    },
+    hasEnded(pid, startNs, execId) {
+      const newest = slots.newest(pid, Number(startNs & 0xffff_ffffn), Number(startNs >> 32n));
+      return newest !== 0 && ((stateOf(newest) & STATE.dead) !== 0 || isLater(words[(newest << SLOT_SHIFT) + WORD.execId]!, execId));
     },
     source,
     callerSource: {

@@ -43,6 +43,8 @@ export const subscribeCallEvents = (
   const schemas = callSchemas(machine);
   const isWanted = new Uint8Array(callId.ids);
   for (const call of calls) isWanted[callId[call]] = 1;
+  // sums of several calls
+  if (withTotals) isWanted[callId.none] = 1;
 
   return hub.subscribe({
     kinds: [...kindsOf(calls), ...(withTotals ? Object.values(totalKind) : [])],

@@ -7,9 +7,10 @@ import type { RuleSet } from '../../core/rules.ts';
 import type { CallNeeds, CallsClaim, CallsStatus } from '../../kernel/calls/needs.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 import { subscribeCallEvents } from '../shared/call-events.ts';
-import { callsOf, recordedCalls } from '../shared/call-names.ts';
+import { callGroups, callsOf, recordedCalls } from '../shared/call-names.ts';
 import { createCallMetrics } from './metrics.ts';
 import { syscallsConfig, type SyscallsConfig } from './config.ts';
+import { totalsOf } from './totals.ts';
 import { syscallsWarnings } from './warnings.ts';
 
 /** What records are asked for; nothing is counted for them. */
@@ -31,22 +32,26 @@ const ruleFields = ({ places, refused }: CallsStatus['pushDown']): object => {
 
 const createSyscallsReceiver = ({ id, logger, kernel }: Settings<KernelServices>, config: SyscallsConfig): Receiver => {
   const needs = needsOf(config);
+  const hasIo = callGroups.io.some((call) => needs.events.has(call));
+  const totals = totalsOf(kernel, logger);
   let ruleSets: readonly (RuleSet | undefined)[] = [];
   let claim: CallsClaim | undefined;
 
   // Only while somebody listens, so that of two instances that follow each other in a reload every batch reaches one.
   const logs$ = new Observable<Batch>((subscriber) => {
+    const leaveTotals = hasIo && config.aggregate.enabled ? totals.join(config.aggregate.interval) : () => {};
     const mine = (claim = kernel.needCalls({ ...needs, ruleSets }));
     const unsubscribe = subscribeCallEvents(kernel.hub, {
       receiver: id,
       calls: new Set([...needs.events, ...needs.failures]),
       machine: machine(),
-      withTotals: config.aggregate.enabled,
+      withTotals: hasIo,
       next: (batch) => subscriber.next(batch),
     });
     return () => {
       claim = undefined;
       mine.end();
+      leaveTotals();
       unsubscribe();
     };
   }).pipe(share());
@@ -59,6 +64,8 @@ const createSyscallsReceiver = ({ id, logger, kernel }: Settings<KernelServices>
       claim?.change({ ...needs, ruleSets });
     },
     start: async () => {
+      // what was added up for the receiver that this one replaces
+      if (hasIo && !config.aggregate.enabled && claim !== undefined) totals.drain();
       const { rung, notes, pushDown } = kernel.calls();
       const fields = { receiver: id, rung, ...(notes.length > 0 ? { notes } : {}), ...ruleFields(pushDown) };
       if (rung === 'none' && claim !== undefined) logger.warn(fields, 'this kernel tells of no system calls');

@@ -23,6 +23,8 @@ const createReceiver = (input: unknown, status: Partial<CallsStatus> = {}) => {
   const claims: { needs: CallNeeds; ended: boolean }[] = [];
   const kernel = {
     hub,
+    callMaps: { read: () => undefined, take: () => undefined },
+    onQuiet: () => () => {},
     calls: (): CallsStatus => ({ rung: 'tp_btf', notes: [], pushDown: { places: [] }, ...status }),
     needCalls(needs: CallNeeds) {
       const claim = { needs, ended: false };
