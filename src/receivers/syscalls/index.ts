@@ -3,8 +3,9 @@ import { machine } from 'node:os';
 import { Observable, share } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
 import type { Receiver, ReceiverFactory, Settings } from '../../core/component.ts';
-import type { RuleSet } from '../../core/rules.ts';
-import type { CallNeeds, CallsClaim, CallsStatus } from '../../kernel/calls/needs.ts';
+import type { PushDownReport, RuleSet } from '../../core/rules.ts';
+import type { CallNeeds, CallsClaim } from '../../kernel/calls/needs.ts';
+import { planRules } from '../../kernel/calls/rules/plan.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 import { subscribeCallEvents } from '../shared/call-events.ts';
 import { callGroups, callsOf, recordedCalls } from '../shared/call-names.ts';
@@ -22,10 +23,12 @@ const needsOf = ({ calls, rate_limit: limit, aggregate }: SyscallsConfig): Omit<
 });
 
 /** How many rules are evaluated where; nothing when there are none. */
-const ruleFields = ({ places, refused }: CallsStatus['pushDown']): object => {
+const ruleFields = ({ places, refused }: PushDownReport): object => {
+  if (places.length === 0) return {};
   const inKernel = places.filter(({ where }) => where === 'kernel').length;
   return {
-    ...(places.length > 0 ? { rules_in_kernel: inKernel, rules_in_user_space: places.length - inKernel } : {}),
+    rules_in_kernel: inKernel,
+    rules_in_user_space: places.length - inKernel,
     ...(refused === undefined ? {} : { rules_not_pushed_down: refused }),
   };
 };
@@ -88,5 +91,6 @@ export const syscallsReceiver: ReceiverFactory = {
   config: syscallsConfig,
   hostNeeds: () => [{ kind: 'kernel' }],
   warnings: syscallsWarnings,
+  pushDown: (_config: SyscallsConfig, ruleSets) => planRules(ruleSets).report,
   create: createSyscallsReceiver as ReceiverFactory['create'],
 };

@@ -141,11 +141,30 @@ describe('the receiver', () => {
     expect(receiver.health!()).toEqual({ status: 'ok', message: 'tp_btf: no', details: { rung: 'raw_tp' } });
   });
 
-  it('says why no rule runs in the kernel', async () => {
-    const { receiver, logger } = createReceiver({}, { pushDown: { places: [], refused: 'the pipeline logs begins with no filter' } });
-    receiver.logs$!.subscribe();
-    await receiver.start();
-    expect(logger.lines[0]!.fields).toMatchObject({ rules_not_pushed_down: 'the pipeline logs begins with no filter' });
+  it('says why no rule runs in the kernel, when there are rules', async () => {
+    const refused = 'a pipeline does not begin with a filter';
+    const started = async (places: CallsStatus['pushDown']['places']) => {
+      const { receiver, logger } = createReceiver({}, { pushDown: { places, refused } });
+      receiver.logs$!.subscribe();
+      await receiver.start();
+      return logger.lines[0]!.fields;
+    };
+    expect(await started([])).toEqual({ receiver: 'syscalls/x', rung: 'tp_btf' });
+    expect(await started([{ rule: 'filter process.drop[0]', where: 'user', why: refused }])).toMatchObject({
+      rules_in_kernel: 0,
+      rules_in_user_space: 1,
+      rules_not_pushed_down: refused,
+    });
+  });
+
+  it('tells before it runs which rules the kernel takes', () => {
+    const config = syscallsConfig.parse({}) as never;
+    const report = syscallsReceiver.pushDown!(config, [ruleSet('a')]);
+    expect(report.places).toEqual([{ rule: 'a', where: 'kernel' }]);
+    expect(syscallsReceiver.pushDown!(config, [ruleSet('a'), undefined])).toMatchObject({
+      places: [{ rule: 'a', where: 'user' }],
+      refused: expect.any(String),
+    });
   });
 
   it('is not well on a kernel that tells of no calls, once somebody listens', async () => {
