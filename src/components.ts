@@ -9,6 +9,7 @@ import { pprofExtension } from './extensions/pprof/index.ts';
 import { zpagesExtension } from './extensions/zpages/index.ts';
 import { attributesProcessor } from './processors/attributes/index.ts';
 import { batchProcessor } from './processors/batch/index.ts';
+import { filterProcessor } from './processors/filter/index.ts';
 import { memoryLimiterProcessor } from './processors/memory-limiter/index.ts';
 import { redactProcessor } from './processors/redact/index.ts';
 import { resolveProcessProcessor } from './processors/resolve-process/index.ts';
@@ -25,6 +26,7 @@ export const components: readonly ComponentFactory[] = [
 
   attributesProcessor,
   batchProcessor,
+  filterProcessor,
   memoryLimiterProcessor,
   redactProcessor,
   resolveProcessProcessor,

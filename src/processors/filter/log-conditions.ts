@@ -1,0 +1,72 @@
+/** Log records that conditions drop. */
+import type { Attribute, AttributeValue, Batch } from '../../core/batch.ts';
+import { rowReaderOf } from '../../otlp/log-text.ts';
+import type { PathField } from './conditions/attributes.ts';
+import { compileTruth, truth, type Subject } from './conditions/evaluate.ts';
+import { attributesIn } from './conditions/expression.ts';
+import { parseCondition } from './conditions/parse.ts';
+
+/** What the writer gives every record. */
+const SEVERITY_INFO = 9;
+
+export type OnDrop = (condition: number) => void;
+export type OnFailure = (condition: number) => void;
+
+export type LogConditions = {
+  /** Points at a batch; rows are judged until the next one. */
+  open(batch: Batch): void;
+  /** True when a condition drops the row. */
+  drops(row: number): boolean;
+};
+
+/** Attributes that stand last go before others of the name, as when they are written. */
+export const attributeIn = (attributes: readonly Attribute[], key: string): AttributeValue | undefined => {
+  for (let i = attributes.length - 1; i >= 0; i--) if (attributes[i]![0] === key) return attributes[i]![1];
+  return undefined;
+};
+
+/** Conditions are looked at in their order. One that fails counts as not true; `onFailure` may throw. */
+export const createLogConditions = (
+  conditions: readonly string[],
+  resource: readonly Attribute[],
+  onDrop: OnDrop,
+  onFailure: OnFailure,
+): LogConditions => {
+  const trees = conditions.map((text) => parseCondition('logs', text).truth);
+  const tests = trees.map(compileTruth);
+  const asked = new Set(trees.flatMap(attributesIn));
+  let batch!: Batch;
+  let read: (row: number) => readonly Attribute[];
+  let current = -1;
+  let attributes: readonly Attribute[] | undefined;
+
+  const subject: Subject = {
+    value(field: PathField, key: string | undefined) {
+      if (field === 'event_name') return batch.kind.eventName;
+      if (field === 'severity_number') return SEVERITY_INFO;
+      if (field === 'resource') return attributeIn(batch.resource?.attributes ?? resource, key!);
+      attributes ??= read(current);
+      return attributeIn(attributes, key!);
+    },
+  };
+
+  return {
+    open(next) {
+      batch = next;
+      read = rowReaderOf(batch, (name) => asked.has(name));
+    },
+    drops(row) {
+      current = row;
+      attributes = undefined;
+      for (let i = 0; i < tests.length; i++) {
+        const result = tests[i]!(subject);
+        if (result === truth.failed) onFailure(i);
+        else if (result === truth.yes) {
+          onDrop(i);
+          return true;
+        }
+      }
+      return false;
+    },
+  };
+};

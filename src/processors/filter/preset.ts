@@ -1,0 +1,40 @@
+/**
+ * What `preset: default` stands for. Daemons are known by executables in folders that only root writes and by users that only root becomes, and not in pid
+ * namespaces below the host's, whose images hold what they like: a name that a program gives itself decides nothing.
+ */
+import { eventName } from '../../otlp/names.ts';
+import type { ContextRule, ProcessRule } from './rule-config.ts';
+
+/** Split by what the kernel can evaluate, so that of a daemon that runs as root nothing reaches user space. */
+const processDrops: readonly ProcessRule[] = [
+  { executable: ['/usr/lib/systemd/systemd*', '/lib/systemd/systemd*'], uid: 0, pid_namespace: 'host' },
+  { executable: ['/usr/lib/systemd/systemd*', '/lib/systemd/systemd*'], user: 'systemd-*', pid_namespace: 'host' },
+  { executable: '/usr/lib/snapd/snapd', uid: 0, pid_namespace: 'host' },
+  { executable: '/snap/snapd/*/usr/lib/snapd/snapd', uid: 0, pid_namespace: 'host' },
+  {
+    executable: ['/usr/bin/node_exporter', '/usr/local/bin/node_exporter', '/usr/bin/prometheus-node-exporter'],
+    user: ['root', 'nobody', 'prometheus', 'node_exporter', 'node-exporter', 'node-exp'],
+    pid_namespace: 'host',
+  },
+  { comm: 'kworker*', kernel_thread: true },
+];
+
+/** Not of deletions: their path is what the caller wrote, and they are few. */
+const contextDrops: readonly ContextRule[] = [
+  {
+    event: [eventName.fileOpen, eventName.fileRead, eventName.fileWrite],
+    path: ['/usr/lib*', '/lib*', '/sys/*', '/proc/*', '/run/*', '/dev/null', '/dev/zero', '/dev/urandom', '/dev/pts/*'],
+  },
+];
+
+export const presets = {
+  default: { process: { drop: processDrops }, context: { drop: contextDrops } },
+  none: { process: { drop: [] as readonly ProcessRule[] }, context: { drop: [] as readonly ContextRule[] } },
+} as const;
+
+export type PresetName = keyof typeof presets;
+
+const presetRules: ReadonlySet<object> = new Set([...processDrops, ...contextDrops]);
+
+/** True for a rule that nobody wrote. */
+export const isOfPreset = (rule: object): boolean => presetRules.has(rule);

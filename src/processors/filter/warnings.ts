@@ -1,0 +1,84 @@
+/** What of a filter is allowed and yet worth a word. */
+import type { ConfigUse, ConfigWarning, OptionPath } from '../../core/component.ts';
+import { hasHostBits, parseNetwork } from './address-tests.ts';
+import { checkCondition } from './conditions/check.ts';
+import type { FilterConfig } from './config.ts';
+import { isOfPreset } from './preset.ts';
+import { valuesOf, type ContextRule } from './rule-config.ts';
+import { contradictions, duplicates } from './rule-conflicts.ts';
+import { eventsOf } from './rule-sense.ts';
+
+type Stage = 'process' | 'context';
+const stages: readonly Stage[] = ['process', 'context'];
+
+const networkWarnings = (rule: ContextRule, path: OptionPath): readonly ConfigWarning[] =>
+  valuesOf(rule.address).flatMap((text, index): ConfigWarning[] => {
+    const network = parseNetwork(text);
+    if (typeof network === 'string' || !hasHostBits(network)) return [];
+    const option = [...path, 'address', ...(Array.isArray(rule.address) ? [index] : [])];
+    return [{ option, message: `only the first ${network.bits} bits of the address count` }];
+  });
+
+const ruleWarnings = (config: FilterConfig, stage: Stage): readonly ConfigWarning[] => {
+  const { drop, keep } = config[stage];
+  const warnings: ConfigWarning[] = [];
+  const protectedEvents = new Set(config.never_drop.length === 0 ? [] : eventsOf(config.never_drop));
+  for (const [action, rules] of [['drop', drop] as const, ['keep', keep] as const])
+    for (const [index, rule] of rules.entries()) {
+      if (isOfPreset(rule)) continue;
+      const at = [stage, action, index];
+      warnings.push(...networkWarnings(rule, at));
+      const { event } = rule as ContextRule;
+      if (action === 'drop' && event !== undefined && eventsOf(event).every((name) => protectedEvents.has(name)))
+        warnings.push({ option: [...at, 'event'], message: 'never_drop protects these events: the rule drops nothing' });
+    }
+  if (keep.length > 0 && drop.length === 0)
+    warnings.push({ option: [stage, 'keep'], message: `keeps nothing: there is no ${stage}.drop that would drop it` });
+  for (const { index, twin } of contradictions({ drop, keep }))
+    if (!isOfPreset(drop[index]!))
+      warnings.push({
+        option: [stage, 'drop', index],
+        message: `contradicts ${stage}.keep[${twin}], which is the same and comes first: it drops nothing`,
+      });
+  for (const [action, rules] of [['drop', drop] as const, ['keep', keep] as const])
+    for (const { index, twin } of duplicates(rules))
+      if (!isOfPreset(rules[index]!))
+        warnings.push({ option: [stage, action, index], message: `the same as ${stage}.${action}[${twin}]; one of them is enough` });
+  return warnings;
+};
+
+const conditionLists = [
+  ['log_conditions', 'logs'],
+  ['metric_conditions', 'metrics'],
+  ['trace_conditions', 'traces'],
+] as const;
+
+const signalOf = (pipeline: string): string => pipeline.split('/')[0]!;
+
+export const filterWarnings = (config: FilterConfig, { pipelines }: ConfigUse): readonly ConfigWarning[] => {
+  const signals = new Set(pipelines.map(signalOf));
+  const of = conditionLists.flatMap(([option, signal]): ConfigWarning[] => {
+    const list = config[option];
+    if (list.length === 0) return [];
+    if (signal === 'traces')
+      return [{ option: [option], message: 'there are no pipelines of traces yet; these conditions have no effect' }];
+    if (!signals.has(signal))
+      return [{ option: [option], message: `no pipeline of ${signal} names this filter; these conditions have no effect` }];
+    return list.flatMap((text, index) =>
+      checkCondition(signal, text).warnings.map(({ column, message }) => ({
+        option: [option, index],
+        message: `column ${column}: ${message}`,
+      })),
+    );
+  });
+  const idle: readonly ConfigWarning[] =
+    signals.has('metrics') && config.metric_conditions.length === 0
+      ? [
+          {
+            option: [],
+            message: 'drops nothing of metrics, which rules do not judge; write metric_conditions, or take it out of pipelines of metrics',
+          },
+        ]
+      : [];
+  return [...stages.flatMap((stage) => ruleWarnings(config, stage)), ...of, ...idle];
+};
