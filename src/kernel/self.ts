@@ -24,11 +24,27 @@ export const namesInitialPidNamespace = (link: string): boolean | undefined => {
   }
 };
 
-/** Number of the namespace behind a link of /proc/<pid>/ns; 0 when it may not be looked at. */
-export const namespaceNumber = (link: string): number => {
+/**
+ * The first mount namespace of a kernel: MNT_NS_INIT_INO of include/linux/proc_ns.h since 6.15; before that the first number that is given out
+ * dynamically, 0xf0000000, and on some versions the one after it. No later namespace gets them, as the first one never goes.
+ */
+const INITIAL_MOUNT_NAMESPACES: readonly number[] = [0xeffffff8, 0xf0000000, 0xf0000001];
+
+const numberOf = (link: string): number => {
   try {
     return statSync(link).ino;
   } catch {
     return 0;
   }
+};
+
+/**
+ * Number of the mount namespace of the host's first process, or of Ringtail's own when the first process may not be looked at and ours is known to be
+ * the kernel's first. 0: not known.
+ */
+export const hostMountNamespace = (procPath: string, ownNumber: () => number = () => numberOf('/proc/self/ns/mnt')): number => {
+  const first = namesInitialPidNamespace(`${procPath}/1/ns/pid`) === true ? numberOf(`${procPath}/1/ns/mnt`) : 0;
+  if (first !== 0) return first;
+  const own = ownNumber();
+  return INITIAL_MOUNT_NAMESPACES.includes(own) ? own : 0;
 };

@@ -13,7 +13,7 @@ import type { LookupUsers } from './users.ts';
 import { rungs, type ProcessNeeds, type Rung } from './process-programs.ts';
 import { cgroup2Mount } from './procfs/mounts.ts';
 import { createProcfsWatcher, PROCFS_LIMITS, type ProcfsWatcher } from './procfs/watcher.ts';
-import { namespaceNumber, ownKernelPid } from './self.ts';
+import { hostMountNamespace, ownKernelPid } from './self.ts';
 import type { KernelLookups } from './service-types.ts';
 import { openRingSource, type RingSource } from './ring-source.ts';
 import type { CallNeeds, CallsClaim, CallsStatus } from './calls/needs.ts';
@@ -179,7 +179,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
         rungs: wanted,
         selfPid,
         exclusion,
-        hostMountNs: namespaceNumber(`${root}/proc/1/ns/mnt`),
+        hostMountNs: hostMountNamespace(`${root}/proc`),
         recorder,
       });
       if (result.source === undefined) return result.refusals;
