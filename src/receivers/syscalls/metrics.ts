@@ -132,7 +132,10 @@ export const createCallMetrics = (options: CallMetricsOptions): Observable<Metri
       }
     };
     const timer = setInterval(collect, intervalMs);
-    const forget = kernel.onQuiet(collect);
+    const forget = kernel.onQuiet(() => {
+      clearInterval(timer);
+      collect();
+    });
     return () => {
       clearInterval(timer);
       forget();

@@ -144,12 +144,17 @@ const createSharedTotals = (kernel: TotalsKernel, logger: Logger): Totals => {
     timer = setTimeout(tick, Math.min(SWEEP_MS, windowMs));
   };
 
+  const end = (): void => {
+    clearTimeout(timer);
+    reader.read('end');
+  };
+
   return {
     join(windowMs) {
       const mine = { windowMs };
       if (windows.size === 0) {
         reader.begin();
-        endings = [reader.followClock(), kernel.onQuiet(() => reader.read('end'))];
+        endings = [reader.followClock(), kernel.onQuiet(end)];
       }
       windows.add(mine);
       schedule();
@@ -157,7 +162,7 @@ const createSharedTotals = (kernel: TotalsKernel, logger: Logger): Totals => {
         if (!windows.delete(mine)) return;
         schedule();
         if (windows.size > 0) return;
-        for (const end of endings) end();
+        for (const ending of endings) ending();
         endings = [];
       };
     },
