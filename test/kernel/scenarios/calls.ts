@@ -20,7 +20,7 @@ const runIfAllowed = async ({ run, skip }: Context, ...[program, args, options]:
 const FEWEST_CALLS = 90;
 
 const groundTruth = (program: string, what: string, more: readonly string[] = []): Scenario => ({
-  name: `system calls with known arguments, ${what}`,
+  name: `calls: known arguments, ${what}`,
   async run(context) {
     const pipeline = await context.start({ calls: everyCall });
     const facts = await runIfAllowed(context, program, [context.folder, ...more], { cwd: context.folder });
@@ -33,7 +33,7 @@ const groundTruth = (program: string, what: string, more: readonly string[] = []
 });
 
 const places: Scenario = {
-  name: 'files by all the ways that lead to them',
+  name: 'calls: files by all the ways that lead to them',
   async run({ folder, start, run }) {
     const pipeline = await start({ calls: everyCall });
     const facts = await run('paths', [folder], { cwd: folder });
