@@ -12,6 +12,7 @@ import { errorFields } from './error-fields.ts';
 import type { Graph, GraphInput, Plan } from './graph.ts';
 import type { Instance } from './instance.ts';
 import type { Lifecycles } from './lifecycles.ts';
+import { narrowReceivers } from './push-down.ts';
 import type { Change } from './reload-requests.ts';
 import type { Retirement } from './retirement.ts';
 
@@ -125,6 +126,7 @@ export const createReloader = (options: ReloaderOptions): Reloader => {
         if (state() !== 'ready') return;
         if (connected) {
           connector.connect(current.pipelines);
+          narrowReceivers(current, logger);
           const setBack = async () => {
             await kernel.reconfigure?.();
             await kernel.exclude?.(current.config.exclude);
@@ -153,6 +155,7 @@ export const createReloader = (options: ReloaderOptions): Reloader => {
         }
         connected = true;
         connector.connect(graph.pipelines);
+        narrowReceivers(graph, logger);
         await kernel.reconfigure?.();
         const { exclude } = revision.config;
         if (!isDeepStrictEqual(current.config.exclude, exclude)) await kernel.exclude?.(exclude);

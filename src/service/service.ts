@@ -12,6 +12,7 @@ import { type Graph, type GraphInput, planGraph, processorsOf } from './graph.ts
 import { kernelInstance } from './instance.ts';
 import type { Ledger } from './ledger.ts';
 import { createLifecycles } from './lifecycles.ts';
+import { narrowReceivers } from './push-down.ts';
 import { createReloader, type Revision, type ServiceKernel } from './reload.ts';
 import { createReloadRequests } from './reload-requests.ts';
 import { createRetirement } from './retirement.ts';
@@ -128,6 +129,7 @@ export const createService = (options: ServiceOptions): Service => {
       for (const instance of [...first.extensions.values(), ...first.exporters.values(), ...processorsOf(first)])
         await lifecycles.start(instance);
       connector.connect(first.pipelines);
+      narrowReceivers(first, logger);
       await lifecycles.start(kernel);
       for (const receiver of first.receivers.values()) await lifecycles.start(receiver);
     } catch (error) {

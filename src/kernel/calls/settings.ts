@@ -46,7 +46,8 @@ export const unionOfCalls = (all: readonly CallNeeds[]): CallNeeds | undefined =
     counted: union(all.map(({ counted }) => counted)),
     limit: widest(withEvents.map(({ limit }) => limit)),
     aggregateWindowMs: shortest === Infinity ? undefined : shortest,
-    ruleSets: withEvents.flatMap(({ ruleSets }) => ruleSets),
+    // who was told of no pipeline drops nothing
+    ruleSets: withEvents.flatMap(({ ruleSets }) => (ruleSets.length === 0 ? [undefined] : ruleSets)),
   };
 };
 
