@@ -2,6 +2,7 @@ import { formatProblem, type Problem, sortProblems } from '../config/problems.ts
 import type { RingtailConfig } from '../config/load.ts';
 import { ConfigError, exitCode, type ExitCode, messageOf } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import { pushDownOf } from '../service/push-down.ts';
 import type { CommandContext } from './context.ts';
 import { checkHost, type HostReport } from './host-check.ts';
 import { loadFor } from './load.ts';
@@ -41,6 +42,30 @@ const tiersOf = (problems: readonly Problem[], config: RingtailConfig | undefine
     return { tier, result: 'passed', detail: [...warnings, ...(details[tier] === '' ? [] : [details[tier]])].join('; ') };
   });
 };
+
+/** Lines of single rules; with `--json` all are there. */
+const MOST_RULE_LINES = 40;
+
+type PushDown = ReturnType<typeof pushDownOf>;
+
+const pushDownLines = (pushDown: PushDown): readonly string[] =>
+  [...pushDown].flatMap(([receiver, { places, refused }]) => {
+    const inKernel = places.filter(({ where }) => where === 'kernel').length;
+    const summary = `rules of ${receiver}: ${inKernel} in the kernel, ${places.length - inKernel} in user space`;
+    // what stays in user space comes first: there is something to change
+    const ordered = [...places.filter(({ where }) => where === 'user'), ...places.filter(({ where }) => where === 'kernel')];
+    const lines = ordered
+      .slice(0, MOST_RULE_LINES)
+      .map(({ rule, where, why }) =>
+        where === 'kernel' ? `  ${rule}: kernel` : `  ${rule}: user space${why === undefined || refused !== undefined ? '' : `; ${why}`}`,
+      );
+    const more = ordered.length - lines.length;
+    return [
+      refused === undefined ? summary : `${summary}; ${refused}`,
+      ...lines,
+      ...(more > 0 ? [`  and ${count(more, 'more rule')}; --json lists them all`] : []),
+    ];
+  });
 
 /** The code, and the last line of what is wrong. */
 const verdict = (
@@ -83,10 +108,12 @@ export const validateCommand = async (options: ValidateOptions, context: Command
   const host = config === undefined || options.host === false ? undefined : await checkHost(loaded, config, context);
   const problems = sortProblems([...loaded.problems, ...(host?.problems ?? [])]);
   const tiers = tiersOf(problems, config, host);
+  const pushDown: PushDown = config === undefined ? new Map() : pushDownOf(config);
   const { code, line } = verdict(name, problems, host, options.denyWarnings === true);
   if (options.json === true) {
     const plain = problems.map(({ tier = 'syntax', ...problem }) => ({ tier, ...problem }));
-    context.stdout.write(`${JSON.stringify({ valid: code === exitCode.done, tiers, problems: plain }, null, 2)}\n`);
+    const rules = pushDown.size === 0 ? {} : { rules: Object.fromEntries(pushDown) };
+    context.stdout.write(`${JSON.stringify({ valid: code === exitCode.done, tiers, problems: plain, ...rules }, null, 2)}\n`);
     return code;
   }
   // Warnings first, as every command says them.
@@ -94,6 +121,7 @@ export const validateCommand = async (options: ValidateOptions, context: Command
     for (const problem of problems) if (problem.severity === severity) context.stderr.write(`${formatProblem(problem)}\n`);
   for (const { tier, result, detail } of tiers)
     context.stdout.write(printable(`${tier}: ${result}${detail === '' ? '' : `; ${detail}`}`) + '\n');
+  for (const text of pushDownLines(pushDown)) context.stdout.write(`${printable(text)}\n`);
   if (line === undefined) context.stdout.write(`${printable(name)} is valid\n`);
   else context.stderr.write(`ringtail: ${printable(line)}\n`);
   return code;
