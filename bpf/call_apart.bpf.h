@@ -49,11 +49,11 @@ static __always_inline __u32 inner_call(__u32 number, __u32 *arguments)
 /* Makes it the call that it stands for, CALL_NONE when that is none of ours. */
 static __always_inline void take_apart(struct call_ctx *call)
 {
-	__u32 words[CALL_ARGS] = {}, count = 0, users = 0, size;
-	__u64 mm;
+	__u32 words[CALL_ARGS] = {}, count = 0, users = 0;
+	__u64 mm, size;
 
 	call->call = inner_call(call->args[0], &count);
-	size = count * sizeof(*words);
+	size = (__u64)count * sizeof(*words);
 	barrier_var(size);
 	if (size > sizeof(words))
 		return;

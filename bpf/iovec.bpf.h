@@ -29,11 +29,12 @@ struct {
 /* Adds up to sixteen. Returns 1 when it is over. */
 static __always_inline int iovec_step(struct iovec_walk *walk)
 {
-	__u32 some = walk->left < IOVEC_ROUND ? walk->left : IOVEC_ROUND, size;
+	__u32 some = walk->left < IOVEC_ROUND ? walk->left : IOVEC_ROUND;
+	__u64 size;
 
 	if (!some)
 		return 1;
-	size = some * (walk->compat ? sizeof(struct compat_iovec) : sizeof(struct iovec));
+	size = (__u64)some * (walk->compat ? sizeof(struct compat_iovec) : sizeof(struct iovec));
 	barrier_var(size);
 	if (size > sizeof(walk->wide) || bpf_probe_read_user(walk->wide, size, (void *)walk->at))
 		return 1;
