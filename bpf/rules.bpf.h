@@ -155,7 +155,8 @@ static __always_inline bool rules_begin(struct rule_state *state, struct call_ct
 	struct rule_actor *actor;
 	__u32 index;
 
-	state->words[RULE_GENERATION] = 0;
+	/* all that is read later: 5.10 does not follow that the generation guards the others */
+	state->words[RULE_HIT] = state->words[RULE_MAYBE] = state->words[RULE_GENERATION] = state->words[RULE_ACTOR] = 0;
 	if (!set || !(set->droppable >> (call->kind % EVENT_KINDS) & 1))
 		return false;
 	actor = actor_now(set, &index);
