@@ -209,7 +209,12 @@ export type FlagItems = {
   readonly bitsHi: Uint32Array;
   readonly masksLo: Uint32Array;
   readonly masksHi: Uint32Array;
+  /** Whole attributes by value, of values without an upper half. */
+  readonly known: Map<number, Template>;
 };
+
+/** Values that programs use are few; those of one that makes them up are not to be remembered. */
+const MOST_KNOWN = 256;
 
 /** Bits and masks are below 2^53. */
 export const flagItemsOf = (names: readonly FlagName[]): FlagItems => {
@@ -221,22 +226,31 @@ export const flagItemsOf = (names: readonly FlagName[]): FlagItems => {
     bitsHi: Uint32Array.from(names, ([bits]) => high(bits)),
     masksLo: Uint32Array.from(names, ([bits, , mask = bits]) => low(mask)),
     masksHi: Uint32Array.from(names, ([bits, , mask = bits]) => high(mask)),
+    known: new Map(),
   };
 };
 
 /** An array of the names that stand for the value; nothing when there is none. */
 export const putFlags = (out: Uint8Array, view: DataView, at: number, key: Template, flags: FlagItems, lo: number, hi: number): number => {
-  const { items, bitsLo, bitsHi, masksLo, masksHi } = flags;
+  const { items, bitsLo, bitsHi, masksLo, masksHi, known } = flags;
+  if (hi === 0) {
+    const whole = known.get(lo);
+    if (whole !== undefined) return putTemplate(view, at, whole);
+  }
   const value = putTemplate(view, at + 5, key);
   let end = value + 9;
   for (let i = 0; i < items.length; i++) {
     if ((lo & masksLo[i]!) >>> 0 === bitsLo[i]! && (hi & masksHi[i]!) >>> 0 === bitsHi[i]!) end = putTemplate(view, end, items[i]!);
   }
-  if (end === value + 9) return at;
-  out[at] = ATTRIBUTE_TAG;
-  out[value + 4] = 0x2a;
-  putPaddedVarint4(out, at + 1, end - at - 5);
-  putPaddedVarint4(out, value, end - value - 4);
-  putPaddedVarint4(out, value + 5, end - value - 9);
+  if (end === value + 9) {
+    end = at;
+  } else {
+    out[at] = ATTRIBUTE_TAG;
+    out[value + 4] = 0x2a;
+    putPaddedVarint4(out, at + 1, end - at - 5);
+    putPaddedVarint4(out, value, end - value - 4);
+    putPaddedVarint4(out, value + 5, end - value - 9);
+  }
+  if (hi === 0 && known.size < MOST_KNOWN) known.set(lo, templateOf(out.subarray(at, end)));
   return end;
 };

@@ -8,27 +8,47 @@ const ZERO = 0x30;
 const DOT = 0x2e;
 const COLON = 0x3a;
 
-/** At least `digits` digits of an unsigned number below 2^53 that has at most 10 digits. */
+/** Of a number of 32 bits without a sign. */
+const digitsOf = (value: number): number =>
+  value < 100_000
+    ? value < 100
+      ? value < 10
+        ? 1
+        : 2
+      : value < 1000
+        ? 3
+        : value < 10_000
+          ? 4
+          : 5
+    : value < 10_000_000
+      ? value < 1_000_000
+        ? 6
+        : 7
+      : value < 100_000_000
+        ? 8
+        : value < BILLION
+          ? 9
+          : 10;
+
+/** So many digits of a number of 32 bits without a sign. */
 const putDigits = (out: Uint8Array, at: number, value: number, digits: number): number => {
-  let length = digits;
-  for (let rest = 10 ** digits; rest <= value; rest *= 10) length++;
-  let left = value;
-  for (let i = at + length - 1; i >= at; i--) {
-    const next = Math.floor(left / 10);
-    out[i] = ZERO + left - next * 10;
+  let left = value >>> 0;
+  for (let i = at + digits - 1; i >= at; i--) {
+    const next = (left / 10) >>> 0;
+    out[i] = ZERO + left - Math.imul(next, 10);
     left = next;
   }
-  return at + length;
+  return at + digits;
 };
 
 /** An unsigned number of 64 bits in two halves. */
 export const putDecimal = (out: Uint8Array, at: number, lo: number, hi: number): number => {
-  if (hi === 0) return putDigits(out, at, lo, 1);
+  if (hi === 0) return putDigits(out, at, lo, digitsOf(lo));
   const value = hi * 0x1_0000_0000 + lo;
   if (value <= Number.MAX_SAFE_INTEGER) {
     const billions = Math.floor(value / BILLION);
-    const end = billions === 0 ? at : putDigits(out, at, billions, 1);
-    return putDigits(out, end, value - billions * BILLION, billions === 0 ? 1 : 9);
+    const end = putDigits(out, at, billions, digitsOf(billions));
+    return putDigits(out, end, value - billions * BILLION, 9);
   }
   const text = String((BigInt(hi) << 32n) | BigInt(lo)); // numbers of inodes are seldom that large
   for (let i = 0; i < text.length; i++) out[at + i] = text.charCodeAt(i);
