@@ -4,7 +4,9 @@ export const debugConfig = z.strictObject({
   verbosity: z
     .enum(['basic', 'normal', 'detailed'])
     .default('normal')
-    .describe('basic counts events once a second, normal shows one line an event, detailed also every attribute on a line of its own'),
+    .describe(
+      'basic counts events once a second, normal shows one line an event or point of a metric, detailed also every attribute on a line of its own',
+    ),
   format: z
     .enum(['text', 'json'])
     .default('text')

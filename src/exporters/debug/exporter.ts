@@ -1,16 +1,19 @@
-/** Shows events to people and tools on standard output. */
+/** Shows events and metrics to people and tools on standard output. */
 import type { Writable } from 'node:stream';
 import { rowsOf, type Batch } from '../../core/batch.ts';
 import type { Exporter, Settings } from '../../core/component.ts';
+import { type Metric, type MetricBatch, pointsOf } from '../../core/metric-batch.ts';
 import { createRateLimit } from '../../core/rate-limit.ts';
 import { distinctOf } from '../../otlp/distinct.ts';
 import { attributesOf, unixNsOf } from '../../otlp/log-text.ts';
+import type { RequestSignal } from '../../otlp/request.ts';
 import { createBooks } from '../shared/books.ts';
 import type { DebugConfig } from './config.ts';
 import { decodeKeepingBytes, escapeText } from './escape.ts';
 import { jsonLine } from './json.ts';
 import { attributeLines, clockText, eventLine, type LineOptions } from './line.ts';
 import { createLineOutput } from './output.ts';
+import { pointDetails, pointJson, pointLine } from './point.ts';
 
 const COUNT_INTERVAL_MS = 1000;
 
@@ -32,11 +35,16 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
   const { id, counters, logger } = settings;
   const limit = createRateLimit();
   const warn = (fields: object, message: string): void => limit(message, (some, text) => logger.warn(some, text), fields, message);
-  const output = createLineOutput(stream, {
-    written: (records) => books.sent(records),
-    failed: (records) => books.failed(records, 'closed'),
-  });
-  const books = createBooks(counters, id, output.heldRecords);
+  const laneOf = (signal: RequestSignal) => {
+    const output = createLineOutput(stream, {
+      written: (records) => books.sent(records),
+      failed: (records) => books.failed(records, 'closed'),
+    });
+    const books = createBooks(counters, id, output.heldRecords, signal);
+    return { output, books };
+  };
+  type Lane = ReturnType<typeof laneOf>;
+  const lanes = { logs: laneOf('logs'), metrics: laneOf('metrics') };
   const colour = wantsColour(stream, env);
   const basic = config.format === 'text' && config.verbosity === 'basic';
   const counts = new Map<string, number>();
@@ -52,7 +60,7 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
     return `${lines.join('\n')}\n`;
   };
 
-  const drop = (records: number): void => {
+  const drop = (records: number, { books }: Lane): void => {
     books.dropped(records, stopped ? 'shutdown' : 'queue_full');
     warn({ records }, 'standard output is too slow, events are not shown');
   };
@@ -63,8 +71,27 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
     const records = [...counts.values()].reduce((sum, count) => sum + count, 0);
     counts.clear();
     const unixNs = BigInt(Date.now()) * 1_000_000n;
-    if (!output.add(`${clockText(unixNs)}${total}\n`, 0, unixNs)) warn({ records }, 'standard output is too slow, counts are not shown');
-    output.flush();
+    if (!lanes.logs.output.add(`${clockText(unixNs)}${total}\n`, 0, unixNs))
+      warn({ records }, 'standard output is too slow, counts are not shown');
+    lanes.logs.output.flush();
+  };
+
+  const count = (name: string, records: number, { books }: Lane): void => {
+    if (records > 0) counts.set(name, (counts.get(name) ?? 0) + records);
+    books.sent(records);
+  };
+
+  const lineOptions = (): LineOptions => {
+    // a terminal that nobody told its size says that it has 0 columns
+    const width = stream.isTTY === true && stream.columns !== 0 ? stream.columns : undefined;
+    return { colour, width };
+  };
+
+  const pointLines = (batch: MetricBatch, metric: Metric, point: Metric['points'][number], options: LineOptions): string => {
+    const resource = batch.resource?.attributes;
+    if (config.format === 'json') return `${pointJson(metric, point, batch.receiver, resource)}\n`;
+    const details = config.verbosity === 'detailed' ? pointDetails(metric, point, resource, options) : [];
+    return `${[pointLine(metric, point, options), ...details].join('\n')}\n`;
   };
 
   return {
@@ -75,31 +102,46 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
     logs(input) {
       const batch = distinctOf(input);
       const rows = rowsOf(batch);
-      books.accept(rows);
-      if (stopped) return drop(rows);
-      if (basic) {
-        if (rows > 0) counts.set(batch.kind.eventName, (counts.get(batch.kind.eventName) ?? 0) + rows);
-        books.sent(rows);
-        return;
-      }
-      // a terminal that nobody told its size says that it has 0 columns
-      const width = stream.isTTY === true && stream.columns !== 0 ? stream.columns : undefined;
-      const options = { colour, width };
+      const lane = lanes.logs;
+      lane.books.accept(rows);
+      if (stopped) return drop(rows, lane);
+      if (basic) return count(batch.kind.eventName, rows, lane);
+      const options = lineOptions();
       for (let i = 0; i < rows; i++) {
         const row = batch.selection?.[i] ?? i;
-        if (!output.add(linesOf(batch, row, options), 1, unixNsOf(batch, row))) {
-          drop(rows - i);
-          break;
+        if (!lane.output.add(linesOf(batch, row, options), 1, unixNsOf(batch, row))) return drop(rows - i, lane);
+      }
+    },
+    metrics(batch) {
+      const lane = lanes.metrics;
+      const total = pointsOf(batch);
+      lane.books.accept(total);
+      if (stopped) return drop(total, lane);
+      const options = lineOptions();
+      let shown = 0;
+      for (const metric of batch.metrics) {
+        if (basic) {
+          count(metric.name, metric.points.length, lane);
+          continue;
+        }
+        for (const point of metric.points) {
+          if (!lane.output.add(pointLines(batch, metric, point, options), 1, point.timeUnixNs)) return drop(total - shown, lane);
+          shown++;
         }
       }
     },
     async stop(deadlineMs) {
       clearInterval(countTimer);
       writeCounts();
-      const left = await output.close(deadlineMs);
-      stopped = true;
-      if (left > 0) drop(left);
-      else stream.off('error', ignoreError);
+      const left = await Promise.all(
+        Object.values(lanes).map(async (lane) => {
+          const records = await lane.output.close(deadlineMs);
+          stopped = true;
+          if (records > 0) drop(records, lane);
+          return records;
+        }),
+      );
+      if (left.every((records) => records === 0)) stream.off('error', ignoreError);
     },
   };
 };

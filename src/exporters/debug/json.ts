@@ -7,22 +7,21 @@ const escaped = (character: string): string =>
   Array.from({ length: character.length }, (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`).join('');
 
 /** Nanoseconds in UTC, as in `2026-11-21T02:45:02.123456789Z`. */
-const timeText = (unixNs: bigint): string => {
+export const timeText = (unixNs: bigint): string => {
   const seconds = new Date(Number(unixNs / 1_000_000_000n) * 1000).toISOString().slice(0, -5);
   return `${seconds}.${String(unixNs % 1_000_000_000n).padStart(9, '0')}Z`;
 };
 
-/**
- * Members: `time`, `event`, `receiver`, `attributes` by name, and `resource` by name when it is not the host's. Integers beyond 2^53 become
- * strings, as in OTLP's JSON.
- */
-export const jsonLine = ({ name, unixNs, attributes, resource }: Event, receiver: string): string => {
-  const line = {
+/** A line of JSON that is harmless to a terminal. Integers beyond 2^53 become strings, as in OTLP's JSON. */
+export const objectLine = (line: object): string =>
+  JSON.stringify(line, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).replace(unsafe, escaped);
+
+/** Members: `time`, `event`, `receiver`, `attributes` by name, and `resource` by name when it is not the host's. */
+export const jsonLine = ({ name, unixNs, attributes, resource }: Event, receiver: string): string =>
+  objectLine({
     time: timeText(unixNs),
     event: name,
     receiver,
     attributes: Object.fromEntries(attributes),
     ...(resource && { resource: Object.fromEntries(resource) }),
-  };
-  return JSON.stringify(line, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).replace(unsafe, escaped);
-};
+  });

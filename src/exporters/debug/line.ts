@@ -125,7 +125,7 @@ const executableText = (values: Values): string => {
 };
 
 /** Joins parts, cut to the width, each in its style. */
-const render = (parts: readonly Part[], { colour, width }: LineOptions): string => {
+export const renderLine = (parts: readonly Part[], { colour, width }: LineOptions): string => {
   let room = width ?? Number.POSITIVE_INFINITY;
   let line = '';
   for (const { text, style } of parts) {
@@ -149,7 +149,7 @@ export const eventLine = (event: Event, options: LineOptions): string => {
         { text: GAP + padText(executableText(values), EXECUTABLE_WIDTH), style: 'bold' },
       ]
     : []; // nobody did it
-  return render([{ text: clockText(event.unixNs), style: 'dim' }, ...who, { text: GAP }, ...result], options).trimEnd();
+  return renderLine([{ text: clockText(event.unixNs), style: 'dim' }, ...who, { text: GAP }, ...result], options).trimEnd();
 };
 
 /** Every attribute on a line of its own, below the line of the event; those of the resource behind, marked. */
@@ -158,7 +158,7 @@ export const attributeLines = ({ attributes, resource = [] }: Event, options: Li
   const all = [...attributes, ...resource.map(([key, value]) => [`resource ${key}`, value] as const)];
   const widest = Math.max(0, ...all.map(([key]) => textWidth(escapeText(key))));
   return all.map(([key, value]) =>
-    render([{ text: indent + padText(escapeText(key), widest), style: 'dim' }, { text: GAP + valueText(value) }], {
+    renderLine([{ text: indent + padText(escapeText(key), widest), style: 'dim' }, { text: GAP + valueText(value) }], {
       ...options,
       width: undefined,
     }),
