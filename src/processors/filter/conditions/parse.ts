@@ -102,7 +102,7 @@ export const parseCondition = (signal: ConditionSignal, text: string): Parsed =>
         column,
         withContext === undefined
           ? `unknown path "${name}"; ${allowed}${didYouMean(name, [...paths.keys()])}`
-          : `"${name}" lacks what it is of; write ${withContext}`,
+          : `"${name}" has no context; write ${withContext}`,
       );
     }
     if (!info.isMap) {
