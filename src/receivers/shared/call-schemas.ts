@@ -23,7 +23,8 @@ const callFields: readonly AttributeField[] = [
   { name: attributeName.errorType, type: 'enum', column: 'ret', names: errnoNames },
 ];
 
-const unverified: AttributeField = { name: attributeName.unverified, type: 'bool', column: 'callFlags', mask: callFlag.isUnverified };
+const unverifiedBy = (mask: number): AttributeField => ({ name: attributeName.unverified, type: 'bool', column: 'callFlags', mask });
+const unverified = unverifiedBy(callFlag.isUnverified);
 
 const pathFields: readonly AttributeField[] = [
   { name: attributeName.filePath, type: 'string', column: 'path', when: pathIsWhole },
@@ -51,7 +52,8 @@ const openSchema = (machine: Machine): EventSchema => ({
     { name: attributeName.fileInode, type: 'decimal', column: 'inode', when: flagged(callFlag.hasFile) },
     { name: attributeName.fd, type: 'i32', column: 'ret', when: succeeded },
     deleted,
-    unverified,
+    // nothing was opened: the path is the caller's word
+    unverifiedBy(callFlag.isUnverified | callFlag.hasFailed),
   ],
 });
 

@@ -79,7 +79,12 @@ describe('a file that was opened', () => {
 
   it('that could not be opened has the error and no descriptor', () => {
     const attributes = open({ ret: -2, callFlags: callFlag.hasFailed });
-    expect(attributes).toMatchObject({ 'ringtail.syscall.return': -2, 'error.type': 'ENOENT', 'file.path': '/etc/passwd' });
+    expect(attributes).toMatchObject({
+      'ringtail.syscall.return': -2,
+      'error.type': 'ENOENT',
+      'file.path': '/etc/passwd',
+      'ringtail.unverified': true,
+    });
     expect(attributes).not.toHaveProperty(['ringtail.fd']);
   });
 
