@@ -74,7 +74,6 @@ export const attributeName = {
   lost: 'ringtail.lost',
   windowStart: 'ringtail.window.start',
   windowEnd: 'ringtail.window.end',
-  metricOverflow: 'otel.metric.overflow',
 } as const;
 
 export const eventName = {
@@ -92,6 +91,12 @@ export const eventName = {
   networkReceive: 'ringtail.network.receive',
   networkClose: 'ringtail.network.close',
   loss: 'ringtail.loss',
+} as const;
+
+/** Of points that have no other one. */
+export const metricAttributeName = {
+  /** What a budget of series had no room for. */
+  overflow: 'otel.metric.overflow',
 } as const;
 
 export const metricName = {

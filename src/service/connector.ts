@@ -45,8 +45,8 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
   const createSource = <S extends PipelineSignal>(signal: S, instance: Instance<Receiver>): Observable<Items[S]> => {
     const { id, component } = instance;
     const flow = flows[signal];
-    const accepted = counters.counter(`otelcol_receiver_accepted_${flow.noun}`, { receiver: id });
-    const refused = counters.counter(`otelcol_receiver_refused_${flow.noun}`, { receiver: id });
+    const accepted = counters.counter(flow.accepted, { receiver: id });
+    const refused = counters.counter(flow.refused, { receiver: id });
     return new Observable<Items[S]>((subscriber) =>
       flow.source(component)!.subscribe({
         next(batch) {

@@ -11,8 +11,9 @@ export type Items = { readonly logs: Batch; readonly metrics: MetricBatch };
 export type PipelineSignal = keyof Items;
 
 export type Flow<S extends PipelineSignal> = {
-  /** As the names of the receivers' counters end. */
-  readonly noun: string;
+  /** Counters of a receiver: what its pipelines took, and what one of them refused. */
+  readonly accepted: string;
+  readonly refused: string;
   /** Log records, or points. */
   count(item: Items[S]): number;
   source(receiver: Receiver): Observable<Items[S]> | undefined;
@@ -22,14 +23,16 @@ export type Flow<S extends PipelineSignal> = {
 
 export const flows: { readonly [S in PipelineSignal]: Flow<S> } = {
   logs: {
-    noun: 'log_records',
+    accepted: 'otelcol_receiver_accepted_log_records',
+    refused: 'otelcol_receiver_refused_log_records',
     count: rowsOf,
     source: ({ logs$ }) => logs$,
     process: (processor, source$) => processor.logs!(source$),
     give: (exporter, batch) => exporter.logs!(batch),
   },
   metrics: {
-    noun: 'metric_points',
+    accepted: 'otelcol_receiver_accepted_metric_points',
+    refused: 'otelcol_receiver_refused_metric_points',
     count: pointsOf,
     source: ({ metrics$ }) => metrics$,
     process: (processor, source$) => processor.metrics!(source$),

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/commands/program.ts';
 import type { AttributeField, EventSchema } from '../../src/core/batch.ts';
 import { exitCode } from '../../src/core/errors.ts';
-import { attributeName, attributionSource, eventName, resourceName } from '../../src/otlp/names.ts';
+import { attributeName, attributionSource, eventName, metricAttributeName, metricName, resourceName } from '../../src/otlp/names.ts';
 import { lossSchema } from '../../src/otlp/loss.ts';
 import { callSchemas } from '../../src/receivers/shared/call-schemas.ts';
 import { execSchema, exitSchema, failedExecSchema, forkSchema } from '../../src/receivers/shared/process-schemas.ts';
@@ -93,6 +93,13 @@ describe('docs/signals.md', () => {
     expect(told.toSorted()).toEqual(occurring(/(?:\['(?:lost|limited)', |\btell\(|\{ reason: )'([a-z_]+)'(?:\]|, (?:lost|skipped))/g));
   });
 
+  it('has the metrics', () => {
+    const text = sectionOf(signals, '## Metrics');
+    expect(firstCodes(text, 'metric')).toEqual(Object.values(metricName));
+    const points = new Set(Object.values(metricAttributeName) as readonly string[]);
+    expect(firstCodes(text, 'attribute').filter((name) => points.has(name))).toEqual([...points]);
+  });
+
   it('has the own metrics', () => {
     const told = firstCodes(sectionOf(signals, '## Own metrics'), 'metric').filter((name) => /^(ringtail|otelcol)_/.test(name));
     expect(told.toSorted()).toEqual(occurring(/'((?:ringtail|otelcol)_[a-z_]+)'/g));
@@ -151,6 +158,8 @@ const names: ReadonlySet<string> = new Set([
   ...Object.values(resourceName),
   ...Object.values(attributeName),
   ...Object.values(eventName),
+  ...Object.values(metricName),
+  ...Object.values(metricAttributeName),
   ...occurring(/'((?:ringtail|otelcol)_[a-z_]+)'/g),
   // options of the filter
   'process.drop',

@@ -228,7 +228,7 @@ describe('on the wire', () => {
     expect(points).toEqual([0, 1]);
   });
 
-  it.each(['json', 'proto'] as const)('they stand in a file as %s, a request each', async (format) => {
+  const written = async (format: 'json' | 'proto'): Promise<Buffer> => {
     const folder = mkdtempSync(join(tmpdir(), 'ringtail-metrics-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const path = join(folder, 'out');
@@ -237,20 +237,22 @@ describe('on the wire', () => {
     await until(() => items()['sent'] === 2);
     exporter.logs!(textBatch(1));
     await until(() => items()['sent'] === 3);
-    const bytes = readFileSync(path);
-    if (format === 'json') {
-      const [metrics, logs] = bytes.toString().trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>); // prettier-ignore
-      expect(metrics).toMatchObject({
-        resourceMetrics: [
-          { scopeMetrics: [{ scope: { name: 'ringtail/syscalls' }, metrics: [{ name: 'ringtail.syscall.count', sum: { isMonotonic: true } }] }] },
-        ],
-      }); // prettier-ignore
-      expect(Object.keys(logs!)).toEqual(['resourceLogs']);
-    } else {
-      const length = bytes.readUInt32BE(0);
-      expect(valuesIn(bytes.subarray(4, 4 + length))).toEqual([0, 1]);
-      expect(decodeRequest(bytes.subarray(8 + length)).records).toHaveLength(1);
-    }
+    return readFileSync(path);
+  };
+
+  it('they stand in a file as JSON, a line each', async () => {
+    const lines = (await written('json')).toString().trim().split('\n');
+    const [metrics, logs] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    const metric = { name: 'ringtail.syscall.count', sum: { isMonotonic: true } };
+    expect(metrics).toMatchObject({ resourceMetrics: [{ scopeMetrics: [{ scope: { name: 'ringtail/syscalls' }, metrics: [metric] }] }] });
+    expect(Object.keys(logs!)).toEqual(['resourceLogs']);
+  });
+
+  it('they stand in a file as protobuf, a message each', async () => {
+    const bytes = await written('proto');
+    const length = bytes.readUInt32BE(0);
+    expect(valuesIn(bytes.subarray(4, 4 + length))).toEqual([0, 1]);
+    expect(decodeRequest(bytes.subarray(8 + length)).records).toHaveLength(1);
   });
 });
 

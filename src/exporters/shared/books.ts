@@ -5,8 +5,19 @@ import type { Counter, Counters } from '../../core/counters.ts';
 export type FailReason = 'permanent' | 'too_large' | 'timeout' | 'retry_disabled' | 'closed';
 export type DropReason = 'queue_full' | 'shutdown';
 
-/** As the names of the Collector's counters end. */
-const nouns: Readonly<Record<RequestSignal, string>> = { logs: 'log_records', metrics: 'metric_points' };
+/** The Collector's counters. */
+const counterNames = {
+  logs: {
+    sent: 'otelcol_exporter_sent_log_records',
+    sendFailed: 'otelcol_exporter_send_failed_log_records',
+    enqueueFailed: 'otelcol_exporter_enqueue_failed_log_records',
+  },
+  metrics: {
+    sent: 'otelcol_exporter_sent_metric_points',
+    sendFailed: 'otelcol_exporter_send_failed_metric_points',
+    enqueueFailed: 'otelcol_exporter_enqueue_failed_metric_points',
+  },
+} as const satisfies Readonly<Record<RequestSignal, object>>;
 
 export type Books = {
   accept(records: number): void;
@@ -20,14 +31,14 @@ export type Books = {
 
 /** `held` is read at collection time. Counters appear with their first record, but for the ones without a reason. */
 export const createBooks = (counters: Counters, exporter: string, held: () => number, signal: RequestSignal = 'logs'): Books => {
-  const noun = nouns[signal];
+  const names = counterNames[signal];
   const items = (outcome: string, reason?: string): Counter =>
     counters.counter('ringtail_exporter_items', { exporter, outcome, ...(reason !== undefined && { reason }) });
   const accepted = items('accepted');
   const sent = items('sent');
-  const sentTotal = counters.counter(`otelcol_exporter_sent_${noun}`, { exporter });
-  const sendFailed = counters.counter(`otelcol_exporter_send_failed_${noun}`, { exporter });
-  const enqueueFailed = counters.counter(`otelcol_exporter_enqueue_failed_${noun}`, { exporter });
+  const sentTotal = counters.counter(names.sent, { exporter });
+  const sendFailed = counters.counter(names.sendFailed, { exporter });
+  const enqueueFailed = counters.counter(names.enqueueFailed, { exporter });
   counters.gauge('ringtail_exporter_items', { exporter, outcome: 'held' }, held);
   let dropped = 0;
   return {

@@ -9,7 +9,7 @@ import { createRateLimit } from '../../core/rate-limit.ts';
 import type { CallName } from '../../kernel/calls/needs.ts';
 import { callId } from '../../kernel/layouts.gen.ts';
 import type { KernelServices } from '../../kernel/services.ts';
-import { attributeName, metricName } from '../../otlp/names.ts';
+import { attributeName, metricAttributeName, metricName } from '../../otlp/names.ts';
 import { callGroups, callNameOf } from '../shared/call-names.ts';
 import { beginCounting, type CountedSeries, type Counting } from './counting.ts';
 import type { SyscallsConfig } from './config.ts';
@@ -36,7 +36,7 @@ type Value = {
 
 const readOrWrite: ReadonlySet<number> = new Set(callGroups.io.map((name) => callId[name]));
 const OVERFLOW_KEY = 'overflow';
-const overflowAttributes: readonly Attribute[] = [[attributeName.metricOverflow, true]];
+const overflowAttributes: readonly Attribute[] = [[metricAttributeName.overflow, true]];
 
 const attributesOf = ({ call, errno, name }: CountedSeries): readonly Attribute[] => {
   const error = errnoNames.get(-errno) ?? String(errno);
