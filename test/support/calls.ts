@@ -69,8 +69,8 @@ export const toldCalls = (lines: readonly (readonly string[])[]): readonly ToldC
 
 const textOf = (value: unknown): string => (Array.isArray(value) ? value.join(',') : String(value));
 
-/** Records between the marks of a thread, in the order in which they happened; undefined: there are no two marks. */
-const betweenMarks = (seen: readonly SeenCall[]): readonly SeenCall[] => {
+/** Records between the marks of a thread, in the order in which they happened. */
+export const betweenMarks = (seen: readonly SeenCall[]): readonly SeenCall[] => {
   const inOrder = seen.toSorted((a, b) => (a.unixNs < b.unixNs ? -1 : Number(a.unixNs > b.unixNs)));
   const kept: SeenCall[] = [];
   let inside = false;
@@ -149,3 +149,19 @@ export const describeCall = ({ name, attributes }: SeenCall): string =>
     .filter(([key]) => !isCommon(key))
     .map(([key, value]) => `${key}=${textOf(value)}`)
     .join(' ')}`.slice(0, 700);
+
+/** Most lines of what is wrong that a message has. */
+const LINES_TOLD = 12;
+
+/** Throws when something is wrong. */
+export const expectCalls = (told: readonly ToldCall[], seen: readonly SeenCall[]): void => {
+  const wrong = judgeCalls(told, seen);
+  if (wrong.length === 0) return;
+  const names = Array.from(
+    Map.groupBy(seen, ({ name }) => name),
+    ([name, { length }]) => `${length} × ${name}`,
+  );
+  throw new Error(
+    `${wrong.length} of ${told.length} calls differ; there came ${names.join(', ')}\n${wrong.slice(0, LINES_TOLD).join('\n')}`,
+  );
+};

@@ -1,5 +1,6 @@
 import type { Scenario } from '../harness/scenario.ts';
 import { argumentScenarios } from './arguments.ts';
+import { callRaceScenarios } from './call-races.ts';
 import { callScenarios } from './calls.ts';
 import { callSocketScenarios } from './call-sockets.ts';
 import { endScenarios } from './ends.ts';
@@ -25,6 +26,7 @@ export const scenarios: readonly Scenario[] = [
   ...rungScenarios,
   ...reloadScenarios,
   ...callScenarios,
+  ...callRaceScenarios,
   ...callSocketScenarios,
   ...lifetimeScenarios,
 ];
