@@ -286,7 +286,7 @@ struct call_settings {
 	__u32 limit_per;           /* enum limit_per */
 	__u32 burst;               /* tokens of a full bucket */
 	__u32 aggregate;           /* 1: reads and writes are added up in `io_totals` and make no records */
-	__u32 zero;
+	__u32 enter_round;         /* how often the program of enters was attached; what it kept in another round counts no more */
 };
 
 #define EXECUTABLE_NAME_BYTES 64

@@ -38,29 +38,73 @@ static __always_inline bool read_message(struct message_view *view, __u64 at, __
 	return true;
 }
 
+/* Bytes of all parts of one message; SIZE_UNKNOWN when they cannot all be read. */
+static __always_inline __u64 message_bytes(const struct message_view *view, __u32 compat)
+{
+	__u32 zero = 0;
+	struct iovec_walk *walk = bpf_map_lookup_elem(&iovec_walks, &zero);
+	__u64 bytes;
+
+	if (!walk || view->part_count > IOVEC_MOST)
+		return SIZE_UNKNOWN;
+	bytes = iovec_bytes(view->parts, view->part_count, compat);
+	return walk->left ? SIZE_UNKNOWN : bytes;
+}
+
+/* Several messages that follow each other, as far as their parts are added up. */
+struct message_sum {
+	__u64 at;
+	__u64 bytes;
+	__u32 left;
+	__u32 parts;
+	__u32 compat;
+	__u32 failed;
+};
+
+/* Adds up one. Returns 1 when it is over. */
+static __always_inline int sum_message(struct message_sum *sum)
+{
+	struct message_view view = {};
+	__u64 bytes;
+
+	if (!sum->left)
+		return 1;
+	sum->failed = 1;
+	if (sum->parts > PARTS_MOST || !read_message(&view, sum->at, sum->compat))
+		return 1;
+	bytes = message_bytes(&view, sum->compat);
+	if (bytes == SIZE_UNKNOWN)
+		return 1;
+	sum->bytes += bytes;
+	sum->failed = 0;
+	sum->parts += view.part_count;
+	sum->left--;
+	sum->at += sum->compat ? sizeof(struct compat_mmsghdr) : sizeof(struct mmsghdr);
+	return 0;
+}
+
+#ifndef RINGTAIL_LEGACY
+static long sum_round(__u32 round, struct message_sum *sum)
+{
+	return sum_message(sum);
+}
+#endif
+
 /* Bytes of all parts of `count` messages that follow each other; SIZE_UNKNOWN when they cannot all be read. */
 __noinline __u64 messages_bytes(__u64 at, __u32 count, __u32 compat)
 {
-	__u64 bytes = 0, stride = compat ? sizeof(struct compat_mmsghdr) : sizeof(struct mmsghdr);
-	__u32 zero = 0, parts = 0;
-	struct iovec_walk *walk = bpf_map_lookup_elem(&iovec_walks, &zero);
+	struct message_sum sum = {.at = at, .left = count, .compat = compat};
 
-	if (!walk || count > MESSAGES_MOST)
+	if (count > MESSAGES_MOST)
 		return SIZE_UNKNOWN;
-	for (__u32 message = 0; message < MESSAGES_MOST; message++) {
-		struct message_view view = {};
-
-		if (message >= count)
-			return bytes;
-		if (!read_message(&view, at, compat) || view.part_count > IOVEC_MOST || parts > PARTS_MOST)
-			return SIZE_UNKNOWN;
-		parts += view.part_count;
-		bytes += iovec_bytes(view.parts, view.part_count, compat);
-		if (walk->left)
-			return SIZE_UNKNOWN;
-		at += stride;
-	}
-	return bytes;
+#ifdef RINGTAIL_LEGACY
+	for (int round = 0; round < MESSAGES_MOST; round++)
+		if (sum_message(&sum))
+			break;
+#else
+	bpf_loop(count, sum_round, &sum, 0);
+#endif
+	return sum.failed ? SIZE_UNKNOWN : sum.bytes;
 }
 
 /* A socket address of the caller as the kernel takes it for a socket of `facts`; what does not fit leaves the end alone. */

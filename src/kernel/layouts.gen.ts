@@ -177,7 +177,7 @@ export const netFlag = {
 
 /** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */
 export const mapLayout = {
-  callSettings: { size: 1112, native: 0, compat: 512, wants: 1024, tokenNs: 1088, limitPer: 1096, burst: 1100, aggregate: 1104, zero: 1108 },
+  callSettings: { size: 1112, native: 0, compat: 512, wants: 1024, tokenNs: 1088, limitPer: 1096, burst: 1100, aggregate: 1104, enterRound: 1108 },
   callCountKey: { size: 24, inode: 0, dev: 8, call: 12, error: 14, generation: 16, zero: 20 },
   callCount: { size: 80, calls: 0, bytes: 8, name: 16 },
   ioTotalKey: { size: 32, startNs: 0, inode: 8, pid: 16, dev: 20, kind: 24, execId: 28 },

@@ -66,6 +66,12 @@ describe('settings of the programs of system calls', () => {
     expect(view.getUint32(at.limitPer, true)).toBe(limitPer.cgroup);
     expect(view.getUint32(at.burst, true)).toBe(50);
     expect(view.getUint32(at.aggregate, true)).toBe(1);
+    expect(view.getUint32(at.enterRound, true)).toBe(0);
+  });
+
+  it('tell what was kept at the enter in another round', () => {
+    const view = new DataView(encodeSettings(needs({ events: ['close'] }), x86, 3).buffer);
+    expect(view.getUint32(at.enterRound, true)).toBe(3);
   });
 });
 

@@ -45,7 +45,7 @@ export type CallPrograms = {
   take(map: 'io_totals', key: Uint8Array): Buffer | undefined;
 };
 
-type Loaded = { readonly rung: CallsRung; readonly object: number; readonly rules: CallRules; hasEnter: boolean };
+type Loaded = { readonly rung: CallsRung; readonly object: number; readonly rules: CallRules; hasEnter: boolean; enterRound: number };
 
 export const createCallPrograms = (options: CallProgramsOptions): CallPrograms => {
   const { session, facts, ringBytes, selfPid, hostMountNs, processObject, rungs, counters } = options;
@@ -54,7 +54,6 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
   let status: CallsStatus = { rung: 'none', notes: [], pushDown: NO_RULES };
 
   const load = (rung: CallsRung): Loaded => {
-    // bpf_loop is younger than task storage for these programs
     const modern = ['loop', 'task_pt_regs', 'get_current_task_btf'].every((helper) => facts.helpers[helper] === true);
     const object = session.load({
       path: buildPath(modern ? 'bpf/syscalls.bpf.o' : 'bpf/syscalls_legacy.bpf.o'),
@@ -64,13 +63,11 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
         self_tgid: selfPid,
         have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0,
         host_mount_ns: hostMountNs,
-        have_task_storage: modern ? 1 : 0,
       },
       mapEntries: {},
-      without: [modern ? 'closings' : 'close_notes'],
       share: { from: processObject, maps: SHARED_MAPS },
     });
-    return { rung, object, rules: createCallRules({ session, object, counters }), hasEnter: false };
+    return { rung, object, rules: createCallRules({ session, object, counters }), hasEnter: false, enterRound: 0 };
   };
 
   const unload = ({ rules, object }: Loaded): void => {
@@ -78,22 +75,24 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
     session.unload(object);
   };
 
-  const writeSettings = ({ object }: Loaded, needs: CallNeeds | undefined, table: CallNumbers): void =>
-    session.putEntry(object, 'call_settings', new Uint8Array(4), encodeSettings(needs, table));
+  const writeSettings = ({ object, enterRound }: Loaded, needs: CallNeeds | undefined, table: CallNumbers): void =>
+    session.putEntry(object, 'call_settings', new Uint8Array(4), encodeSettings(needs, table, enterRound));
 
-  /** What needs the enter of a call: the descriptor of a close is gone at its exit. */
-  const followEnter = async (now: Loaded, needs: CallNeeds): Promise<void> => {
-    const program = `on_call_enter_${suffixes[now.rung]}`;
-    const wanted = needs.events.has('close') || needs.failures.has('close');
-    if (wanted && !now.hasEnter) session.attach(now.object, program);
-    else if (!wanted && now.hasEnter) await session.detach(now.object, program);
-    now.hasEnter = wanted;
-  };
-
+  /** The descriptor of a close is gone at its exit: its enter is followed before closes are wanted, and for as long as they are. */
   const apply = async (now: Loaded, needs: CallNeeds, table: CallNumbers): Promise<PushDownReport> => {
     const report = await now.rules.set(needs.ruleSets);
+    const program = `on_call_enter_${suffixes[now.rung]}`;
+    const wanted = needs.events.has('close') || needs.failures.has('close');
+    if (wanted && !now.hasEnter) {
+      session.attach(now.object, program);
+      now.hasEnter = true;
+      now.enterRound++;
+    }
     writeSettings(now, needs, table);
-    await followEnter(now, needs);
+    if (!wanted && now.hasEnter) {
+      await session.detach(now.object, program);
+      now.hasEnter = false;
+    }
     return report;
   };
 

@@ -54,8 +54,8 @@ export const unionOfCalls = (all: readonly CallNeeds[]): CallNeeds | undefined =
 const withAlike = (calls: ReadonlySet<CallName>): ReadonlySet<CallName> =>
   new Set([...calls].flatMap((call) => (alike[call] === undefined ? [call] : [call, alike[call]])));
 
-/** Undefined needs: nothing is done. */
-export const encodeSettings = (needs: CallNeeds | undefined, { native, compat }: CallNumbers): Uint8Array => {
+/** Undefined needs: nothing is done. `enterRound`: how often the program of enters was attached. */
+export const encodeSettings = (needs: CallNeeds | undefined, { native, compat }: CallNumbers, enterRound = 0): Uint8Array => {
   const at = mapLayout.callSettings;
   const bytes = new Uint8Array(at.size);
   if (needs === undefined) return bytes;
@@ -82,6 +82,7 @@ export const encodeSettings = (needs: CallNeeds | undefined, { native, compat }:
     view.setUint32(at.limitPer, limitPer[needs.limit.per], true);
     view.setUint32(at.burst, needs.limit.burst, true);
   }
+  view.setUint32(at.enterRound, enterRound, true);
   view.setUint32(at.aggregate, needs.aggregateWindowMs === undefined ? 0 : 1, true);
   return bytes;
 };

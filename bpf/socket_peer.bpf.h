@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whom a call on a socket is with: the socket's word, where it has one, before the caller's. */
+#ifndef RINGTAIL_SOCKET_PEER_BPF_H
+#define RINGTAIL_SOCKET_PEER_BPF_H
+
+#include "socket_caller.bpf.h"
+
+#define ENOTSOCK 88
+#define EBADF 9
+
+/* All kinds of the network have the same fields. */
+struct socket_record {
+	struct connect_event event;
+	__u8 data[2 * ADDRESS_ROOM];
+};
+
+struct socket_scratch {
+	struct socket_record record;
+	struct socket_facts facts;
+	struct socket_end named; /* what the caller called the peer */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct socket_scratch);
+} socket_scratches SEC(".maps");
+
+static __always_inline bool is_same_end(const struct socket_end *one, const struct socket_end *other)
+{
+	const __u32 *a = (const __u32 *)one->bytes, *b = (const __u32 *)other->bytes;
+
+	if (one->len != other->len || one->port != other->port || a[0] != b[0])
+		return false;
+	return one->len != IPV6_BYTES || (a[1] == b[1] && a[2] == b[2] && a[3] == b[3]);
+}
+
+/*
+ * The socket's word on whom it connects to; where it has none any more, that of the caller. With a shared table the caller's word must fit the
+ * socket's: it may be another socket by now.
+ */
+static __always_inline void find_connected(struct socket_scratch *scratch, struct call_ctx *call, bool shared)
+{
+	struct socket_facts *facts = &scratch->facts;
+	bool known = facts->peer.len, named;
+
+	if (!shared && (known || call->ret >= 0))
+		return;
+	named = read_caller_name(&scratch->named, facts, call->args[1], (__u32)call->args[2]);
+	if (known || call->ret >= 0) {
+		if (!known || !named || (facts->net_flags & NET_IS_INET && !is_same_end(&scratch->named, &facts->peer)))
+			call->flags |= CALL_IS_UNVERIFIED;
+	} else if (named) {
+		call->flags |= CALL_IS_UNVERIFIED;
+		facts->peer = scratch->named;
+	}
+}
+
+/* The descriptor is new; what stands there now must look like a child of the listening socket. */
+static __always_inline void check_accepted(struct socket_scratch *scratch, struct call_ctx *call)
+{
+	const struct socket_facts *facts = &scratch->facts;
+	__u64 listener = socket_at(call, call->args[0]);
+	__u16 family = 0, type = 0;
+	__u32 name_len = 0;
+
+	if (listener) {
+		KREAD(family, listener, sock, __sk_common.skc_family);
+		KREAD(type, listener, sock, sk_type);
+		if (family != facts->family || type != facts->type)
+			call->flags |= CALL_IS_UNVERIFIED;
+	}
+	if (!facts->peer.len && facts->net_flags & NET_IS_INET)
+		call->flags |= CALL_IS_UNVERIFIED;
+	if (!call->args[1] || !(facts->net_flags & NET_IS_INET))
+		return;
+	if (bpf_probe_read_user(&name_len, sizeof(name_len), (void *)call->args[2]))
+		return;
+	if (read_caller_name(&scratch->named, facts, call->args[1], name_len) && !is_same_end(&scratch->named, &facts->peer))
+		call->flags |= CALL_IS_UNVERIFIED;
+}
+
+/* Bytes that were asked for, and the name in the call: an address in the caller's memory with its length, or 0. */
+static __always_inline void read_request(struct socket_scratch *scratch, struct call_ctx *call, __u64 *name, __u64 *name_len)
+{
+	struct message_view view = {};
+	__u64 size = call->args[2];
+	__u32 len = 0, compat = !!(call->flags & CALL_IS_COMPAT);
+
+	*name = 0;
+	*name_len = 0;
+	switch (call->call) {
+	case CALL_SENDTO:
+		*name_len = (__u32)call->args[5];
+		*name = call->args[4];
+		break;
+	case CALL_RECVFROM:
+		*name = call->args[4];
+		if (*name && !bpf_probe_read_user(&len, sizeof(len), (void *)call->args[5]))
+			*name_len = len;
+		break;
+	case CALL_SEND:
+	case CALL_RECV:
+		break;
+	case CALL_SENDMMSG:
+	case CALL_RECVMMSG:
+		size = messages_bytes(call->args[1], call->args[2], compat);
+		if (size != SIZE_UNKNOWN && (__u32)call->args[2])
+			read_message(&view, call->args[1], compat);
+		*name = view.name;
+		*name_len = view.name_len;
+		break;
+	default:
+		size = read_message(&view, call->args[1], compat) ? message_bytes(&view, compat) : SIZE_UNKNOWN;
+		*name = view.name;
+		*name_len = view.name_len;
+	}
+	if (size == SIZE_UNKNOWN)
+		return;
+	scratch->record.event.requested = size;
+	scratch->record.event.net_flags |= NET_HAS_SIZE;
+}
+
+/* A datagram goes where its call says, and comes from whom the kernel wrote down; a stream has one peer. */
+static __always_inline void find_partner(struct socket_scratch *scratch, struct call_ctx *call)
+{
+	struct socket_facts *facts = &scratch->facts;
+	__u64 name, name_len;
+
+	read_request(scratch, call, &name, &name_len);
+	if (!facts->family || is_stream(facts) || !name || !name_len)
+		return;
+	if (call->kind == EVENT_RECEIVE && call->ret < 0)
+		return;
+	if (!read_caller_name(&scratch->named, facts, name, name_len))
+		return;
+	facts->peer = scratch->named;
+	/* several messages may have as many peers; this is the one of the first */
+	if (call->kind == EVENT_SEND || (call->call == CALL_RECVMMSG && call->ret > 1))
+		call->flags |= CALL_IS_UNVERIFIED;
+}
+
+static __always_inline void find_facts(struct socket_scratch *scratch, struct call_ctx *call, __u32 fd)
+{
+	bool shared = has_shared_files(call), refused = call->ret == -EBADF || call->ret == -ENOTSOCK;
+	__u64 sk = socket_at(call, fd);
+
+	read_socket(&scratch->facts, sk);
+	if (shared && refused == !!sk)
+		call->flags |= CALL_IS_UNVERIFIED;
+	if (call->kind == EVENT_CONNECT)
+		find_connected(scratch, call, shared);
+	else if (call->kind != EVENT_ACCEPT)
+		find_partner(scratch, call);
+	else if (shared && sk && call->ret >= 0)
+		check_accepted(scratch, call);
+	if (shared && sk && socket_at(call, fd) != sk)
+		call->flags |= CALL_IS_UNVERIFIED;
+}
+
+#endif
