@@ -195,15 +195,139 @@ describe('a line', () => {
     ],
     [
       'any other event',
-      'ringtail.file.open',
+      'ringtail.io_uring.submit',
       [
         ['file.path', '/a b'],
         ['ringtail.fd', 3],
         ['process.owner', 'x'],
       ],
-      'file.open file.path=/a b ringtail.fd=3',
+      'io_uring.submit file.path=/a b ringtail.fd=3',
     ],
   ])('of %s', (_case, name, attributes, wanted) => expect(resultOf(name, attributes)).toBe(wanted));
+
+  it.each<[string, string, Event['attributes'], string]>([
+    [
+      'an open',
+      'file.open',
+      [
+        ['file.path', '/a\nb'],
+        ['ringtail.file.flags', ['O_RDWR', 'O_CREAT']],
+        ['ringtail.file.deleted', true],
+        ['ringtail.unverified', true],
+      ],
+      'opened /a\\nb O_RDWR O_CREAT (deleted) (unverified)',
+    ],
+    [
+      'an open that failed',
+      'file.open',
+      [
+        ['error.type', 'ENOENT'],
+        ['file.path', '/no'],
+        ['ringtail.path.truncated', true],
+        ['ringtail.unverified', true],
+        ['ringtail.file.flags', ['O_RDONLY']],
+      ],
+      'could not open …/no: ENOENT O_RDONLY',
+    ],
+    ['an unlink', 'file.unlink', [['ringtail.file.requested', 'x']], 'unlinked x'],
+    [
+      'a read',
+      'file.read',
+      [
+        ['ringtail.io.requested', 4096],
+        ['ringtail.io.transferred', 12],
+        ['file.path', 'pipe:[7]'],
+      ],
+      'read 12 of 4096 bytes from pipe:[7]',
+    ],
+    [
+      'a read that failed',
+      'file.read',
+      [
+        ['error.type', 'EBADF'],
+        ['ringtail.fd', 9],
+        ['ringtail.io.requested', 1],
+      ],
+      'could not read from fd 9: EBADF',
+    ],
+    [
+      'a sum of writes',
+      'file.write',
+      [
+        ['ringtail.io.requested', 10],
+        ['ringtail.io.transferred', 10],
+        ['ringtail.io.calls', 5],
+        ['file.path', '/log'],
+      ],
+      'wrote 10 bytes to /log in 5 calls',
+    ],
+    [
+      'a connect',
+      'network.connect',
+      [
+        ['network.transport', 'tcp'],
+        ['network.peer.address', '2001:db8::1'],
+        ['network.peer.port', 443],
+        ['network.local.address', '2001:db8::2'],
+        ['network.local.port', 40000],
+      ],
+      'connected tcp to [2001:db8::1]:443 at [2001:db8::2]:40000',
+    ],
+    [
+      'a connect that failed',
+      'network.connect',
+      [
+        ['error.type', 'ECONNREFUSED'],
+        ['network.transport', 'unix'],
+        ['network.peer.address', '@gone'],
+        ['ringtail.unverified', true],
+      ],
+      'could not connect unix to @gone: ECONNREFUSED',
+    ],
+    [
+      'a connect that goes on',
+      'network.connect',
+      [
+        ['error.type', 'EINPROGRESS'],
+        ['network.transport', 'tcp'],
+      ],
+      'connecting tcp',
+    ],
+    [
+      'an accept',
+      'network.accept',
+      [
+        ['network.transport', 'tcp'],
+        ['network.peer.address', '192.0.2.1'],
+        ['network.peer.port', 5],
+      ],
+      'accepted tcp from 192.0.2.1:5',
+    ],
+    [
+      'a send',
+      'network.send',
+      [
+        ['network.transport', 'udp'],
+        ['network.peer.address', '192.0.2.1'],
+        ['network.peer.port', 53],
+        ['ringtail.io.transferred', 30],
+        ['ringtail.io.requested', 30],
+      ],
+      'sent 30 bytes udp to 192.0.2.1:53',
+    ],
+    ['a receive of messages', 'network.receive', [['ringtail.network.protocol', 'icmp']], 'received icmp'],
+    ['a close of what has no name', 'network.close', [], 'closed socket'],
+    [
+      'a call without an event of its own',
+      'syscall.failed',
+      [
+        ['ringtail.syscall.name', 'clone3'],
+        ['error.type', 'EAGAIN'],
+        ['ringtail.clone.flags', ['CLONE_VM']],
+      ],
+      'clone3 failed: EAGAIN CLONE_VM',
+    ],
+  ])('of %s tells what became of it', (_case, name, attributes, wanted) => expect(resultOf(`ringtail.${name}`, attributes)).toBe(wanted));
 
   it.each<[Event['attributes'], string]>([
     [

@@ -1,9 +1,11 @@
 /** One readable line for an event: when, who, which process, what. */
 import { constants } from 'node:os';
 import { styleText } from 'node:util';
-import type { Attribute, AttributeValue } from '../../core/batch.ts';
+import type { Attribute } from '../../core/batch.ts';
 import { attributeName as name, eventName } from '../../otlp/names.ts';
-import { escapeText, quoteArgument } from './escape.ts';
+import { callParts } from './call-parts.ts';
+import { escapeText } from './escape.ts';
+import { show, valueText, type Part, type Values } from './parts.ts';
 import { cutText, padText, textWidth } from './width.ts';
 
 export type LineOptions = {
@@ -19,9 +21,6 @@ export type Event = {
   /** Of the resource, when it is not the host's. */
   readonly resource?: readonly Attribute[] | undefined;
 };
-
-type Style = Parameters<typeof styleText>[0];
-type Part = { readonly text: string; readonly style?: Style };
 
 const USER_WIDTH = 8;
 const PID_WIDTH = 7;
@@ -46,16 +45,6 @@ export const durationText = (ns: number): string => {
   return seconds < 3600
     ? `${Math.floor(seconds / 60)} min ${seconds % 60} s`
     : `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
-};
-
-/** Any value, safe to print. */
-export const valueText = (value: AttributeValue): string =>
-  typeof value === 'string' ? escapeText(value) : Array.isArray(value) ? value.map(quoteArgument).join(' ') : String(value);
-
-type Values = ReadonlyMap<string, AttributeValue>;
-const show = (values: Values, key: string): string => {
-  const value = values.get(key);
-  return value === undefined ? '' : valueText(value);
 };
 
 const execParts = (values: Values): Part[] => {
@@ -115,6 +104,7 @@ const resultParts: Readonly<Record<string, (values: Values) => Part[]>> = {
   [eventName.processFork]: forkParts,
   [eventName.processExit]: exitParts,
   [eventName.loss]: lossParts,
+  ...callParts,
 };
 
 const executableText = (values: Values): string => {

@@ -3,7 +3,8 @@ import type { Attribute } from '../../core/batch.ts';
 import type { Metric, MetricHistogramPoint, MetricPoint } from '../../core/metric-batch.ts';
 import { escapeText } from './escape.ts';
 import { objectLine, timeText } from './json.ts';
-import { attributeLines, clockText, renderLine, valueText, type LineOptions } from './line.ts';
+import { attributeLines, clockText, renderLine, type LineOptions } from './line.ts';
+import { valueText } from './parts.ts';
 
 type Point = MetricPoint | MetricHistogramPoint;
 
