@@ -74,7 +74,7 @@ const tracers: Readonly<Record<string, (load: Load) => Promise<Result | undefine
   ringtail: async (load) => {
     const receiver = `{calls: [${load.kind}${load.kind === 'open' ? ', openat' : ''}], rate_limit: {enabled: false}}`;
     const filter = '{preset: none, process: {drop: [{comm: ["*"]}], keep: [{comm: [call-flood]}]}}';
-    const tracer = await startRingtail({ name: 'call-flood', receiver, filter, kernel: '{ring_size: 64MiB}', metricsPort: METRICS_PORT });
+    const tracer = await startRingtail({ name: 'call-flood', receiver, filter, kernel: '{ring_bytes: 64MiB}', metricsPort: METRICS_PORT });
     return await measured(load, tracer, async () => {
       const value = await scrape();
       return {

@@ -84,7 +84,9 @@ export type RingtailOptions = {
   readonly metricsPort?: number;
 };
 
-const DISCARD = 'file: {path: /dev/null, format: proto, append: true, sending_queue: {queue_size: 256MiB}}';
+/** OTLP bytes in memory, of which the oldest are thrown away. */
+const DISCARD =
+  'file: {path: /dev/shm/ringtail-bench.pb, format: proto, append: false, rotation: {max_megabytes: 64, max_backups: 1}, sending_queue: {queue_size: 256MiB}}';
 
 export const startRingtail = async ({
   name,
