@@ -31,6 +31,7 @@ export const needs = {
     { what: 'execsnoop and its like, to compare with', any: [['libbpf-tools'], ['bpfcc-tools']] },
     { what: 'Go, for the OpenTelemetry Collector', any: [['golang-go']], command: 'go' },
     { what: 'curl, which the documentation asks with', any: [['curl']], command: 'curl' },
+    { what: 'strace, which sees the same system calls', any: [['strace']], command: 'strace' },
   ],
   bench: [{ what: 'bpftrace, to compare with', any: [['bpftrace']] }],
 };

@@ -17,6 +17,7 @@ export type ToldCall = {
   readonly attributes: ReadonlyMap<string, string>;
 };
 
+const UNVERIFIED = 'ringtail.unverified';
 const MARK = '/ringtail-mark';
 
 const kinds: readonly (readonly [event: string, calls: readonly string[]])[] = [
@@ -84,6 +85,8 @@ export const betweenMarks = (seen: readonly SeenCall[]): readonly SeenCall[] => 
 /** What of a record differs from what was told; empty: nothing. */
 const differences = ({ call, result, attributes: wanted }: ToldCall, { name, attributes }: SeenCall): string => {
   const found = new Map(Object.entries(attributes).filter(([key]) => !isCommon(key)));
+  /** Of an open that failed the path is what the caller said. */
+  const unverified = wanted.get(UNVERIFIED) ?? (name === 'ringtail.file.open' && result < 0 ? 'true' : undefined);
   const wrong: string[] = [];
   const compare = (what: string, is: unknown, should: unknown): void => {
     if (is !== should) wrong.push(`${what} ${String(is)} instead of ${String(should)}`);
@@ -91,9 +94,9 @@ const differences = ({ call, result, attributes: wanted }: ToldCall, { name, att
   compare('event', name, eventOf.get(call));
   compare('name', attributes['ringtail.syscall.name'], call);
   compare('return', attributes['ringtail.syscall.return'], result);
-  const names = new Set([...found.keys(), ...wanted.keys()]);
+  const names = new Set([...found.keys(), ...wanted.keys(), ...(unverified === undefined ? [] : [UNVERIFIED])]);
   for (const key of names) {
-    const should = wanted.get(key);
+    const should = key === UNVERIFIED ? unverified : wanted.get(key);
     const is = found.has(key) ? textOf(found.get(key)) : undefined;
     if (should === '*') continue;
     if (should?.endsWith('*') && is?.startsWith(should.slice(0, -1))) continue;
@@ -106,8 +109,7 @@ const differences = ({ call, result, attributes: wanted }: ToldCall, { name, att
 };
 
 /**
- * Compares, thread by thread and in order. Of a call that failed, and of an unlink, `ringtail.unverified` may stand there or not unless it was told.
- * Returns what is wrong, a line each.
+ * Compares, thread by thread and in order. Returns what is wrong, a line each.
  */
 export const judgeCalls = (told: readonly ToldCall[], seen: readonly SeenCall[]): readonly string[] => {
   const byThread = new Map<number, SeenCall[]>();
