@@ -45,15 +45,21 @@ static __always_inline struct call_count *new_count(struct call_count_key *key, 
 	return count ? count : bpf_map_lookup_elem(&call_overflow, &call);
 }
 
-static __always_inline void count_call(struct call_ctx *call)
+/* Global, so that what it keeps on the stack is gone when a record is made. */
+__noinline int count_call(void)
 {
-	struct call_count_key key = {.call = call->call};
+	struct call_ctx *call = current_ctx();
+	struct call_count_key key = {};
 	__u64 mm, file = 0, inode, super;
 	struct call_count *count;
 
+	if (!call)
+		return 0;
+	key.call = call->call;
+
 	/* the child's return from its own making: the maker's counts */
 	if (call->call >= CALL_CLONE && call->call <= CALL_VFORK && !call->ret)
-		return;
+		return 0;
 	KREAD(mm, call->task, task_struct, mm);
 	if (mm)
 		KREAD(file, mm, mm_struct, exe_file);
@@ -70,10 +76,11 @@ static __always_inline void count_call(struct call_ctx *call)
 	if (!count)
 		count = new_count(&key, file, call->call);
 	if (!count)
-		return;
+		return 0;
 	count->calls++;
 	if (call->ret > 0 && returns_bytes(call->call))
 		count->bytes += call->ret;
+	return 0;
 }
 
 #endif

@@ -7,6 +7,13 @@
 #include "call_limit.bpf.h"
 #include "call_rules.bpf.h"
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct call_failed_event);
+} failed_calls SEC(".maps");
+
 static __always_inline __u64 clone_flags_of(struct call_ctx *call)
 {
 	__u64 flags = 0;
@@ -21,7 +28,8 @@ static __always_inline __u64 clone_flags_of(struct call_ctx *call)
 static __always_inline int failed_event(struct call_ctx *call)
 {
 	struct event_counters *count = counters_of(EVENT_CALL_FAILED);
-	struct call_failed_event event = {};
+	struct call_failed_event *event;
+	__u32 zero = 0;
 
 	if (!count || call->ret >= 0)
 		return 0;
@@ -34,12 +42,18 @@ static __always_inline int failed_event(struct call_ctx *call)
 		count->limited++;
 		return 0;
 	}
-	event.ret = call->ret;
-	event.call = call->call;
-	event.call_flags = call->flags;
-	event.clone_flags = clone_flags_of(call);
-	fill_call_head(&event.head, EVENT_CALL_FAILED, sizeof(event), call->task);
-	ring_write(count, &event, sizeof(event), EVENT_CALL_FAILED);
+	event = bpf_map_lookup_elem(&failed_calls, &zero);
+	if (!event) {
+		count->lost++;
+		return 0;
+	}
+	event->ret = call->ret;
+	event->call = call->call;
+	event->call_flags = call->flags;
+	event->pad = 0;
+	event->clone_flags = clone_flags_of(call);
+	fill_call_head(&event->head, EVENT_CALL_FAILED, sizeof(*event), call->task);
+	ring_write(count, event, sizeof(*event), EVENT_CALL_FAILED);
 	return 0;
 }
 

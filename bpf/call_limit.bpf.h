@@ -40,17 +40,18 @@ static __always_inline bool take_token(struct call_bucket *bucket, __u64 now, __
 	return true;
 }
 
-/* True: the record is over the limit of whom it belongs to. */
-static __always_inline bool is_limited(struct call_ctx *call)
+/* 1: the record of the current call is over the limit of whom it belongs to. */
+__noinline int is_over_limit(void)
 {
+	struct call_ctx *call = current_ctx();
 	__u32 zero = 0;
 	struct call_settings *settings = bpf_map_lookup_elem(&call_settings, &zero);
 	struct bucket_key key = {};
 	struct call_bucket *bucket, first = {};
 	__u64 now, leader;
 
-	if (!settings || settings->limit_per == LIMIT_NONE || !settings->burst)
-		return false;
+	if (!call || !settings || settings->limit_per == LIMIT_NONE || !settings->burst)
+		return 0;
 	key.per = settings->limit_per;
 	if (settings->limit_per == LIMIT_CGROUP) {
 		key.id = bpf_get_current_cgroup_id();
@@ -65,7 +66,12 @@ static __always_inline bool is_limited(struct call_ctx *call)
 		return !take_token(bucket, now, settings->token_ns, settings->token_ns * settings->burst);
 	first.full_ns = now + settings->token_ns;
 	bpf_map_update_elem(&buckets, &key, &first, BPF_NOEXIST);
-	return false;
+	return 0;
+}
+
+static __always_inline bool is_limited(struct call_ctx *call)
+{
+	return is_over_limit();
 }
 
 #endif

@@ -15,6 +15,14 @@ struct {
 	__type(value, struct rule_state);
 } rule_states SEC(".maps");
 
+/* 1: the configuration leaves out who made it. */
+__noinline int is_caller_left_out(void)
+{
+	struct call_ctx *call = current_ctx();
+
+	return call ? is_left_out(call->task) : 1;
+}
+
 /* 1: the call is left out, or dropped by who made it, by its kind or its result. */
 __noinline int is_left_or_dropped(void)
 {
@@ -24,7 +32,7 @@ __noinline int is_left_or_dropped(void)
 
 	if (!rules || !call)
 		return 1;
-	return is_left_out(call->task) || rules_begin(rules, call);
+	return is_caller_left_out() || rules_begin(rules, call);
 }
 
 /* 1: it is dropped by the path, which begins at `start` of the text of the walk. After that what lies before the path is lost. */

@@ -72,7 +72,7 @@ static __always_inline int tell_io(struct call_ctx *call, struct event_counters 
 	__u64 requested = bytes_asked(call), start = PATH_BYTES;
 	bool sums = wants_totals();
 
-	if (sums && add_to_total(call, facts, requested)) {
+	if (sums && add_to_total(requested)) {
 		count->aggregated++;
 		return 0;
 	}
@@ -87,7 +87,7 @@ static __always_inline int tell_io(struct call_ctx *call, struct event_counters 
 		count->filtered++;
 		return 0;
 	}
-	if (sums && begin_total(call, facts, requested, walk, start)) {
+	if (sums && begin_total(requested, start)) {
 		count->aggregated++;
 		return 0;
 	}

@@ -65,18 +65,22 @@ static __always_inline void add_call(struct io_total *total, struct call_ctx *ca
 		__sync_fetch_and_add(&total->transferred, call->ret);
 }
 
-/* True when there is a sum that the call belongs to. The rules let its path pass when the sum began. */
-static __always_inline bool add_to_total(struct call_ctx *call, const struct file_facts *facts, __u64 requested)
+/* 1 when there is a sum that the current call belongs to. The rules let its path pass when the sum began. */
+__noinline int add_to_total(__u64 requested)
 {
+	struct file_facts *facts = current_file();
+	struct call_ctx *call = current_ctx();
 	struct io_total_key key;
 	struct io_total *total;
 
+	if (!facts || !call)
+		return 0;
 	set_total_key(&key, call, facts);
 	total = bpf_map_lookup_elem(&io_totals, &key);
 	if (!total)
-		return false;
+		return 0;
 	add_call(total, call, requested);
-	return true;
+	return 1;
 }
 
 /* The end of a path that is too long: its front is missing as that of any long path. */
@@ -100,16 +104,19 @@ static __always_inline void put_total_path(struct io_total *total, struct path_w
 	total->path_flags = flags;
 }
 
-/* Begins a sum with this call, whose path is in `walk` from `start` on. False when there is no room for it. */
-static __always_inline bool begin_total(struct call_ctx *call, const struct file_facts *facts, __u64 requested, struct path_walk *walk, __u64 start)
+/* Begins a sum with the current call, whose path is in the walk from `start` on. 0 when there is no room for it. */
+__noinline int begin_total(__u64 requested, __u64 start)
 {
-	__u32 zero = 0;
+	__u32 zero = 0, slot = WALK_EVENT;
 	struct total_draft *draft = bpf_map_lookup_elem(&total_drafts, &zero);
+	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
+	struct file_facts *facts = current_file();
+	struct call_ctx *call = current_ctx();
 	struct io_total_key key;
 	struct io_total *total;
 
-	if (!draft)
-		return false;
+	if (!draft || !walk || !facts || !call)
+		return 0;
 	total = &draft->total;
 	fill_call_head(&draft->head, call->kind, 0, call->task);
 	__builtin_memcpy(&total->actor, &draft->head.actor, sizeof(total->actor));
@@ -128,9 +135,9 @@ static __always_inline bool begin_total(struct call_ctx *call, const struct file
 	put_total_path(total, walk, start, walk->flags);
 	set_total_key(&key, call, facts);
 	if (!bpf_map_update_elem(&io_totals, &key, total, BPF_NOEXIST))
-		return true;
+		return 1;
 	/* another thread was faster, or the map is full */
-	return add_to_total(call, facts, requested);
+	return add_to_total(requested);
 }
 
 #endif

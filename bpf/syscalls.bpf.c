@@ -107,7 +107,7 @@ static __noinline int wanted_exit(struct call_ctx *call, struct call_settings *s
 		take_apart(call);
 	wants = settings->wants[call->call % CALL_IDS];
 	if (wants & CALL_WANT_COUNT)
-		count_call(call);
+		count_call();
 	if (!(wants & CALL_WANT_EVENT) && !(wants & CALL_WANT_FAILURE && call->ret < 0))
 		return 0;
 	call->kind = kind_of(call->call);
