@@ -12,6 +12,8 @@ const COMM_BYTES = 15;
 const LONGEST_TEXT = 4096;
 /** What a path may begin with that has no place in a file system. */
 const pseudoPaths = ['pipe:', 'socket:', 'anon_inode:', 'memfd:'];
+/** Of the beginning of such a path; less is rather a relative path. */
+const SHORTEST_PSEUDO = 4;
 const utf8 = new TextEncoder();
 const events: readonly string[] = Object.values(eventName);
 const eventBytes = events.map((name) => utf8.encode(name));
@@ -44,7 +46,10 @@ export const pathProblem = (text: string): string | undefined => {
   const test = parseTextTest(text);
   const fixed = test.type === 'glob' ? (/^[^*?\\]*/.exec(text)?.[0] ?? '') : test.text;
   const isAnywhere = test.type !== 'exact' && fixed === '';
-  if (!isAnywhere && !fixed.startsWith('/') && !pseudoPaths.some((start) => fixed.startsWith(start) || start.startsWith(fixed)))
+  const isPseudo = pseudoPaths.some(
+    (start) => fixed.startsWith(start) || (test.type !== 'exact' && fixed.length >= SHORTEST_PSEUDO && start.startsWith(fixed)),
+  );
+  if (!isAnywhere && !fixed.startsWith('/') && !isPseudo)
     return `not an absolute path; paths begin with / here, so it would match nothing; write /${fixed.replace(/^\.?\//, '')} or */${fixed}`;
   if (/\/(\.{1,2}|)(\/|$)/.test(test.type === 'exact' && fixed !== '/' ? fixed : `${fixed.replace(/\/[^/]*$/, '')}`))
     return 'has a part that is empty, . or .., which no path of the kernel has; it would match nothing';

@@ -1,7 +1,10 @@
 /** What of a filter is allowed and yet worth a word. */
 import type { ConfigUse, ConfigWarning, OptionPath } from '../../core/component.ts';
 import { hasHostBits, parseNetwork } from './address-tests.ts';
+import { attributeName } from '../../otlp/names.ts';
 import { checkCondition } from './conditions/check.ts';
+import { attributesIn } from './conditions/expression.ts';
+import { parseCondition } from './conditions/parse.ts';
 import type { FilterConfig } from './config.ts';
 import { isOfPreset } from './preset.ts';
 import { valuesOf, type ContextRule } from './rule-config.ts';
@@ -53,10 +56,39 @@ const conditionLists = [
   ['trace_conditions', 'traces'],
 ] as const;
 
-const signalOf = (pipeline: string): string => pipeline.split('/')[0]!;
+/** Attributes that records only have behind a processor. */
+const addedBy: ReadonlyMap<string, string> = new Map([
+  [attributeName.processExecutablePath, 'resolve_process'],
+  [attributeName.processExecutableName, 'resolve_process'],
+  [attributeName.executableKind, 'resolve_process'],
+  [attributeName.processLinuxCgroup, 'resolve_process'],
+  [attributeName.ancestors, 'resolve_process'],
+  [attributeName.attribution, 'resolve_process'],
+  [attributeName.processOwner, 'resolve_user'],
+  [attributeName.loginUserName, 'resolve_user'],
+]);
+const typeOf = (id: string): string => id.split('/')[0]!;
 
-export const filterWarnings = (config: FilterConfig, { pipelines }: ConfigUse): readonly ConfigWarning[] => {
-  const signals = new Set(pipelines.map(signalOf));
+/** What replays say is in their files. */
+const missingWarnings = (conditions: readonly string[], { pipelines, graph }: ConfigUse): readonly ConfigWarning[] =>
+  conditions.flatMap((text, index) =>
+    attributesIn(parseCondition('logs', text).truth).flatMap((name): ConfigWarning[] => {
+      const processor = addedBy.get(name);
+      const without = graph.find(
+        ({ id, signal, receivers, processors }) =>
+          signal === 'logs' &&
+          pipelines.includes(id) &&
+          !receivers.some((receiver) => typeOf(receiver) === 'replay') &&
+          !processors.some((one) => typeOf(one) === processor),
+      );
+      if (processor === undefined || without === undefined) return [];
+      const message = `"${name}" is always nil in ${without.id}: ${processor}, which adds it, does not stand there before the filter`;
+      return [{ option: ['log_conditions', index], message }];
+    }),
+  );
+
+export const filterWarnings = (config: FilterConfig, use: ConfigUse): readonly ConfigWarning[] => {
+  const signals = new Set(use.pipelines.map(typeOf));
   const of = conditionLists.flatMap(([option, signal]): ConfigWarning[] => {
     const list = config[option];
     if (list.length === 0) return [];
@@ -80,5 +112,5 @@ export const filterWarnings = (config: FilterConfig, { pipelines }: ConfigUse): 
           },
         ]
       : [];
-  return [...stages.flatMap((stage) => ruleWarnings(config, stage)), ...of, ...idle];
+  return [...stages.flatMap((stage) => ruleWarnings(config, stage)), ...of, ...missingWarnings(config.log_conditions, use), ...idle];
 };
