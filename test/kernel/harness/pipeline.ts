@@ -8,6 +8,7 @@ import type { AttributeValue } from '../../../src/core/batch.ts';
 import { NEVER } from 'rxjs';
 import type { ExporterFactory, ReceiverFactory, ReloadOutcome } from '../../../src/core/component.ts';
 import { createCounters, type Counters } from '../../../src/core/counters.ts';
+import { type MetricBatch, pointsOf } from '../../../src/core/metric-batch.ts';
 import type { Logger } from '../../../src/core/logger.ts';
 import type { KernelFacts } from '../../../src/kernel/addon.ts';
 import { NOBODY_EXCLUDED, type ExcludeRules } from '../../../src/kernel/exclude.ts';
@@ -37,6 +38,8 @@ export type PipelineOptions = {
   readonly receiver?: Readonly<Record<string, unknown>>;
   /** System calls are followed too, with these options of the receiver. */
   readonly calls?: Readonly<Record<string, unknown>>;
+  /** A pipeline of metrics over that receiver: alone, or beside that of log records. */
+  readonly metrics?: 'alone' | 'beside';
   /** Options of a filter that stands first. */
   readonly filter?: Readonly<Record<string, unknown>>;
   readonly ancestors?: number;
@@ -51,6 +54,7 @@ export type Pipeline = {
   readonly kernel: KernelServices;
   readonly counters: Counters;
   readonly events: readonly Event[];
+  readonly metrics: readonly MetricBatch[];
   readonly log: readonly LogLine[];
   /** The events of a name that match all attributes given. */
   find(name: string, wanted?: Readonly<Record<string, AttributeValue>>): readonly Event[];
@@ -77,11 +81,11 @@ export const waitFor = async (what: string, condition: () => boolean, describe: 
   }
 };
 
-const captureFactory = (events: Event[]): ExporterFactory => ({
+const captureFactory = (events: Event[], metrics: MetricBatch[]): ExporterFactory => ({
   kind: 'exporter',
   type: 'capture',
   summary: 'keeps all',
-  signals: ['logs'],
+  signals: ['logs', 'metrics'],
   config: z.strictObject({}),
   create: ({ id, counters }) => {
     const books = (outcome: string) => counters.counter('ringtail_exporter_items', { exporter: id, outcome });
@@ -100,6 +104,11 @@ const captureFactory = (events: Event[]): ExporterFactory => ({
         }
         accepted.value += rows.length;
         sent.value += rows.length;
+      },
+      metrics(batch) {
+        metrics.push(batch);
+        accepted.value += pointsOf(batch);
+        sent.value += pointsOf(batch);
       },
     };
   },
@@ -122,6 +131,7 @@ const yamlOf = ({
   ancestors = 0,
   idle = false,
   calls,
+  metrics,
   filter,
 }: PipelineOptions): string => {
   const receivers = { ...(idle ? { idle: {} } : { process: receiver }), ...(calls === undefined ? {} : { syscalls: calls }) };
@@ -132,7 +142,14 @@ const yamlOf = ({
     processors,
     exporters: { capture: {} },
     kernel: { rung, ring_bytes: ringBytes, flush_interval: '5ms', procfs_interval: '100ms', root_path: rootPath },
-    service: { pipelines: { logs: { receivers: Object.keys(receivers), processors: Object.keys(processors), exporters: ['capture'] } } },
+    service: {
+      pipelines: {
+        ...(metrics !== 'alone' && {
+          logs: { receivers: Object.keys(receivers), processors: Object.keys(processors), exporters: ['capture'] },
+        }),
+        ...(metrics !== undefined && { metrics: { receivers: ['syscalls'], exporters: ['capture'] } }),
+      },
+    },
   });
 };
 
@@ -141,6 +158,7 @@ const matches = (event: Event, wanted: Readonly<Record<string, AttributeValue>>)
 
 export const startPipeline = async (options: PipelineOptions): Promise<Pipeline> => {
   const events: Event[] = [];
+  const metrics: MetricBatch[] = [];
   const log: LogLine[] = [];
   const keep = (level: keyof Logger) => (fields: object, message: string) =>
     void log.push({ level, message, fields: fields as LogLine['fields'] });
@@ -152,7 +170,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     idleReceiver,
     resolveProcessProcessor,
     resolveUserProcessor,
-    captureFactory(events),
+    captureFactory(events, metrics),
   ]);
   const configOf = (wanted: PipelineOptions) => {
     const { config, problems } = loadConfig([{ file: 'scenario', text: yamlOf(wanted) }], registry, {});
@@ -185,8 +203,9 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
   const isSettled = (): boolean => {
     const ring = kernel.ring();
     if (ring === undefined) return true;
-    ring.counters.refresh();
-    const written = ring.counters.total('written');
+    const counts = [ring.counters, ring.callCounters()].filter((some) => some !== undefined);
+    for (const some of counts) some.refresh();
+    const written = counts.reduce((total, some) => total + some.total('written'), 0);
     const { read, frames } = ring.stats();
     return read >= written && kernel.hub.pending === 0 && ring.delivered() === frames;
   };
@@ -200,7 +219,12 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     assert.equal(sum('ringtail_ring_records', { outcome: 'read' }), written, 'read is not what was written');
     assert.equal(sum('ringtail_ring_records', { outcome: 'malformed' }), 0, 'malformed records');
     assert.equal(sum('ringtail_ring_records', { outcome: 'abandoned' }), 0, 'abandoned records');
-    assert.equal(sum('ringtail_pipeline_items', { outcome: 'accepted' }), events.length, 'the pipeline counts otherwise than the exporter');
+    const points = metrics.reduce((all, batch) => all + pointsOf(batch), 0);
+    assert.equal(
+      sum('ringtail_pipeline_items', { outcome: 'accepted' }),
+      events.length + points,
+      'the pipeline counts otherwise than the exporter',
+    );
     const refused = log.filter(({ level }) => level === 'error');
     assert.deepEqual(refused, [], 'errors in the log');
   };
@@ -208,6 +232,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     kernel,
     counters,
     events,
+    metrics,
     log,
     find,
     one(name, wanted) {

@@ -1,5 +1,6 @@
 import type { Scenario } from '../harness/scenario.ts';
 import { argumentScenarios } from './arguments.ts';
+import { callCountScenarios } from './call-counts.ts';
 import { callRaceScenarios } from './call-races.ts';
 import { callScenarios } from './calls.ts';
 import { callSocketScenarios } from './call-sockets.ts';
@@ -26,6 +27,7 @@ export const scenarios: readonly Scenario[] = [
   ...rungScenarios,
   ...reloadScenarios,
   ...callScenarios,
+  ...callCountScenarios,
   ...callRaceScenarios,
   ...callSocketScenarios,
   ...lifetimeScenarios,
