@@ -6,6 +6,8 @@ import type { AttributeField, EventSchema } from '../../src/core/batch.ts';
 import { exitCode } from '../../src/core/errors.ts';
 import { attributeName, attributionSource, eventName, metricAttributeName, metricName, resourceName } from '../../src/otlp/names.ts';
 import { lossSchema } from '../../src/otlp/loss.ts';
+import type { CallName } from '../../src/kernel/calls/needs.ts';
+import { callNameOf, kindsOf } from '../../src/receivers/shared/call-names.ts';
 import { callSchemas } from '../../src/receivers/shared/call-schemas.ts';
 import { execSchema, exitSchema, failedExecSchema, forkSchema } from '../../src/receivers/shared/process-schemas.ts';
 import { books, totalName } from '../../src/service/ledger.ts';
@@ -123,6 +125,17 @@ it('the page of the process receiver has the events', () => {
     row(eventName.processExit, ...namesOf(exitSchema)),
     row(eventName.loss, ...namesOf(lossSchema)),
   ]);
+});
+
+it('the page of the syscalls receiver has the events and their calls', () => {
+  const { rows } = tableOf(sectionOf('docs/components/syscalls.md', '## Events'), 'EventName');
+  const told = rows.map(([event, calls]) => `${codesOf(event!).join(' ')}: ${codesOf(calls!).toSorted().join(' ')}`);
+  const eventOf = (call: CallName) => kindsOf(new Set([call])).map((kind) => callSchemas('x86_64').get(kind)!.eventName)[0];
+  const calls = Map.groupBy(callNameOf.values() as Iterable<CallName>, eventOf);
+  calls.delete(undefined); // told by the process receiver
+  expect(told.toSorted()).toEqual(
+    [...Array.from(calls, ([event, names]) => `${event}: ${names.toSorted().join(' ')}`), `${eventName.loss}: `].toSorted(),
+  );
 });
 
 describe('exit codes', () => {
