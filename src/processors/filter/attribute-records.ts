@@ -2,7 +2,7 @@
 import type { Attribute, AttributeValue, Batch } from '../../core/batch.ts';
 import { callFlag, pathFlag } from '../../kernel/layouts.gen.ts';
 import { rowReaderOf } from '../../otlp/log-text.ts';
-import { attributeName } from '../../otlp/names.ts';
+import { attributeName, eventName } from '../../otlp/names.ts';
 import { parseAddress } from './address-tests.ts';
 import type { Who } from './compiled-rules.ts';
 import type { JudgedRecord } from './judge.ts';
@@ -49,13 +49,16 @@ const recordOf = (event: string, attributes: readonly Attribute[]): JudgedRecord
   const values: Values = new Map(attributes);
   const fields = fieldsOfEvent(event);
   const peer = textOf(values, attributeName.networkPeerAddress);
+  const ret = fields.has('result') ? numberOf(values, attributeName.syscallReturn) : undefined;
+  // every failed open says that its path is the caller's word, which does not make it uncertain
+  const isWord = event === eventName.fileOpen && (ret ?? 0) < 0;
   return {
     event,
     who: whoOf(values),
     path: fields.has('path') ? utf8.encode(textOf(values, attributeName.filePath) ?? '') : undefined,
     pathFlags: isTrue(values, attributeName.pathTruncated) ? pathFlag.truncated : 0,
-    callFlags: isTrue(values, attributeName.unverified) ? callFlag.isUnverified : 0,
-    ret: fields.has('result') ? numberOf(values, attributeName.syscallReturn) : undefined,
+    callFlags: isTrue(values, attributeName.unverified) && !isWord ? callFlag.isUnverified : 0,
+    ret,
     peer: fields.has('address') ? ((peer === undefined ? undefined : parseAddress(peer)) ?? new Uint8Array(0)) : undefined,
     peerPort: numberOf(values, attributeName.networkPeerPort),
     size: fields.has('size') ? numberOf(values, attributeName.ioTransferred) : undefined,

@@ -19,7 +19,7 @@ const processDrops: readonly ProcessRule[] = [
   { comm: 'kworker*', kernel_thread: true },
 ];
 
-/** Not of deletions: their path is what the caller wrote, and they are few. */
+/** Not of deletions, whose path is the word of the caller: no rule drops them by it. */
 const contextDrops: readonly ContextRule[] = [
   {
     event: [eventName.fileOpen, eventName.fileRead, eventName.fileWrite],

@@ -1,7 +1,7 @@
 /** What of a filter is allowed and yet worth a word. */
 import type { ConfigUse, ConfigWarning, OptionPath } from '../../core/component.ts';
 import { hasHostBits, parseNetwork } from './address-tests.ts';
-import { attributeName } from '../../otlp/names.ts';
+import { attributeName, eventName } from '../../otlp/names.ts';
 import { checkCondition } from './conditions/check.ts';
 import { attributesIn } from './conditions/expression.ts';
 import { parseCondition } from './conditions/parse.ts';
@@ -10,6 +10,7 @@ import { isOfPreset } from './preset.ts';
 import { valuesOf, type ContextRule } from './rule-config.ts';
 import { contradictions, duplicates } from './rule-conflicts.ts';
 import { eventsOf } from './rule-sense.ts';
+import { fieldsOfEvent } from './what-columns.ts';
 
 type Stage = 'process' | 'context';
 const stages: readonly Stage[] = ['process', 'context'];
@@ -22,6 +23,10 @@ const networkWarnings = (rule: ContextRule, path: OptionPath): readonly ConfigWa
     return [{ option, message: `only the first ${network.bits} bits of the address count` }];
   });
 
+/** True when of events with a path there are none but these. */
+const isOfDeletions = (event: ContextRule['event']): boolean =>
+  eventsOf(event).every((name) => name === eventName.fileUnlink || !fieldsOfEvent(name).has('path'));
+
 const ruleWarnings = (config: FilterConfig, stage: Stage): readonly ConfigWarning[] => {
   const { drop, keep } = config[stage];
   const warnings: ConfigWarning[] = [];
@@ -31,7 +36,12 @@ const ruleWarnings = (config: FilterConfig, stage: Stage): readonly ConfigWarnin
       if (isOfPreset(rule)) continue;
       const at = [stage, action, index];
       warnings.push(...networkWarnings(rule, at));
-      const { event } = rule as ContextRule;
+      const { event, path } = rule as ContextRule;
+      if (action === 'drop' && path !== undefined && event !== undefined && isOfDeletions(event))
+        warnings.push({
+          option: [...at, 'path'],
+          message: 'the path of a deletion is the word of its caller, by which nothing is dropped: the rule drops nothing',
+        });
       if (action === 'drop' && event !== undefined && eventsOf(event).every((name) => protectedEvents.has(name)))
         warnings.push({ option: [...at, 'event'], message: 'never_drop protects these events: the rule drops nothing' });
     }

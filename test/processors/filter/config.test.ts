@@ -203,6 +203,7 @@ describe('warnings', () => {
     ['{process: {keep: [{comm: a}]}}', 'process.keep: keeps nothing: there is no process.drop that would drop it'],
     ['{context: {drop: [{path: [/a, /b]}, {path: [/b, /a]}]}}', 'context.drop.1: the same as context.drop[0]; one of them is enough'],
     ['{context: {drop: [{event: ringtail.process.exec, comm: a}]}}', 'context.drop.0.event: never_drop protects these events: the rule drops nothing'],
+    ['{context: {drop: [{event: ringtail.file.u*, path: /a}, {event: ringtail.file.*, path: /a}]}}', 'context.drop.0.path: the path of a deletion is the word of its caller, by which nothing is dropped: the rule drops nothing'],
     ['{context: {drop: [{address: [fd00::/8, 10.0.0.1/8]}]}}', 'context.drop.0.address.1: only the first 8 bits of the address count'],
     ['{trace_conditions: ["true"]}', 'trace_conditions: there are no pipelines of traces yet; these conditions have no effect'],
     ['{metric_conditions: ["true"]}', 'metric_conditions: no pipeline of metrics names this filter; these conditions have no effect'],

@@ -299,6 +299,8 @@ it('records whose process stands in attributes are judged by those', () => {
     [['process.pid', 1], ['process.executable.path', '/bin/a'], ['process.user.id', 1]],
     [['file.path', '/x/y'], ['ringtail.syscall.return', -2]],
     [['file.path', '/x/y'], ['ringtail.syscall.return', -2], ['ringtail.unverified', true]],
+    [['file.path', '/x/../y'], ['ringtail.syscall.return', -2]],
+    [['file.path', '/x/y'], ['ringtail.syscall.return', -2], ['ringtail.path.truncated', true]],
     [['file.path', 5], ['ringtail.syscall.return', -2n]],
   ] as const; // prettier-ignore
   const builder = createKernelFrameBuilder({ wallOffsetNs: 0n });
@@ -317,7 +319,7 @@ it('records whose process stands in attributes are judged by those', () => {
     resource: undefined,
     omitted: undefined,
   };
-  expect([...through([batch])[0]!.selection!]).toEqual([1, 3, 4]);
+  expect([...through([batch])[0]!.selection!]).toEqual([1, 4, 5, 6]);
   const sends = [
     [['network.peer.address', '10.1.1.1'], ['network.peer.port', 53], ['ringtail.io.transferred', 11]],
     [['network.peer.address', '10.1.1.1'], ['network.peer.port', 53], ['ringtail.io.transferred', 10]],
@@ -333,5 +335,5 @@ it('records whose process stands in attributes are judged by those', () => {
     },
   ]);
   expect([...left!.selection!]).toEqual([1, 2]);
-  expect(matches()).toEqual(['filter/a process.drop[0] 1', 'filter/a context.drop[0] 1', 'filter/a context.drop[1] 1']);
+  expect(matches()).toEqual(['filter/a process.drop[0] 1', 'filter/a context.drop[0] 2', 'filter/a context.drop[1] 1']);
 });
