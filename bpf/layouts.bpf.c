@@ -46,6 +46,7 @@ struct rule_stage rule_stage;
 struct rule_class rule_class;
 struct rule_set rule_set;
 enum rule_field rule_field;
+enum rule_looks rule_looks;
 enum call_id call_id;
 enum file_kind file_kind;
 enum net_transport net_transport;

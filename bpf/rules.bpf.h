@@ -21,113 +21,11 @@ struct rule_state {
 /* What is in `words`. */
 enum rule_word { RULE_HIT, RULE_MAYBE, RULE_GENERATION, RULE_ACTOR };
 
-/* Every filter drops what has the bits `hit` and may have those of `maybe`. */
-static __always_inline bool all_drop(struct rule_set *set, __u64 hit, __u64 maybe)
-{
-#pragma unroll
-	for (int filter = 0; filter < RULE_FILTERS; filter++) {
-		struct rule_stage *who = &set->stages[filter][0], *what = &set->stages[filter][1];
-
-		if (filter >= set->filters)
-			break;
-		if ((!(hit & who->drop) || maybe & who->keep) && (!(hit & what->drop) || maybe & what->keep))
-			return false;
-	}
-	return true;
-}
-
-static __always_inline __u32 lowest_bit(__u64 mask)
-{
-	__u32 bit = 0;
-
-	if (!(mask & 0xffffffff)) {
-		mask >>= 32;
-		bit += 32;
-	}
-	if (!(mask & 0xffff)) {
-		mask >>= 16;
-		bit += 16;
-	}
-	if (!(mask & 0xff)) {
-		mask >>= 8;
-		bit += 8;
-	}
-	if (!(mask & 0xf)) {
-		mask >>= 4;
-		bit += 4;
-	}
-	if (!(mask & 0x3)) {
-		mask >>= 2;
-		bit += 2;
-	}
-	return bit + !(mask & 1);
-}
-
-static __always_inline int count_one(__u32 rule)
-{
-	__u64 *count = bpf_map_lookup_elem(&rule_counts, &rule);
-
-	if (count)
-		*count += 1;
-	return 0;
-}
-
-static __always_inline void count_rule(struct rule_set *set, struct rule_actor *actor, __u64 mask)
-{
-	__u32 bit = lowest_bit(mask) % RULE_CLASSES, rule, name;
-	struct rule_class *class;
-
-	barrier_var(bit);
-	bit %= RULE_CLASSES;
-	class = &set->classes[bit];
-	rule = class->rule;
-	if (!rule) {
-		name = (class->field * RULE_SLOTS + class->slot) % (RULE_NAMED * RULE_SLOTS);
-		barrier_var(name);
-		name %= RULE_NAMED * RULE_SLOTS;
-		rule = actor->names[name];
-	}
-	count_one(rule);
-}
-
-/* One rule a filter that drops; the rule 0 when its generation has just gone. */
-__noinline int count_drop(__u32 index, __u64 hit, __u64 maybe, __u32 generation)
-{
-	struct rule_actor *actor = bpf_map_lookup_elem(&rule_actors, &index);
-	struct rule_set *set = rules_now();
-
-	if (!actor || !set)
-		return 0;
-	if (set->generation != generation)
-		return count_one(0);
-#pragma unroll
-	for (int filter = 0; filter < RULE_FILTERS; filter++) {
-		struct rule_stage *who = &set->stages[filter][0], *what = &set->stages[filter][1];
-
-		if (filter >= set->filters)
-			break;
-		if (hit & who->drop && !(maybe & who->keep))
-			count_rule(set, actor, hit & who->drop);
-		else
-			count_rule(set, actor, hit & what->drop);
-	}
-	return 0;
-}
-
-/* The end of each question: what is still open counts as not hit, and as perhaps hit. */
-static __always_inline bool rules_settle(struct rule_set *set, __u32 index, __u64 hit, __u64 maybe)
-{
-	if (!all_drop(set, hit, maybe))
-		return false;
-	count_drop(index, hit, maybe, set->generation);
-	return true;
-}
-
 /* The first question, about an actor who was judged. */
 static __always_inline bool rules_first(struct rule_state *state, struct call_ctx *call, struct rule_set *set, struct rule_actor *actor, __u32 index)
 {
 	__u32 kind = call->kind % EVENT_KINDS;
-	__u64 hit, maybe, mask, later;
+	__u64 hit, maybe, mask;
 
 	barrier_var(kind);
 	kind %= EVENT_KINDS;
@@ -136,8 +34,7 @@ static __always_inline bool rules_first(struct rule_state *state, struct call_ct
 		mask = set->kinds[kind] & (set->results[1] | value_mask(set, actor, RULE_RESULT, -call->ret));
 	hit = actor->hit & mask;
 	maybe = actor->maybe & mask;
-	later = set->tests[RULE_PATH] | set->tests[RULE_ADDRESS] | set->tests[RULE_PORT];
-	if (rules_settle(set, index, hit & ~later, maybe))
+	if (rules_settle(set, index, hit & ~set->later, maybe))
 		return true;
 	if (!all_drop(set, maybe, 0))
 		return false;
@@ -146,6 +43,19 @@ static __always_inline bool rules_first(struct rule_state *state, struct call_ct
 	state->words[RULE_GENERATION] = set->generation;
 	state->words[RULE_ACTOR] = index;
 	return false;
+}
+
+static __always_inline bool rules_answer(struct rule_state *state, struct call_ctx *call, struct rule_set *set, struct rule_actor *actor, __u32 index)
+{
+	__u32 kind = call->kind % EVENT_KINDS, place = (call->kind - EVENT_CALL_FIRST) % RULE_KINDS;
+
+	barrier_var(place);
+	place %= RULE_KINDS;
+	if (actor->dropped >> kind & 1) {
+		count_one(actor->rules[place]);
+		return true;
+	}
+	return actor->open >> kind & 1 && rules_first(state, call, set, actor, index);
 }
 
 /* True: dropped by who did it, by the event or its result. */
@@ -157,12 +67,12 @@ static __always_inline bool rules_begin(struct rule_state *state, struct call_ct
 
 	/* all that is read later: 5.10 does not follow that the generation guards the others */
 	state->words[RULE_HIT] = state->words[RULE_MAYBE] = state->words[RULE_GENERATION] = state->words[RULE_ACTOR] = 0;
-	if (!set || !(set->droppable >> (call->kind % EVENT_KINDS) & 1))
+	if (!set)
 		return false;
 	actor = actor_now(set, &index);
 	if (!actor || actor->generation != set->generation)
 		return false;
-	return rules_first(state, call, set, actor, index);
+	return rules_answer(state, call, set, actor, index);
 }
 
 /* The generation and the answer of rules_begin, when there is still something to ask. */

@@ -86,18 +86,28 @@ struct rule_class {
 	__u16 rule;
 };
 
-/* A generation: the only entry of the map inside `rules`. */
+/* What answers about an actor depend on, beside its name. */
+enum rule_looks {
+	RULE_LOOKS_EXECUTABLE = 1 << 0,
+	RULE_LOOKS_UID = 1 << 1,
+	RULE_LOOKS_PARENT = 1 << 2,
+};
+
+/* A generation: the only entry of the map inside `rules`. What every call looks at comes first. */
 struct rule_set {
-	__u64 tests[RULE_FIELDS];    /* bits that test the field */
-	__u64 kinds[EVENT_KINDS];    /* bits that events of the kind can match */
-	__u64 results[2];      /* of success, failure: bits that match without a look at the error */
-	__u64 actors[4];      /* by enum head_flags: bits that match, or do not look at them */
-	struct rule_stage stages[RULE_FILTERS][2];
-	struct rule_class classes[RULE_CLASSES];
+	__u32 generation;
+	__u32 looks;     /* enum rule_looks */
 	__u32 droppable; /* a bit a kind */
 	__u32 filters;
-	__u32 generation;
 	__u32 tag;
+	__u32 zero;
+	__u64 later;      /* bits that test a path or a peer */
+	__u64 results[2]; /* of success, failure: bits that match without a look at the error */
+	struct rule_stage stages[RULE_FILTERS][2];
+	__u64 tests[RULE_FIELDS]; /* bits that test the field */
+	__u64 kinds[EVENT_KINDS]; /* bits that events of the kind can match */
+	__u64 actors[4];          /* by enum head_flags: bits that match, or do not look at them */
+	struct rule_class classes[RULE_CLASSES];
 };
 
 #endif

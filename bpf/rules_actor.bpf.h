@@ -5,7 +5,7 @@
 
 #include "actor.bpf.h"
 #include "path.bpf.h"
-#include "rules_maps.bpf.h"
+#include "rules_verdict.bpf.h"
 
 /* Plain loads where the kernel types the current task, else the helper. */
 #ifdef RINGTAIL_LEGACY
@@ -76,6 +76,41 @@ static __always_inline void judge_who(struct rule_set *set, struct rule_actor *a
 		meet(actor, tests, who->executable ? executable_mask(set, actor, who->executable) : 0, !who->executable_unsure);
 }
 
+/* What follows for events of one kind, whatever they are about. */
+__noinline int judge_kind(__u32 index, __u32 place, __u32 generation)
+{
+	struct rule_actor *actor = bpf_map_lookup_elem(&rule_actors, &index);
+	struct rule_set *set = rules_now();
+	__u64 hit, maybe, drops;
+	__u32 kind = EVENT_CALL_FIRST + place;
+
+	if (!actor || !set || set->generation != generation || place >= RULE_KINDS || !(set->droppable >> kind & 1))
+		return 0;
+	maybe = actor->maybe & set->kinds[kind];
+	hit = actor->hit & maybe & set->results[0] & set->results[1] & ~set->later;
+	if (!all_drop(set, maybe, 0))
+		return 0;
+	/* of several filters each counts: that takes a look at all of them */
+	if (set->filters > 1 || !all_drop(set, hit, maybe)) {
+		actor->open |= 1 << kind;
+		return 0;
+	}
+	drops = dropping(set->stages[0], hit, maybe);
+	actor->dropped |= 1 << kind;
+	barrier_var(place);
+	if (place < RULE_KINDS)
+		actor->rules[place] = rule_of(set, actor, drops);
+	return 0;
+}
+
+static __always_inline void judge_kinds(struct rule_actor *actor, __u32 index, __u32 generation)
+{
+	actor->dropped = 0;
+	actor->open = 0;
+	for (__u32 place = 0; place < RULE_KINDS; place++)
+		judge_kind(index, place, generation);
+}
+
 /* A global function, so that it is verified once: the answer about the current thread, into its place. */
 __noinline int judge_actor(__u32 index)
 {
@@ -103,6 +138,7 @@ __noinline int judge_actor(__u32 index)
 		who.executable_unsure = !who.executable || who.executable->torn || who.executable->flags & RULE_PATH_UNSURE;
 	}
 	judge_who(set, actor, &comm, &who);
+	judge_kinds(actor, index, set->generation);
 	actor->generation = set->generation;
 	return 0;
 }
@@ -111,11 +147,9 @@ __noinline int judge_actor(__u32 index)
 static __always_inline struct rule_actor *actor_now(struct rule_set *set, __u32 *index)
 {
 	struct task_struct *task = CURRENT_TASK();
-	__u64 start = TASK_READ(task, start_boottime), parent = (__u64)TASK_READ(task, real_parent);
-	__u64 image = (__u64)(__u32)TASK_READ(task, self_exec_id) << 32 | TASK_READ(task, cred, euid.val);
-	__u32 at = ((__u64)task >> 7) % RULE_ACTORS;
+	__u32 at = ((__u64)task >> 7) % RULE_ACTORS, looks = set->looks;
 	struct rule_actor *actor = bpf_map_lookup_elem(&rule_actors, &at);
-	__u64 comm[2];
+	__u64 start = TASK_READ(task, start_boottime), image = 0, parent = 0, comm[2];
 
 	*index = at;
 	if (!actor)
@@ -126,6 +160,12 @@ static __always_inline struct rule_actor *actor_now(struct rule_set *set, __u32 
 	comm[0] = *(__u64 *)&task->comm[0];
 	comm[1] = *(__u64 *)&task->comm[8];
 #endif
+	if (looks & RULE_LOOKS_EXECUTABLE)
+		image = (__u64)(__u32)TASK_READ(task, self_exec_id) << 32;
+	if (looks & RULE_LOOKS_UID)
+		image |= TASK_READ(task, cred, euid.val);
+	if (looks & RULE_LOOKS_PARENT)
+		parent = (__u64)TASK_READ(task, real_parent);
 	if (actor->generation == set->generation && actor->task == (__u64)task && actor->start == start && actor->comm[0] == comm[0] &&
 		actor->comm[1] == comm[1] && actor->image == image && actor->parent == parent)
 		return actor;

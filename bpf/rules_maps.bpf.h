@@ -68,6 +68,10 @@ struct {
 	__type(value, __u64);
 } rule_counts SEC(".maps");
 
+#define RULE_KINDS 16 /* kinds of events of system calls: a power of two, so that a bound is a mask */
+
+_Static_assert(EVENT_CALL_LAST - EVENT_CALL_FIRST < RULE_KINDS, "a place for each kind");
+
 /* What the rules say of a thread. The keys tell whether it is still the same one in all that they look at. */
 struct rule_actor {
 	__u64 task;
@@ -75,7 +79,10 @@ struct rule_actor {
 	__u64 comm[2];
 	__u64 image; /* self_exec_id, effective user */
 	__u64 parent;
-	__u64 generation;
+	__u32 generation; /* 0: there is no answer */
+	__u32 dropped;    /* a bit for each kind of event that is dropped whatever it is about */
+	__u32 open;       /* a bit for each kind that may be dropped for what it is about */
+	__u16 rules[RULE_KINDS]; /* by kind: the rule that drops */
 	__u64 hit;   /* bits that no field of a process speaks against */
 	__u64 maybe; /* the same, and those that test what could not be had */
 	__u16 names[RULE_NAMED * RULE_SLOTS]; /* of the fields of a process; those of the record are for the record at hand */

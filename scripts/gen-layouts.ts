@@ -150,6 +150,7 @@ const generate = (types: readonly BtfType[]): string => {
     ['call_want', 'CALL_WANT_'],
     ['limit_per', 'LIMIT_'],
     ['rule_field', 'RULE_'],
+    ['rule_looks', 'RULE_LOOKS_'],
     ['file_kind', 'FILE_'],
     ['net_transport', 'NET_'],
     ['net_flags', 'NET_'],

@@ -145,6 +145,13 @@ export const ruleField = {
   fields: 9,
 } as const;
 
+/** `enum rule_looks`. */
+export const ruleLook = {
+  executable: 1,
+  uid: 2,
+  parent: 4,
+} as const;
+
 /** `enum file_kind`. */
 export const fileKind = {
   unknown: 0,
@@ -190,7 +197,7 @@ export const mapLayout = {
   ruleValue: { size: 24, mask: 0, names: 8 },
   ruleStage: { size: 16, drop: 0, keep: 8 },
   ruleClass: { size: 4, field: 0, slot: 1, rule: 2 },
-  ruleSet: { size: 776, tests: 0, kinds: 72, results: 328, actors: 344, stages: 376, classes: 504, droppable: 760, filters: 764, generation: 768, tag: 772 },
+  ruleSet: { size: 792, generation: 0, looks: 4, droppable: 8, filters: 12, tag: 16, zero: 20, later: 24, results: 32, stages: 48, tests: 176, kinds: 248, actors: 504, classes: 536 },
 } as const;
 
 /** `struct event_counters`: u64 each, in this order. */

@@ -84,13 +84,12 @@ static __always_inline bool judge_case(struct rule_set *set, struct rule_case *a
 	if (about->executable_len && put_text(walk, about->executable, about->executable_len))
 		who.executable = walk;
 	judge_who(set, actor, &comm, &who);
+	judge_kinds(actor, 0, set->generation);
 	actor->generation = 0;
 	call->ret = about->ret;
 	call->kind = about->kind;
 	call->flags = about->call_flags;
-	if (!(set->droppable >> (call->kind % EVENT_KINDS) & 1))
-		return false;
-	if (rules_first(&state, call, set, actor, 0))
+	if (rules_answer(&state, call, set, actor, 0))
 		return true;
 	if (call->kind >= EVENT_CONNECT)
 		return call->kind <= EVENT_CLOSE && rules_peer(&state, call, about->peer, about->peer_len, about->port);

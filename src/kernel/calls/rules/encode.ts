@@ -1,5 +1,5 @@
 /** A plan as the entries of the maps in bpf/rules_maps.bpf.h. */
-import { EVENT_KINDS, mapLayout, ruleField } from '../../layouts.gen.ts';
+import { EVENT_KINDS, mapLayout, ruleField, ruleLook } from '../../layouts.gen.ts';
 import { RULE_LIMITS } from './limits.ts';
 import type { RuleClass, RulePlan } from './plan.ts';
 import { entryFields, type EntryField, type KernelTests } from './tests.ts';
@@ -146,11 +146,10 @@ const encodeSet = (
   const bytes = new Uint8Array(at.size);
   const view = viewOf(bytes);
   const put = (place: number, mask: bigint) => view.setBigUint64(place, mask & U64, true);
-  for (const field of entryFields)
-    put(
-      at.tests + 8 * ruleField[field],
-      bitsOf(classes, ({ texts, numbers }) => ({ ...texts, ...numbers })[field] !== undefined),
-    );
+  const testing = (...fields: readonly EntryField[]) =>
+    bitsOf(classes, ({ texts, numbers }) => fields.some((field) => ({ ...texts, ...numbers })[field] !== undefined));
+  for (const field of entryFields) put(at.tests + 8 * ruleField[field], testing(field));
+  put(at.later, testing('path', 'address', 'port'));
   put(
     at.tests + 8 * ruleField.result,
     bitsOf(classes, ({ result }) => (result?.errors.length ?? 0) > 0),
@@ -193,6 +192,11 @@ const encodeSet = (
       view.setUint8(place + mapLayout.ruleClass.slot, slot);
     }
   });
+  const looks =
+    (testing('executable') === 0n ? 0 : ruleLook.executable) |
+    (testing('uid') === 0n ? 0 : ruleLook.uid) |
+    (testing('parentPid') === 0n ? 0 : ruleLook.parent);
+  view.setUint32(at.looks, looks, true);
   view.setUint32(at.droppable, droppable, true);
   view.setUint32(at.filters, filters, true);
   view.setUint32(at.generation, generation, true);
