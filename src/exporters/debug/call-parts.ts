@@ -73,12 +73,12 @@ const failedParts = (values: Values): Part[] => [
 export const callParts: Readonly<Record<string, (values: Values) => Part[]>> = {
   [eventName.fileOpen]: fileParts({ done: 'opened', failed: 'open' }),
   [eventName.fileUnlink]: fileParts({ done: 'unlinked', failed: 'unlink' }),
-  [eventName.fileRead]: ioParts({ done: 'read', failed: 'read' }, 'from'),
+  [eventName.fileRead]: ioParts({ done: 'read', failed: 'read' }, `from`),
   [eventName.fileWrite]: ioParts({ done: 'wrote', failed: 'write' }, 'to'),
   [eventName.networkConnect]: socketParts({ done: 'connected', failed: 'connect', begun: 'connecting' }, 'to'),
-  [eventName.networkAccept]: socketParts({ done: 'accepted', failed: 'accept' }, 'from'),
+  [eventName.networkAccept]: socketParts({ done: 'accepted', failed: 'accept' }, `from`),
   [eventName.networkSend]: socketParts({ done: 'sent', failed: 'send' }, 'to'),
-  [eventName.networkReceive]: socketParts({ done: 'received', failed: 'receive' }, 'from'),
+  [eventName.networkReceive]: socketParts({ done: 'received', failed: 'receive' }, `from`),
   [eventName.networkClose]: socketParts({ done: 'closed', failed: 'close' }, 'to'),
   [eventName.syscallFailed]: failedParts,
 };
