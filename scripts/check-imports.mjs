@@ -41,7 +41,7 @@ const withoutComments = /** @param {string} text */ (text) => text.replace(/\/\*
 
 /** @param {string} text @returns {string[]} */
 export const importsIn = (text) =>
-  [...withoutComments(text).matchAll(/(?:\bfrom\s*|\bimport\s*\(\s*|^\s*import\s+)(['"])([^'"]+)\1/gm)].map(
+  [...withoutComments(text).matchAll(/(?:\bfrom\s*|\bimport\s*\(\s*|^\s*import\s+)(['"])([^'"\s]+)\1/gm)].map(
     (match) => /** @type {string} */ (match[2]),
   );
 

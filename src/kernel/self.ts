@@ -28,7 +28,7 @@ export const namesInitialPidNamespace = (link: string): boolean | undefined => {
  * The first mount namespace of a kernel: MNT_NS_INIT_INO of include/linux/proc_ns.h since 6.15; before that the first number that is given out
  * dynamically, 0xf0000000, and on some versions the one after it. No later namespace gets them, as the first one never goes.
  */
-const INITIAL_MOUNT_NAMESPACES: readonly number[] = [0xeffffff8, 0xf0000000, 0xf0000001];
+const INITIAL_MOUNT_NAMESPACES: ReadonlySet<number> = new Set([0xeffffff8, 0xf0000000, 0xf0000001]);
 
 const numberOf = (link: string): number => {
   try {
@@ -46,5 +46,5 @@ export const hostMountNamespace = (procPath: string, ownNumber: () => number = (
   const first = namesInitialPidNamespace(`${procPath}/1/ns/pid`) === true ? numberOf(`${procPath}/1/ns/mnt`) : 0;
   if (first !== 0) return first;
   const own = ownNumber();
-  return INITIAL_MOUNT_NAMESPACES.includes(own) ? own : 0;
+  return INITIAL_MOUNT_NAMESPACES.has(own) ? own : 0;
 };
