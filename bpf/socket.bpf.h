@@ -6,8 +6,7 @@
 #include "actor.bpf.h"
 #include "call.bpf.h"
 #include "call_limit.bpf.h"
-#include "exclude.bpf.h"
-#include "rules.bpf.h"
+#include "call_rules.bpf.h"
 #include "socket_close.bpf.h"
 #include "socket_peer.bpf.h"
 
@@ -49,12 +48,21 @@ static __always_inline __u64 put_facts(struct socket_record *record, const struc
 	return local + peer;
 }
 
-static __always_inline int write_socket_event(
-	struct socket_scratch *scratch, struct call_ctx *call, struct event_counters *count, const struct socket_facts *facts, __s32 fd)
+__noinline int write_socket_event(__s32 fd)
 {
-	struct connect_event *event = &scratch->record.event;
-	__u64 len = put_facts(&scratch->record, facts);
+	struct socket_scratch *scratch = current_scratch();
+	struct call_ctx *call = current_ctx();
+	struct event_counters *count;
+	struct connect_event *event;
+	__u64 len;
 
+	if (!scratch || !call)
+		return 0;
+	count = counters_of(call->kind);
+	if (!count)
+		return 0;
+	event = &scratch->record.event;
+	len = put_facts(&scratch->record, &scratch->facts);
 	barrier_var(len);
 	if (len > sizeof(scratch->record.data))
 		len = 0;
@@ -67,83 +75,88 @@ static __always_inline int write_socket_event(
 	return 0;
 }
 
-/* Whom the call is with is known: a rule may drop it, or its like may have had their share. Counts it then. */
-static __always_inline bool is_refused(
-	struct event_counters *count, struct rule_state *rules, struct call_ctx *call, const struct socket_facts *facts)
+/* 1: dropped by whom the call is with. */
+__noinline int is_peer_dropped(void)
 {
-	__u32 len = facts->net_flags & NET_IS_INET ? facts->peer.len : 0;
+	__u32 zero = 0, len;
+	struct rule_state *rules = bpf_map_lookup_elem(&rule_states, &zero);
+	struct socket_scratch *scratch = current_scratch();
+	struct call_ctx *call = current_ctx();
+	struct socket_facts *facts;
 
-	if (rules_peer(rules, call, facts->peer.bytes, len, facts->peer.port)) {
+	if (!rules || !scratch || !call)
+		return 0;
+	facts = &scratch->facts;
+	len = facts->net_flags & NET_IS_INET ? facts->peer.len : 0;
+	return rules_peer(rules, call, facts->peer.bytes, len, facts->peer.port);
+}
+
+/* The facts stand; the rest is the same for all. */
+static __always_inline int tell_socket(struct event_counters *count, struct call_ctx *call, __s32 fd)
+{
+	if (is_peer_dropped())
 		count->filtered++;
-		return true;
-	}
-	if (is_limited(call)) {
+	else if (is_limited(call))
 		count->limited++;
-		return true;
-	}
-	return false;
+	else
+		write_socket_event(fd);
+	return 0;
 }
 
 /* The exit of close; the descriptor may be anything, and only sockets are told. */
-static __always_inline int close_event(struct call_ctx *call)
+static __always_inline int close_event(struct call_ctx *call, struct socket_scratch *scratch, struct event_counters *count)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
-	struct event_counters *count = counters_of(EVENT_CLOSE);
-	struct socket_scratch *scratch;
 	struct close_note *note;
-	struct rule_state rules;
-	__u32 zero = 0;
+	bool is_socket;
 
 	if (took_mark(thread))
 		return 0;
 	note = close_note_of(thread);
-	scratch = bpf_map_lookup_elem(&socket_scratches, &zero);
-	if (!count || !scratch)
-		return 0;
 	if (!note) {
 		count_missed();
 		return 0;
 	}
-	if (note->seen == CLOSE_OF_SOCKET) {
-		count->seen++;
-		scratch->record.event.requested = 0;
-		scratch->record.event.net_flags = 0;
-		if (call->ret == -EBADF) /* another thread was faster */
-			call->flags |= CALL_IS_UNVERIFIED;
-		if (is_left_out(call->task) || rules_begin(&rules, call))
-			count->filtered++;
-		else if (!is_refused(count, &rules, call, &note->facts))
-			write_socket_event(scratch, call, count, &note->facts, call->args[0]);
-	}
+	is_socket = note->seen == CLOSE_OF_SOCKET;
+	if (is_socket)
+		scratch->facts = note->facts;
 	drop_note(note, thread);
-	return 0;
-}
-
-/* The exit of a call on a socket. */
-static __always_inline int socket_event(struct call_ctx *call)
-{
-	struct event_counters *count = counters_of(call->kind);
-	struct socket_scratch *scratch;
-	struct rule_state rules;
-	__u32 zero = 0;
-	__s32 fd = call->kind == EVENT_ACCEPT && call->ret >= 0 ? call->ret : call->args[0];
-
-	if (call->kind == EVENT_CLOSE)
-		return close_event(call);
-	scratch = bpf_map_lookup_elem(&socket_scratches, &zero);
-	if (!count || !scratch)
+	if (!is_socket)
 		return 0;
 	count->seen++;
-	scratch->record.event.requested = 0;
-	scratch->record.event.net_flags = 0;
-	if (is_left_out(call->task) || rules_begin(&rules, call)) {
+	if (call->ret == -EBADF) /* another thread was faster */
+		call->flags |= CALL_IS_UNVERIFIED;
+	if (is_left_or_dropped()) {
 		count->filtered++;
 		return 0;
 	}
-	find_facts(scratch, call, fd);
-	if (is_refused(count, &rules, call, &scratch->facts))
+	return tell_socket(count, call, call->args[0]);
+}
+
+/* The exit of a call on a socket. The record of accept is about the new one. */
+static __always_inline int socket_event(struct call_ctx *call)
+{
+	struct event_counters *count = counters_of(call->kind);
+	struct socket_scratch *scratch = current_scratch();
+	__s32 fd = call->kind == EVENT_ACCEPT && call->ret >= 0 ? call->ret : call->args[0];
+
+	if (!count || !scratch)
 		return 0;
-	return write_socket_event(scratch, call, count, &scratch->facts, fd);
+	scratch->record.event.requested = 0;
+	scratch->record.event.net_flags = 0;
+	scratch->name = 0;
+	scratch->name_len = 0;
+	if (call->kind == EVENT_CLOSE)
+		return close_event(call, scratch, count);
+	count->seen++;
+	if (is_left_or_dropped()) {
+		count->filtered++;
+		return 0;
+	}
+	if (call->kind == EVENT_SEND || call->kind == EVENT_RECEIVE)
+		read_request();
+	find_facts(fd);
+	return tell_socket(count, call, fd);
 }
 
 #endif

@@ -51,8 +51,9 @@ static __always_inline __u64 message_bytes(const struct message_view *view, __u3
 	return walk->left ? SIZE_UNKNOWN : bytes;
 }
 
-/* Several messages that follow each other, as far as their parts are added up. */
+/* Several messages that follow each other, as far as their parts are added up. In a map: the stack is short where functions call each other. */
 struct message_sum {
+	struct message_view view;
 	__u64 at;
 	__u64 bytes;
 	__u32 left;
@@ -61,50 +62,63 @@ struct message_sum {
 	__u32 failed;
 };
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct message_sum);
+} message_sums SEC(".maps");
+
 /* Adds up one. Returns 1 when it is over. */
 static __always_inline int sum_message(struct message_sum *sum)
 {
-	struct message_view view = {};
 	__u64 bytes;
 
 	if (!sum->left)
 		return 1;
 	sum->failed = 1;
-	if (sum->parts > PARTS_MOST || !read_message(&view, sum->at, sum->compat))
+	if (sum->parts > PARTS_MOST || !read_message(&sum->view, sum->at, sum->compat))
 		return 1;
-	bytes = message_bytes(&view, sum->compat);
+	bytes = message_bytes(&sum->view, sum->compat);
 	if (bytes == SIZE_UNKNOWN)
 		return 1;
 	sum->bytes += bytes;
 	sum->failed = 0;
-	sum->parts += view.part_count;
+	sum->parts += sum->view.part_count;
 	sum->left--;
 	sum->at += sum->compat ? sizeof(struct compat_mmsghdr) : sizeof(struct mmsghdr);
 	return 0;
 }
 
 #ifndef RINGTAIL_LEGACY
-static long sum_round(__u32 round, struct message_sum *sum)
+static long sum_round(__u32 round, struct message_sum **sum)
 {
-	return sum_message(sum);
+	return sum_message(*sum);
 }
 #endif
 
 /* Bytes of all parts of `count` messages that follow each other; SIZE_UNKNOWN when they cannot all be read. */
 __noinline __u64 messages_bytes(__u64 at, __u32 count, __u32 compat)
 {
-	struct message_sum sum = {.at = at, .left = count, .compat = compat};
+	__u32 zero = 0;
+	struct message_sum *sum = bpf_map_lookup_elem(&message_sums, &zero);
 
-	if (count > MESSAGES_MOST)
+	if (!sum || count > MESSAGES_MOST)
 		return SIZE_UNKNOWN;
+	sum->at = at;
+	sum->bytes = 0;
+	sum->left = count;
+	sum->parts = 0;
+	sum->compat = compat;
+	sum->failed = 0;
 #ifdef RINGTAIL_LEGACY
 	for (int round = 0; round < MESSAGES_MOST; round++)
-		if (sum_message(&sum))
+		if (sum_message(sum))
 			break;
 #else
 	bpf_loop(count, sum_round, &sum, 0);
 #endif
-	return sum.failed ? SIZE_UNKNOWN : sum.bytes;
+	return sum->failed ? SIZE_UNKNOWN : sum->bytes;
 }
 
 /* A socket address of the caller as the kernel takes it for a socket of `facts`; what does not fit leaves the end alone. */

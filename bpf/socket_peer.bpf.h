@@ -14,10 +14,14 @@ struct socket_record {
 	__u8 data[2 * ADDRESS_ROOM];
 };
 
+/* Of the call that this CPU is at the exit of, as it is being found out. */
 struct socket_scratch {
 	struct socket_record record;
 	struct socket_facts facts;
 	struct socket_end named; /* what the caller called the peer */
+	struct message_view view;
+	__u64 name; /* where it called it so, in its memory; 0 = it did not */
+	__u64 name_len;
 };
 
 struct {
@@ -26,6 +30,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct socket_scratch);
 } socket_scratches SEC(".maps");
+
+static __always_inline struct socket_scratch *current_scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&socket_scratches, &zero);
+}
 
 static __always_inline bool is_same_end(const struct socket_end *one, const struct socket_end *other)
 {
@@ -81,59 +92,61 @@ static __always_inline void check_accepted(struct socket_scratch *scratch, struc
 		call->flags |= CALL_IS_UNVERIFIED;
 }
 
-/* Bytes that were asked for, and the name in the call: an address in the caller's memory with its length, or 0. */
-static __always_inline void read_request(struct socket_scratch *scratch, struct call_ctx *call, __u64 *name, __u64 *name_len)
+/* Bytes that the current call asked for, and the name in it. */
+__noinline int read_request(void)
 {
-	struct message_view view = {};
-	__u64 size = call->args[2];
-	__u32 len = 0, compat = !!(call->flags & CALL_IS_COMPAT);
+	struct socket_scratch *scratch = current_scratch();
+	struct call_ctx *call = current_ctx();
+	__u64 size;
+	__u32 len = 0, compat;
+	bool many;
 
-	*name = 0;
-	*name_len = 0;
+	if (!scratch || !call)
+		return 0;
+	size = call->args[2];
+	compat = !!(call->flags & CALL_IS_COMPAT);
 	switch (call->call) {
 	case CALL_SENDTO:
-		*name_len = (__u32)call->args[5];
-		*name = call->args[4];
+		scratch->name_len = (__u32)call->args[5];
+		scratch->name = call->args[4];
 		break;
 	case CALL_RECVFROM:
-		*name = call->args[4];
-		if (*name && !bpf_probe_read_user(&len, sizeof(len), (void *)call->args[5]))
-			*name_len = len;
+		scratch->name = call->args[4];
+		if (scratch->name && !bpf_probe_read_user(&len, sizeof(len), (void *)call->args[5]))
+			scratch->name_len = len;
 		break;
 	case CALL_SEND:
 	case CALL_RECV:
 		break;
-	case CALL_SENDMMSG:
-	case CALL_RECVMMSG:
-		size = messages_bytes(call->args[1], call->args[2], compat);
-		if (size != SIZE_UNKNOWN && (__u32)call->args[2])
-			read_message(&view, call->args[1], compat);
-		*name = view.name;
-		*name_len = view.name_len;
-		break;
 	default:
-		size = read_message(&view, call->args[1], compat) ? message_bytes(&view, compat) : SIZE_UNKNOWN;
-		*name = view.name;
-		*name_len = view.name_len;
+		many = call->call == CALL_SENDMMSG || call->call == CALL_RECVMMSG;
+		if (many && !(__u32)call->args[2]) {
+			size = 0;
+			break;
+		}
+		if (!read_message(&scratch->view, call->args[1], compat))
+			return 0;
+		scratch->name = scratch->view.name;
+		scratch->name_len = scratch->view.name_len;
+		size = many ? messages_bytes(call->args[1], call->args[2], compat) : message_bytes(&scratch->view, compat);
 	}
 	if (size == SIZE_UNKNOWN)
-		return;
+		return 0;
 	scratch->record.event.requested = size;
 	scratch->record.event.net_flags |= NET_HAS_SIZE;
+	return 0;
 }
 
 /* A datagram goes where its call says, and comes from whom the kernel wrote down; a stream has one peer. */
 static __always_inline void find_partner(struct socket_scratch *scratch, struct call_ctx *call)
 {
 	struct socket_facts *facts = &scratch->facts;
-	__u64 name, name_len;
 
-	read_request(scratch, call, &name, &name_len);
-	if (!facts->family || is_stream(facts) || !name || !name_len)
+	if (!facts->family || is_stream(facts) || !scratch->name || !scratch->name_len)
 		return;
 	if (call->kind == EVENT_RECEIVE && call->ret < 0)
 		return;
-	if (!read_caller_name(&scratch->named, facts, name, name_len))
+	if (!read_caller_name(&scratch->named, facts, scratch->name, scratch->name_len))
 		return;
 	facts->peer = scratch->named;
 	/* several messages may have as many peers; this is the one of the first */
@@ -141,11 +154,19 @@ static __always_inline void find_partner(struct socket_scratch *scratch, struct 
 		call->flags |= CALL_IS_UNVERIFIED;
 }
 
-static __always_inline void find_facts(struct socket_scratch *scratch, struct call_ctx *call, __u32 fd)
+/* Facts of the current call, which is none of close; `fd` is the descriptor that it is about. */
+__noinline int find_facts(__u32 fd)
 {
-	bool shared = has_shared_files(call), refused = call->ret == -EBADF || call->ret == -ENOTSOCK;
-	__u64 sk = socket_at(call, fd);
+	struct socket_scratch *scratch = current_scratch();
+	struct call_ctx *call = current_ctx();
+	bool shared, refused;
+	__u64 sk;
 
+	if (!scratch || !call)
+		return 0;
+	shared = has_shared_files(call);
+	refused = call->ret == -EBADF || call->ret == -ENOTSOCK;
+	sk = socket_at(call, fd);
 	read_socket(&scratch->facts, sk);
 	if (shared && refused == !!sk)
 		call->flags |= CALL_IS_UNVERIFIED;
@@ -157,6 +178,7 @@ static __always_inline void find_facts(struct socket_scratch *scratch, struct ca
 		check_accepted(scratch, call);
 	if (shared && sk && socket_at(call, fd) != sk)
 		call->flags |= CALL_IS_UNVERIFIED;
+	return 0;
 }
 
 #endif
