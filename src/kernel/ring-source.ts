@@ -58,6 +58,8 @@ export type RingSource = {
   readonly calls: CallPrograms;
   /** Of the programs of processes. */
   readonly counters: KernelCounters;
+  /** The same for system calls; undefined before somebody asked for them. */
+  callCounters(): KernelCounters | undefined;
   stats(): NativeStats;
   /** Frames that went through the hub. */
   delivered(): number;
@@ -233,6 +235,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
       programs: loaded,
       calls,
       counters: counts,
+      callCounters: () => callCounts,
       stats,
       delivered: () => delivered,
       pause: (paused) => session.pause(paused),

@@ -1,11 +1,13 @@
 /** Calls on sockets: each becomes one record, with what the socket knows of its two ends. */
 import assert from 'node:assert/strict';
 import type { Rung } from '../../../src/kernel/process-programs.ts';
-import { callFlag } from '../../../src/kernel/layouts.gen.ts';
-import { recordCalls, type SocketRecord } from '../harness/call-records.ts';
+import { callFlag, eventKind } from '../../../src/kernel/layouts.gen.ts';
+import { recordCalls, socketCalls, type SocketRecord } from '../harness/call-records.ts';
 import type { Facts, Scenario } from '../harness/scenario.ts';
 
 const rungs: readonly Rung[] = ['tp_btf', 'raw_tp'];
+/** More than there are closes under way on a busy machine at one moment. */
+const UNDER_WAY = 20;
 
 /** What the program says that it was told, without the word before. */
 const toldBy = ({ lines }: Facts): readonly string[] => lines.filter(([word]) => word === 'told').map(([, ...rest]) => rest.join(' '));
@@ -48,8 +50,120 @@ const sameAsTold = (what: string): Scenario => ({
   },
 });
 
+const closes: Scenario = {
+  name: 'sockets: closes of many threads, each once and none of a file',
+  rungs,
+  async run({ rung, run }) {
+    const recorder = await recordCalls({ rung, calls: ['close'] });
+    try {
+      const facts = await run('socket-storm', ['closes', '3000']);
+      await recorder.settle();
+      const records = ofProgram(recorder.records, facts);
+      assert.deepEqual([[records.length]], facts.all('closes'));
+      for (const { text, fd } of records) assert.equal(text, `close 0 ${fd} -1 2 udp - - -`);
+      // closes that were under way when the programs came
+      assert(recorder.missed() < UNDER_WAY, `${recorder.missed()} closes were missed`);
+    } finally {
+      await recorder.stop();
+    }
+  },
+};
+
+const toggled: Scenario = {
+  name: 'sockets: closes are wanted and not wanted in turn, and none is made up',
+  rungs,
+  async run({ rung, run }) {
+    const recorder = await recordCalls({ rung, calls: ['close', 'connect'] });
+    try {
+      const state = { over: false };
+      const running = run('socket-storm', ['closes', '20000']).finally(() => (state.over = true));
+      let changes = 0;
+      for (; !state.over; changes++) await recorder.change({ events: new Set(changes % 2 === 0 ? ['connect'] : ['connect', 'close']) });
+      const facts = await running;
+      await recorder.settle();
+      const records = ofProgram(recorder.records, facts);
+      const [[closed] = []] = facts.all('closes');
+      assert(changes > 1);
+      assert(records.length > 0 && records.length <= closed!, `${records.length} of ${closed}`);
+      for (const { text, fd } of records) assert.equal(text, `close 0 ${fd} -1 2 udp - - -`);
+    } finally {
+      await recorder.stop();
+    }
+  },
+};
+
+const swapped: Scenario = {
+  name: 'sockets: a thread that puts other sockets in place meanwhile: what is not sure says so',
+  rungs,
+  async run({ rung, run }) {
+    const recorder = await recordCalls({ rung, calls: ['connect'] });
+    try {
+      const facts = await run('socket-storm', ['swaps', '20000']);
+      await recorder.settle();
+      const [[fd, done, asked] = []] = facts.all('swapped');
+      const records = ofProgram(recorder.records, facts).filter((record) => record.fd === fd);
+      const succeeded = records.filter(({ ret }) => ret === 0);
+      assert.equal(succeeded.length, done);
+      assert.equal(records.length, 20_000);
+      const sure = succeeded.filter(({ flags }) => (flags & callFlag.isUnverified) === 0);
+      for (const { text } of sure) assert.match(text, new RegExp(`7f000001:${asked} -$`));
+      assert(sure.length > 0);
+    } finally {
+      await recorder.stop();
+    }
+  },
+};
+
+const limited: Scenario = {
+  name: 'sockets: what is over the limit is counted and not told',
+  rungs,
+  async run({ rung, run }) {
+    const recorder = await recordCalls({ rung, calls: ['sendto'] });
+    try {
+      await recorder.change({ events: new Set(['sendto']), limit: { per: 'process', perSecond: 1, burst: 20 } });
+      const facts = await run('socket-storm', ['sends', '1000']);
+      await recorder.settle();
+      const told = ofProgram(recorder.records, facts).length;
+      assert(told >= 20 && told < 500, `${told} were told`);
+      const { seen, limited: over, written } = recorder.counts(eventKind.send);
+      assert(over >= 1000 - told);
+      assert.equal(seen, over + written);
+    } finally {
+      await recorder.stop();
+    }
+  },
+};
+
+const dropped: Scenario = {
+  name: 'sockets: rules on the peer leave what is not sure',
+  rungs,
+  async run({ rung, folder, run }) {
+    const recorder = await recordCalls({ rung });
+    try {
+      const address = [{ text: '127.0.0.0/8', bytes: Uint8Array.of(127, 0, 0, 0), bits: 8 }];
+      const rules = [{ id: 'rule', stage: 'context', action: 'drop', tests: { address } }] as const;
+      await recorder.change({ events: new Set(socketCalls), ruleSets: [{ rules, neverDrop: [], hasMore: false }] });
+      assert.deepEqual(
+        recorder.kernel.calls().pushDown.places.map(({ where }) => where),
+        ['kernel'],
+      );
+      const facts = await run('sockets', ['tcp4'], { cwd: folder });
+      await recorder.settle();
+      const left = toldBy(facts).filter((line) => line.endsWith(' - -') || line.endsWith(' u'));
+      const records = ofProgram(recorder.records, facts);
+      assert.deepEqual(
+        records.map(({ text }, index) => withWildcards(text, left[index])),
+        left,
+      );
+      assert(recorder.counts(eventKind.send).filtered > 0);
+    } finally {
+      await recorder.stop();
+    }
+  },
+};
+
 const whats = [
   'tcp4', 'tcp6', 'mapped', 'udp4', 'udp6', 'messages', 'path', 'longest', 'abstract', 'pair', 'refused', 'threads', 'elsewhere',
 ]; // prettier-ignore
 
-export const callSocketScenarios: readonly Scenario[] = whats.map(sameAsTold);
+export const callSocketScenarios: readonly Scenario[] = [...whats.map(sameAsTold), closes, toggled, swapped, limited, dropped];
