@@ -175,27 +175,30 @@ const PACED_SECONDS = 3;
 const ATTEMPTS = 3;
 const NEARLY = 0.95;
 
+type Paced = { readonly made: number; readonly perSecond: number; readonly sent: number; readonly lost: number; readonly dropped: number };
+
+const pacedRun = async (): Promise<Paced> => {
+  const session = await startSession({ calls: ['read', 'write'], filter: only('busy'), ring: '64MiB', exporter: THROWN_AWAY });
+  const { stdout } = await run(workload('busy'), ['-', 'io', String(PACE), String(PACED_SECONDS)]);
+  const { reads, writes, took } = numbersOf(stdout);
+  const ledger = await session.finish();
+  const made = reads! + writes!;
+  const [lost, sent, dropped] = [sumOf(ledger, 'kernel', 'lost'), sumOf(ledger, 'exporter', 'sent'), sumOf(ledger, 'exporter', 'dropped')];
+  return { made, perSecond: Math.round(made / (took! / 1e9)), sent, lost, dropped };
+};
+
 test(`${PACE} calls of one byte a second: each is delivered`, async (context) => {
-  const said: string[] = [];
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const session = await startSession({ calls: ['read', 'write'], filter: only('busy'), ring: '64MiB', exporter: THROWN_AWAY });
-    const { code, stdout } = await run(workload('busy'), ['-', 'io', String(PACE), String(PACED_SECONDS)]);
-    expect(code).toBe(0);
-    const { reads, writes, took } = numbersOf(stdout);
-    const ledger = await session.finish();
-    const made = reads! + writes!;
-    const [lost, sent, dropped] = [
-      sumOf(ledger, 'kernel', 'lost'),
-      sumOf(ledger, 'exporter', 'sent'),
-      sumOf(ledger, 'exporter', 'dropped'),
-    ];
-    said.push(`${made} calls, ${Math.round(made / (took! / 1e9))} a second: sent ${sent}, lost ${lost}, dropped ${dropped}`);
-    console.log(`paced, ring of 64 MiB, queue of 256 MiB: ${said.at(-1)}`);
-    expect(sent + lost + dropped).toBeGreaterThanOrEqual(made);
-    if (attempt === ATTEMPTS - 1) expect(lost + dropped, said.join('; ')).toBe(0);
-    if (lost + dropped === 0 && made / (took! / 1e9) > NEARLY * PACE) return;
-  }
-  context.skip(`this machine does not make as many calls: ${said.join('; ')}`);
+  const runs: Paced[] = [];
+  const isGood = ({ perSecond, lost, dropped }: Paced) => lost + dropped === 0 && perSecond > NEARLY * PACE;
+  while (runs.length < ATTEMPTS && !runs.some(isGood)) runs.push(await pacedRun());
+  const said = runs.map(
+    ({ made, perSecond, sent, lost, dropped }) => `${made} calls, ${perSecond} a second: sent ${sent}, lost ${lost}, dropped ${dropped}`,
+  );
+  console.log(`paced, ring of 64 MiB, queue of 256 MiB:\n${said.join('\n')}`);
+  const { made, perSecond, sent, lost, dropped } = runs.at(-1)!;
+  expect(sent + lost + dropped).toBeGreaterThanOrEqual(made);
+  expect(lost + dropped, said.join('; ')).toBe(0);
+  if (perSecond < NEARLY * PACE) context.skip(`this machine makes no ${PACE} calls a second now: ${said.join('; ')}`);
 }, 120_000);
 
 test('as fast as it can: the books are exact', async () => {
