@@ -77,6 +77,13 @@ const characterLength = (bytes: Uint8Array, at: number, end: number): number => 
   return length;
 };
 
+/** Where the text behind a star may begin: at a byte that the glob wants next. No byte that begins a character stands within another. */
+const nextPlace = (bytes: Uint8Array, at: number, end: number, wanted: number | undefined): number => {
+  if (wanted === undefined || wanted < 0) return at;
+  while (at < end && bytes[at] !== wanted) at++;
+  return at;
+};
+
 /** Takes at most the length of the text times that of the glob. */
 const matchesGlob = (glob: Int16Array, bytes: Uint8Array, start: number, end: number): boolean => {
   let at = start;
@@ -87,7 +94,8 @@ const matchesGlob = (glob: Int16Array, bytes: Uint8Array, start: number, end: nu
     const wanted = code < glob.length ? glob[code]! : undefined;
     if (wanted === STAR) {
       starCode = code++;
-      starAt = at;
+      if (code === glob.length) return true;
+      starAt = at = nextPlace(bytes, at, end, glob[code]);
     } else if (wanted === ANY) {
       at += characterLength(bytes, at, end);
       code++;
@@ -96,7 +104,7 @@ const matchesGlob = (glob: Int16Array, bytes: Uint8Array, start: number, end: nu
       code++;
     } else {
       if (starCode < 0) return false;
-      starAt += characterLength(bytes, starAt, end);
+      starAt = nextPlace(bytes, starAt + characterLength(bytes, starAt, end), end, glob[starCode + 1]);
       at = starAt;
       code = starCode + 1;
     }
