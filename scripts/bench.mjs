@@ -10,7 +10,19 @@ import { toolEnv } from './lib/tools.mjs';
 import { setup } from './setup.mjs';
 
 /** Files of bench/ that are benchmarks; all others there help them. */
-const benches = ['process-table', 'encode', 'redact', 'attributes', 'filter', 'resources', 'pipeline', 'delivery', 'overhead', 'calls', 'call-flood'];
+const benches = [
+  'process-table',
+  'encode',
+  'redact',
+  'attributes',
+  'filter',
+  'resources',
+  'pipeline',
+  'delivery',
+  'overhead',
+  'calls',
+  'call-flood',
+];
 
 await runMain(async () => {
   const named = process.argv.slice(2);
