@@ -222,10 +222,10 @@ describe('ringtail components', () => {
     const cli = createCli();
     expect(await cli.run('components')).toBe(0);
     expect(cli.stdout()).toBe(
-      `KIND       TYPE    ALIASES  SIGNALS  STABILITY  WHAT IT DOES
-receiver   source  -        logs     alpha      a subject
-processor  stage   -        logs     alpha      what the test says
-exporter   sink    drain    logs     stable     keeps what comes
+      `KIND       TYPE    ALIASES  SIGNALS        STABILITY  WHAT IT DOES
+receiver   source  -        logs, metrics  alpha      a subject
+processor  stage   -        logs, metrics  alpha      what the test says
+exporter   sink    drain    logs, metrics  stable     keeps what comes
 `,
     );
   });
@@ -237,7 +237,7 @@ exporter   sink    drain    logs     stable     keeps what comes
       kind: 'exporter',
       type: 'sink',
       aliases: ['drain'],
-      signals: ['logs'],
+      signals: ['logs', 'metrics'],
       stability: 'stable',
       summary: 'keeps what comes',
     });

@@ -102,10 +102,10 @@ describe('what all ask for together', () => {
 
   it('gives no say to who only counts', () => {
     const union = unionOfCalls([
-      needs({ events: ['read'], limit: limit(10), aggregateWindowMs: 500, ruleSets: [] }),
+      needs({ events: ['read'], limit: limit(10), aggregateWindowMs: 500 }),
       needs({ counted: new Set(['read']) }),
     ])!;
-    expect(union).toMatchObject({ limit: limit(10), aggregateWindowMs: 500, ruleSets: [] });
+    expect(union).toMatchObject({ limit: limit(10), aggregateWindowMs: 500, ruleSets: [undefined] });
     expect(unionOfCalls([needs({ counted: new Set(['read']) })])).toMatchObject({ limit: undefined, aggregateWindowMs: undefined });
   });
 });
