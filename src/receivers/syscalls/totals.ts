@@ -17,6 +17,8 @@ import { totalKind } from '../shared/call-schemas.ts';
 const SWEEP_MS = 10_000;
 /** From here on sums that did not grow for a whole window make room for others. */
 const CROWDED = MOST_TOTALS / 2;
+/** Rows of a frame: some 10 ms of work, then others have their turn. */
+const FRAME_ROWS = 1024;
 
 export type TotalsKernel = Pick<KernelServices, 'hub' | 'callMaps' | 'onQuiet' | 'processes'>;
 
@@ -38,7 +40,9 @@ const since = (now: TotalSums, before: TotalSums): TotalSums => ({
   transferred: now.transferred - before.transferred,
 });
 
-const addRow = (builder: FrameBuilder, { kind, total }: Pick<TotalEntry, 'kind'> & { readonly total: IoTotal }, sums: TotalSums, windowNs: bigint): void =>
+type Row = { readonly kind: number; readonly total: IoTotal; readonly sums: TotalSums; readonly windowNs: bigint };
+
+const addRow = (builder: FrameBuilder, { kind, total, sums, windowNs }: Row): void =>
   builder.addRow(kind === eventKind.write ? totalKind.write : totalKind.read, {
     bootNs: total.lastNs,
     actor: builder.addActor(total.actor),
@@ -49,10 +53,12 @@ const addRow = (builder: FrameBuilder, { kind, total }: Pick<TotalEntry, 'kind'>
       fileKind: total.fileKind,
       pathFlags: total.pathFlags,
       path: total.path,
-      ...sums,
+      calls: sums.calls,
+      requested: sums.requested,
+      transferred: sums.transferred,
       windowNs,
     },
-  }); // prettier-ignore
+  });
 
 /** Unix time of the boot, ns, as good as procfs knows it. */
 const wallOffsetOf = (): bigint => BigInt(Date.now()) * 1_000_000n - (parseUptimeNs(readFileSync('/proc/uptime', 'latin1')) ?? 0n);
@@ -64,21 +70,31 @@ const createReader = (kernel: TotalsKernel, logger: Logger) => {
   let windowAtMs = performance.now();
   let wallOffsetNs: bigint | undefined;
   let sequence = 0;
+  /** Read, and not handed over yet. */
+  const waiting: Row[] = [];
+  let turn: NodeJS.Immediate | undefined;
+
+  const handOver = (): void => {
+    clearImmediate(turn);
+    turn = undefined;
+    const rows = waiting.splice(0, FRAME_ROWS);
+    if (rows.length === 0) return;
+    const builder = createFrameBuilder({ wallOffsetNs: wallOffsetNs ?? wallOffsetOf(), sequence: sequence++ });
+    for (const row of rows) addRow(builder, row);
+    hub.deliver(builder.build(), () => {});
+    if (waiting.length > 0) turn = setImmediate(handOver);
+  };
 
   const read = (occasion: Occasion): void => {
     const entries = callMaps.read('io_totals');
     if (entries === undefined || entries.count === 0) return;
     const nowMs = performance.now();
     const windowNs = BigInt(Math.round((nowMs - windowAtMs) * 1e6));
-    const builder = createFrameBuilder({ wallOffsetNs: wallOffsetNs ?? wallOffsetOf(), sequence: sequence++ });
     const next = new Map<string, TotalSums>();
-    let rows = 0;
-    const tell = (entry: Pick<TotalEntry, 'kind'>, total: IoTotal, before: TotalSums | undefined): void => {
+    const tell = ({ kind }: Pick<TotalEntry, 'kind'>, total: IoTotal, before: TotalSums | undefined): void => {
       // less than before: the programs were loaded anew
       const sums = since(total, before === undefined || total.calls < before.calls ? NOTHING : before);
-      if (sums.calls === 0n) return;
-      addRow(builder, { kind: entry.kind, total }, sums, windowNs);
-      rows++;
+      if (sums.calls > 0n) waiting.push({ kind, total, sums, windowNs });
     };
     for (const entry of decodeTotals(entries)) {
       const { key, total } = entry;
@@ -98,7 +114,6 @@ const createReader = (kernel: TotalsKernel, logger: Logger) => {
     }
     told = next;
     if (occasion !== 'sweep') windowAtMs = nowMs;
-    if (rows > 0) hub.deliver(builder.build(), () => {});
   };
 
   return {
@@ -112,9 +127,11 @@ const createReader = (kernel: TotalsKernel, logger: Logger) => {
     begin: (): void => void (windowAtMs = performance.now()),
     read(occasion: Occasion): void {
       // who is behind gets no more; the kernel goes on adding up
-      if (occasion !== 'end' && hub.readiness() !== undefined) return;
+      if (occasion !== 'end' && (hub.readiness() !== undefined || waiting.length > 0)) return;
       try {
         read(occasion);
+        handOver();
+        if (occasion === 'end') while (waiting.length > 0) handOver();
       } catch (error) {
         limit('read', logger.warn.bind(logger), { error: messageOf(error) }, 'sums of reads and writes could not be read');
       }
