@@ -62,7 +62,7 @@ const describeHost = () => {
   if (!existsSync(`${tracing}/events`)) spawnSync('mount', ['-t', 'tracefs', 'tracefs', tracing]);
   const { status, stdout, stderr } = spawnSync(pinnedNode, [inRoot('test/kernels/describe.ts')], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`this machine's kernel cannot be described: ${stderr}`);
-  return { series: hostRelease().split('.').slice(0, 2).join('.'), rungs: JSON.parse(stdout) };
+  return { series: hostRelease().split('.').slice(0, 2).join('.'), receivers: JSON.parse(stdout) };
 };
 
 /** @param {import('../test/kernels/table.mjs').KernelDescription[]} descriptions */
@@ -95,7 +95,7 @@ const runGuests = async (work) => {
     const ended = await boot({ image, initrd, consolePath, resultPath, timeoutMs: GUEST_TIMEOUT_MS });
     const results = resultsIn(resultPath);
     for (const { type, name, outcome, detail, description } of results) {
-      if (type === 'kernel') descriptions.push({ series, rungs: description });
+      if (type === 'kernel') descriptions.push({ series, receivers: description });
       if (type === 'case') count(series, name, outcome, detail);
     }
     if (!results.some(({ type }) => type === 'end')) {

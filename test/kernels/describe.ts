@@ -1,7 +1,10 @@
 /** What a kernel gives, for the table in the docs: tried out on every rung. */
+import { mkdirSync } from 'node:fs';
 import { KernelError } from '../../src/core/errors.ts';
 import { rungs, type Rung } from '../../src/kernel/process-programs.ts';
 import { runCase, startProgram } from '../kernel/harness/runner.ts';
+import { everyCall } from '../kernel/scenarios/calls.ts';
+import { isCallEvent, isOfActor, type SeenCall } from '../support/calls.ts';
 import type { Pipeline } from '../kernel/harness/pipeline.ts';
 import { Skip, type Context } from '../kernel/harness/scenario.ts';
 
@@ -12,6 +15,9 @@ export type RungDescription = {
   /** Attributes that occurred, by event. */
   readonly fields: Readonly<Record<string, readonly string[]>>;
 };
+
+/** By receiver. */
+export type KernelDescription = Readonly<Record<string, readonly RungDescription[]>>;
 
 /** Ways to run a program that between them make every attribute occur that there is. `once` is a program that may be removed. */
 const waysToRun = (program: string, once: string): readonly (readonly string[])[] => [
@@ -74,16 +80,13 @@ const provokePatiently = async ({ folder, copy, program }: Context, pipeline: Pi
   return pids;
 };
 
-const describeRung = async (rung: Rung): Promise<RungDescription> => {
+/** Tries a rung: `look` gives the events that tell of it. */
+const tryRung = async (rung: Rung, look: (context: Context) => Promise<readonly SeenCall[]>): Promise<RungDescription> => {
   const fields = new Map<string, Set<string>>();
   let refusal = '';
-  const describe = async (context: Context): Promise<void> => {
+  const run = async (context: Context): Promise<void> => {
     try {
-      const pipeline = await context.start({ receiver: { threads: true }, ancestors: 2 });
-      const pids = new Set(await (rung === 'procfs' ? provokePatiently(context, pipeline) : provoke(context)));
-      await pipeline.settle();
-      for (const { name, attributes } of pipeline.events) {
-        if (!pids.has(attributes['process.pid'] as number)) continue;
+      for (const { name, attributes } of await look(context)) {
         const names = fields.get(name) ?? new Set();
         fields.set(name, names);
         for (const attribute of Object.keys(attributes)) names.add(attribute);
@@ -93,15 +96,51 @@ const describeRung = async (rung: Rung): Promise<RungDescription> => {
       refusal = error.message;
     }
   };
-  await runCase({ name: rung, rung, scenario: { name: 'describe', run: describe } });
+  await runCase({ name: rung, rung, scenario: { name: 'describe', run } });
   return { rung, refusal, fields: Object.fromEntries(Array.from(fields, ([event, names]) => [event, [...names].toSorted()])) };
 };
 
+const describeProcesses = (rung: Rung): Promise<RungDescription> =>
+  tryRung(rung, async (context) => {
+    const pipeline = await context.start({ receiver: { threads: true }, ancestors: 2 });
+    const pids = new Set(await (rung === 'procfs' ? provokePatiently(context, pipeline) : provoke(context)));
+    await pipeline.settle();
+    return pipeline.events.filter(({ attributes }) => pids.has(attributes['process.pid'] as number));
+  });
+
+/** What the other programs do not have. */
+const socketWays = ['tcp6', 'abstract', 'udp6'];
+
+/** Programs that between them make every attribute occur that there is. */
+const describeCalls = (rung: Rung): Promise<RungDescription> =>
+  tryRung(rung, async ({ start, run, folder }) => {
+    const pipeline = await start({ calls: everyCall });
+    const refused = pipeline.log.find(({ level, fields }) => level === 'warn' && fields['receiver'] === 'syscalls');
+    if (refused !== undefined) throw new KernelError(JSON.stringify(refused.fields));
+    await run('calls', [`${folder}/calls`], { cwd: folder });
+    mkdirSync(`${folder}/paths`);
+    await run('paths', [`${folder}/paths`], { cwd: `${folder}/paths` });
+    for (const what of socketWays) await run('sockets', [what], { cwd: folder });
+    await pipeline.settle();
+    return pipeline.events
+      .filter(({ name, attributes }) => isCallEvent(name) && /\/(calls|paths|sockets)$/.test(String(attributes['process.executable.path'])))
+      .map(({ name, unixNs, attributes }) => ({
+        name,
+        unixNs,
+        attributes: Object.fromEntries(Object.entries(attributes).filter(([attribute]) => !isOfActor(attribute))),
+      }));
+  });
+
+/** Rungs that follow system calls. */
+const callRungs: readonly Rung[] = ['tp_btf', 'raw_tp'];
+
 /** One after the other; leaves nothing behind. */
-export const describeKernel = async (): Promise<readonly RungDescription[]> => {
-  const descriptions: RungDescription[] = [];
-  for (const rung of rungs) descriptions.push(await describeRung(rung));
-  return descriptions;
+export const describeKernel = async (): Promise<KernelDescription> => {
+  const processes: RungDescription[] = [];
+  for (const rung of rungs) processes.push(await describeProcesses(rung));
+  const calls: RungDescription[] = [];
+  for (const rung of callRungs) calls.push(await describeCalls(rung));
+  return { process: processes, syscalls: calls };
 };
 
 // as a program: the description of this machine's kernel

@@ -4,11 +4,11 @@ import { release } from 'node:os';
 import { casesOf, runCase } from '../kernel/harness/runner.ts';
 import { Skip } from '../kernel/harness/scenario.ts';
 import { scenarios } from '../kernel/scenarios/index.ts';
-import { describeKernel, type RungDescription } from './describe.ts';
+import { describeKernel, type KernelDescription } from './describe.ts';
 
 export type Result =
   | { readonly type: 'case'; readonly name: string; readonly outcome: 'passed' | 'failed' | 'skipped'; readonly detail: string }
-  | { readonly type: 'kernel'; readonly release: string; readonly description: readonly RungDescription[] }
+  | { readonly type: 'kernel'; readonly release: string; readonly description: KernelDescription }
   | { readonly type: 'end' };
 
 const RESULT_LINE = '/dev/ttyS1';

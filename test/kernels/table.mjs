@@ -1,7 +1,7 @@
 /**
  * The table of the docs: kernel × receiver × rung × fields.
  * @typedef {{ rung: string, refusal: string, fields: Record<string, string[]> }} RungDescription
- * @typedef {{ series: string, rungs: RungDescription[] }} KernelDescription
+ * @typedef {{ series: string, receivers: Record<string, RungDescription[]> }} KernelDescription by receiver
  */
 
 const introduction = `# What each kernel gives
@@ -12,10 +12,10 @@ A rung is a way to follow processes; \`kernel.rung: auto\` takes the first that 
 is something to tell, – that this rung cannot give it: it is then absent, never guessed.
 `;
 
-/** @param {KernelDescription} description */
-export const sectionOf = ({ series, rungs }) => {
+/** @param {string} receiver @param {RungDescription[]} rungs */
+const tableOf = (receiver, rungs) => {
   const events = [...new Set(rungs.flatMap(({ fields }) => Object.keys(fields)))].toSorted();
-  const lines = [`## Linux ${series}`, '', '### Receiver `process`', ''];
+  const lines = [`### Receiver \`${receiver}\``, ''];
   lines.push(`| event | attribute | ${rungs.map(({ rung }) => `\`${rung}\``).join(' | ')} |`, `|---|---|${'---|'.repeat(rungs.length)}`);
   lines.push(`| | works | ${rungs.map(({ refusal }) => (refusal === '' ? '✓' : '–')).join(' | ')} |`);
   for (const event of events) {
@@ -25,8 +25,12 @@ export const sectionOf = ({ series, rungs }) => {
       lines.push(`| ${index === 0 ? `\`${event}\`` : ''} | \`${name}\` | ${cells.join(' | ')} |`);
     });
   }
-  return `${lines.join('\n')}\n`;
+  return lines.join('\n');
 };
+
+/** @param {KernelDescription} description */
+export const sectionOf = ({ series, receivers }) =>
+  `${[`## Linux ${series}`, ...Object.entries(receivers).map(([receiver, rungs]) => tableOf(receiver, rungs))].join('\n\n')}\n`;
 
 /** Sections of a page by kernel series. @param {string} page @returns {Map<string, string>} */
 const sectionsOf = (page) =>

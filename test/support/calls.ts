@@ -33,24 +33,31 @@ const kinds: readonly (readonly [event: string, calls: readonly string[]])[] = [
   ['ringtail.syscall.failed', ['clone', 'clone3', 'fork', 'vfork']],
   ['ringtail.process.exec', ['execve', 'execveat']],
 ];
+const eventOfCalls = new Set(kinds.map(([event]) => event).filter((event) => event !== 'ringtail.process.exec'));
 const eventOf = new Map(kinds.flatMap(([event, calls]) => calls.map((call) => [call, event] as const)));
 
-/** Attributes of the acting process, and what no workload can know. */
+const actorNames = new Set([
+  'ringtail.thread.id',
+  'ringtail.thread.comm',
+  'ringtail.kernel_thread',
+  'ringtail.cgroup.id',
+  'ringtail.attribution',
+  'ringtail.executable.kind',
+  'ringtail.executable.truncated',
+  'ringtail.ancestors',
+  'ringtail.login_user.id',
+  'ringtail.login_user.name',
+]);
+
+/** Attributes of the acting process. */
+export const isOfActor = (name: string): boolean =>
+  name.startsWith('process.') || name.startsWith('ringtail.process.') || actorNames.has(name);
+
+/** What is judged by itself, or what no workload can know. */
 const isCommon = (name: string): boolean =>
-  name.startsWith('process.') ||
-  name.startsWith('ringtail.process.') ||
-  [
-    'ringtail.thread.id',
-    'ringtail.thread.comm',
-    'ringtail.cgroup.id',
-    'ringtail.attribution',
-    'ringtail.netns.cookie',
-    'ringtail.executable.kind',
-    'ringtail.ancestors',
-    'ringtail.container',
-    'ringtail.syscall.name',
-    'ringtail.syscall.return',
-  ].includes(name);
+  isOfActor(name) || ['ringtail.netns.cookie', 'ringtail.syscall.name', 'ringtail.syscall.return'].includes(name);
+
+export const isCallEvent = (name: string): boolean => eventOfCalls.has(name);
 
 /** From the lines of a workload, in words. Octal escapes stand for blanks. */
 export const toldCalls = (lines: readonly (readonly string[])[]): readonly ToldCall[] =>

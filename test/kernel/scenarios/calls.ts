@@ -32,8 +32,11 @@ const runIfAllowed = async ({ run, skip }: Context, ...[program, args, options]:
 /** Fewer would be a workload that ended half-way. */
 const FEWEST_CALLS = 90;
 
+const rungs = ['tp_btf', 'raw_tp'] as const;
+
 const groundTruth = (program: string, what: string, more: readonly string[] = []): Scenario => ({
   name: `calls: known arguments, ${what}`,
+  rungs,
   async run(context) {
     const pipeline = await startWithCalls(context.start, everyCall);
     const facts = await runIfAllowed(context, program, [context.folder, ...more], { cwd: context.folder });
@@ -47,6 +50,7 @@ const groundTruth = (program: string, what: string, more: readonly string[] = []
 
 const places: Scenario = {
   name: 'calls: files by all the ways that lead to them',
+  rungs,
   async run({ folder, start, run }) {
     const pipeline = await startWithCalls(start, everyCall);
     const facts = await run('paths', [folder], { cwd: folder });
