@@ -1,15 +1,25 @@
 import { z } from 'zod';
 import { duration } from '../../core/config-types.ts';
+import { didYouMean, oneOf } from '../../core/nearest.ts';
 import { groupNames, listedCalls } from '../shared/call-names.ts';
 
 /** A bucket gains one token in a whole number of nanoseconds. */
 const MOST_EVENTS_PER_SECOND = 100_000_000;
+const LONGEST_SHOWN = 40;
 /** A counter of 32 bits in the kernel. */
 const LARGEST_BURST = 1_000_000_000;
 
+/** Forty names would hide what was meant. */
+const noCall = (input: unknown): string => {
+  const words = `allowed are the groups ${oneOf(groupNames).replace(' or ', ' and ')}, and calls by name`;
+  return typeof input === 'string'
+    ? `${JSON.stringify(input.slice(0, LONGEST_SHOWN))} is no call that there are records of; ${words}${didYouMean(input, [...groupNames, ...listedCalls])}`
+    : `not the name of a call; ${words}`;
+};
+
 export const syscallsConfig = z.strictObject({
   calls: z
-    .array(z.enum([...groupNames, ...listedCalls]))
+    .array(z.enum([...groupNames, ...listedCalls], { error: ({ input }) => noCall(input) }))
     .min(1)
     .default(['files', 'network'])
     .describe('Which calls become records: groups, or calls by name.'),
