@@ -1,9 +1,9 @@
 /**
  * Boots Debian's kernels under QEMU and runs the scenarios of test/kernel there.
  *
- * usage: kernel-matrix.mjs [--kernel SERIES]... [--only TEXT] [--keep] [--check]
+ * usage: kernel-matrix.mjs [--kernel SERIES]... [--only TEXT | --table] [--keep] [--check]
  *
- * --only runs the scenarios whose name has this text. Without it the table of what each kernel gives (docs/kernels.gen.md) is written anew for
+ * --only runs the scenarios whose name has this text; --table runs none. Without --only the table of what each kernel gives (docs/kernels.gen.md) is written anew for
  * the kernels that ran and for the one of this machine; with --check it is compared instead. Writes the result to RINGTAIL_RESULTS, or
  * build/test-results/kernels.json. --keep keeps what the guests said.
  * exit codes: 0 all passed, 1 something failed
@@ -27,7 +27,13 @@ import { inParallel } from './lib/run.mjs';
 const GUEST_TIMEOUT_MS = 1_200_000;
 
 const { values } = parseArgs({
-  options: { kernel: { type: 'string', multiple: true }, only: { type: 'string' }, keep: { type: 'boolean' }, check: { type: 'boolean' } },
+  options: {
+    kernel: { type: 'string', multiple: true },
+    only: { type: 'string' },
+    table: { type: 'boolean' },
+    keep: { type: 'boolean' },
+    check: { type: 'boolean' },
+  },
 });
 const say = (/** @type {string} */ line) => console.log(line);
 
@@ -86,7 +92,7 @@ const runGuests = async (work) => {
   const images = fetchKernels(values.kernel ?? kernels.map(({ series }) => series), say);
   /** @type {import('../test/kernels/table.mjs').KernelDescription[]} */
   const descriptions = [];
-  const initrd = buildInitrd({ work, guestArguments: values.only === undefined ? [] : [values.only] });
+  const initrd = buildInitrd({ work, guestArguments: { only: values.only, table: values.table } });
   /** @param {(typeof images)[number]} kernel */
   const runIn = async ({ series, image, release }) => {
     const began = Date.now();

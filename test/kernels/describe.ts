@@ -4,7 +4,7 @@ import { KernelError } from '../../src/core/errors.ts';
 import { rungs, type Rung } from '../../src/kernel/process-programs.ts';
 import { runCase, startProgram } from '../kernel/harness/runner.ts';
 import { everyCall } from '../kernel/scenarios/calls.ts';
-import { isCallEvent, isOfActor, type SeenCall } from '../support/calls.ts';
+import { isCallEvent, isOfActor, toldCalls, type SeenCall } from '../support/calls.ts';
 import type { Pipeline } from '../kernel/harness/pipeline.ts';
 import { Skip, type Context } from '../kernel/harness/scenario.ts';
 
@@ -117,13 +117,20 @@ const describeCalls = (rung: Rung): Promise<RungDescription> =>
     const pipeline = await start({ calls: everyCall });
     const refused = pipeline.log.find(({ level, fields }) => level === 'warn' && fields['receiver'] === 'syscalls');
     if (refused !== undefined) throw new KernelError(JSON.stringify(refused.fields));
-    await run('calls', [`${folder}/calls`], { cwd: folder });
     mkdirSync(`${folder}/paths`);
-    await run('paths', [`${folder}/paths`], { cwd: `${folder}/paths` });
-    for (const what of socketWays) await run('sockets', [what], { cwd: folder });
+    const ways = socketWays.map((what) => () => run('sockets', [what], { cwd: folder }));
+    const tids = new Set<number>();
+    for (const way of [
+      () => run('calls', [`${folder}/calls`], { cwd: folder }),
+      () => run('paths', [`${folder}/paths`], { cwd: `${folder}/paths` }),
+      ...ways,
+    ]) {
+      const { pid, lines } = await way();
+      for (const tid of [pid, ...toldCalls(lines).map((call) => call.tid)]) tids.add(tid);
+    }
     await pipeline.settle();
     return pipeline.events
-      .filter(({ name, attributes }) => isCallEvent(name) && /\/(calls|paths|sockets)$/.test(String(attributes['process.executable.path'])))
+      .filter(({ name, attributes }) => isCallEvent(name) && tids.has(attributes['ringtail.thread.id'] as number))
       .map(({ name, unixNs, attributes }) => ({
         name,
         unixNs,

@@ -14,9 +14,13 @@ export type Result =
 const RESULT_LINE = '/dev/ttyS1';
 const tell = (result: Result): void => appendFileSync(RESULT_LINE, `${JSON.stringify(result)}\n`);
 
-const [filter] = JSON.parse(readFileSync('/ringtail/arguments', 'utf8')) as readonly string[];
+const { only, table = false } = JSON.parse(readFileSync('/ringtail/arguments', 'utf8')) as {
+  readonly only?: string;
+  readonly table?: boolean;
+};
 let failed = 0;
-for (const one of casesOf(scenarios, true).filter(({ name }) => filter === undefined || name.includes(filter))) {
+const isWanted = (name: string): boolean => !table && (only === undefined || name.includes(only));
+for (const one of casesOf(scenarios, true).filter(({ name }) => isWanted(name))) {
   console.log(`RUN ${one.name}`);
   try {
     await runCase(one);
@@ -29,7 +33,7 @@ for (const one of casesOf(scenarios, true).filter(({ name }) => filter === undef
     console.log(`${skipped ? 'SKIP' : 'FAIL'} ${detail}`);
   }
 }
-if (filter === undefined) tell({ type: 'kernel', release: release(), description: await describeKernel() });
+if (only === undefined) tell({ type: 'kernel', release: release(), description: await describeKernel() });
 tell({ type: 'end' });
 // A scenario that failed may have left a child behind, which would keep the guest up.
 process.exit(failed > 0 ? 1 : 0);

@@ -59,7 +59,7 @@ const runtimePackages = () => {
 /**
  * A root file system with Node, the product as JavaScript, its objects, the workloads and the scenarios. Not compressed: under
  * emulation unpacking costs more than loading.
- * @param {{ work: string, guestArguments: readonly string[] }} options
+ * @param {{ work: string, guestArguments: { only?: string | undefined, table?: boolean | undefined } }} options
  * @returns {string} path of the initrd
  */
 export const buildInitrd = ({ work, guestArguments }) => {
