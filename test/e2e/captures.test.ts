@@ -16,20 +16,18 @@ const asNobody = { uid: NOBODY, gid: NOBODY };
 /** So small that a storm may lose records: losses are replayed too. */
 const RING_BYTES = 128 << 10;
 
-/** The pipeline of all runs here, from a receiver to a file. */
-const pipelineOf = (receiver: object, file: object): string => {
-  const [name] = Object.keys(receiver);
-  return JSON.stringify({
+/** The pipeline of all runs here, from receivers to a file. */
+const pipelineOf = (receivers: object, file: object): string =>
+  JSON.stringify({
     kernel: { ring_bytes: RING_BYTES },
-    receivers: receiver,
+    receivers,
     processors: { resolve_process: { ancestors: 3 }, resolve_user: {} },
     exporters: { file },
     service: {
       telemetry: { metrics: { level: 'none' } },
-      pipelines: { logs: { receivers: [name], processors: ['resolve_process', 'resolve_user'], exporters: ['file'] } },
+      pipelines: { logs: { receivers: Object.keys(receivers), processors: ['resolve_process', 'resolve_user'], exporters: ['file'] } },
     },
   });
-};
 
 type Line = { readonly resourceLogs: readonly { readonly resource: object; readonly scopeLogs: readonly { readonly scope: object; readonly logRecords: readonly Readonly<Record<string, unknown>>[] }[] }[] }; // prettier-ignore
 
@@ -67,11 +65,11 @@ const load = async (): Promise<void> => {
 };
 
 /** Records what happens while `act` does something; gives the paths of the capture and of what the pipeline wrote. */
-const record = async (act: () => Promise<void>, signal: NodeJS.Signals) => {
+const record = async (act: () => Promise<void>, signal: NodeJS.Signals, more: object = {}) => {
   const folder = temporaryFolder();
   const live = join(folder, 'live.json');
   const capture = join(folder, 'host.ringtail');
-  const config = writeConfig(folder, pipelineOf({ process: { threads: true } }, { path: live }));
+  const config = writeConfig(folder, pipelineOf({ process: { threads: true }, ...more }, { path: live }));
   const recording = launchRingtail(['record', '--output', capture, '--config', config]);
   await recording.log('ready');
   await act();
@@ -91,6 +89,24 @@ const replay = async (folder: string, receiver: object, file: object = {}) => {
   const { code, stderr } = await run(ringtailCommand, ['run', '--config', config], asNobody);
   return { code, log: parseLog(stderr), stderr, written };
 };
+
+test('system calls are replayed as they were told', async () => {
+  const calls = {
+    syscalls: { calls: ['files', 'io', 'network', 'process'], rate_limit: { per: 'process', events_per_second: 1000, burst: 1000 } },
+  };
+  const { folder, live, capture, recording, ended } = await record(load, 'SIGINT', calls);
+  expect({ ...ended, ...whyOf(ended, recording.stderr()) }).toEqual({ code: 0, signal: null });
+  chmodSync(capture, 0o644);
+  const { code, stderr, written } = await replay(folder, { path: capture, capture: { threads: true } });
+  expect({ code, ...whyOf({ code }, stderr) }).toEqual({ code: 0 });
+  const byText = (path: string): readonly string[] =>
+    recordsIn(path)
+      .map((one) => JSON.stringify(one))
+      .toSorted();
+  const [wanted, had] = [byText(live), byText(written)];
+  expect(wanted.filter((one) => one.includes('"ringtail/syscalls"')).length).toBeGreaterThan(1000);
+  expect(had).toEqual(wanted);
+});
 
 test('a replay by an ordinary user gives the records of the live run', async () => {
   const { folder, live, capture, recording, ended } = await record(async () => {
