@@ -30,6 +30,7 @@ const beyondSchemas: ReadonlySet<string> = new Set([
   'component-twice-in-a-list',
   'dangling-reference',
   'file-that-is-none',
+  'filter-conditions',
   'missing-file',
   'nested-references',
   'one-component-by-two-names',
