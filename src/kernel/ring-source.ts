@@ -63,6 +63,8 @@ export type RingSource = {
   stats(): NativeStats;
   /** Frames that went through the hub. */
   delivered(): number;
+  /** Looks what is written now; the function that it returns tells whether all of that went through the hub. */
+  mark(): () => boolean;
   /** For tests: holds the reading up. */
   pause(paused: boolean): void;
   /** Other needs, for the programs that run; one call at a time. Throws when the kernel does not take them; then those of before are in force. */
@@ -81,10 +83,10 @@ const sleep = (ms: number): Promise<void> =>
     setTimeout(resolve, ms);
   });
 
-/** `onDelivered` is called for each frame that went through. */
+/** `onDelivered` is called for each frame that went through, with its rows. */
 const openSession = (
   { addon, ringBytes, flushRows, flushIntervalMs, hub, recorder }: RingSourceOptions,
-  onDelivered: () => void,
+  onDelivered: (rows: number) => void,
 ): NativeSession => {
   let arenas: readonly ArrayBuffer[] = [];
   const session: NativeSession = new addon.Session(
@@ -100,9 +102,10 @@ const openSession = (
     (index) => {
       const frame = decodeFrame(arenas[index]!);
       recorder?.keep(frame, session.rawOf(index));
+      const rows = frame.batches.reduce((sum, batch) => sum + batch.rows, 0);
       hub.deliver(frame, () => {
         session.release(index);
-        onDelivered();
+        onDelivered(rows);
       });
     },
   );
@@ -115,7 +118,11 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
   const { hub, logger, counters } = options;
   let { needs } = options;
   let delivered = 0;
-  const session = openSession(options, () => void delivered++);
+  let deliveredRows = 0;
+  const session = openSession(options, (rows) => {
+    delivered++;
+    deliveredRows += rows;
+  });
   let open = true;
   const result = (() => {
     try {
@@ -238,6 +245,14 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
       callCounters: () => callCounts,
       stats,
       delivered: () => delivered,
+      mark() {
+        if (!open) return () => true;
+        counts.refresh();
+        callCounts?.refresh();
+        const target = written();
+        session.kick();
+        return () => !open || deliveredRows + stats().malformed >= target;
+      },
       pause: (paused) => session.pause(paused),
       async change(wanted, wantedCalls) {
         await changeProcessNeeds(session, loaded, needs, wanted);

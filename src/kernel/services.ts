@@ -63,6 +63,11 @@ export type KernelServices = Lifecycle &
      * handed to the hub. Returns a function that takes it back.
      */
     onQuiet(listener: () => void): () => void;
+    /**
+     * Resolves when all that the kernel had written into the ring by now went through the hub, or after a second: what is read from a map then finds its
+     * processes known.
+     */
+    caughtUp(): Promise<void>;
     /** What became of that; entries of the maps that are added up in the kernel. */
     calls(): CallsStatus;
     readonly callMaps: CallMaps;
@@ -106,6 +111,8 @@ const processNeedsOf = ({ events, failures }: CallNeeds): ProcessNeeds => (event
 /** How often the end of what is handed over last is looked for, and how long at least: the gate holds a frame for 20 ms. */
 const LAST_POLL_MS = 2;
 const LAST_WAIT_MS = 100;
+/** Longer than any frame is on its way but when the ring is held back. */
+const CATCH_UP_MS = 1000;
 
 const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => {
@@ -308,6 +315,11 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     onQuiet(listener) {
       quietListeners.add(listener);
       return () => quietListeners.delete(listener);
+    },
+    async caughtUp() {
+      const isThrough = ring?.mark();
+      if (isThrough === undefined) return;
+      for (let waitedMs = 0; !isThrough() && waitedMs < CATCH_UP_MS; waitedMs += LAST_POLL_MS) await sleep(LAST_POLL_MS);
     },
     calls: () => ring?.calls.status() ?? { ...NO_CALLS, notes: current.rung === 'procfs' ? [PROCFS_NO_CALLS] : [] },
     callMaps: { read: (map) => ring?.calls.read(map), take: (map, key) => ring?.calls.take(map, key) },

@@ -20,17 +20,17 @@ const CROWDED = MOST_TOTALS / 2;
 /** Rows of a frame: some 10 ms of work, then others have their turn. */
 const FRAME_ROWS = 1024;
 
-export type TotalsKernel = Pick<KernelServices, 'hub' | 'callMaps' | 'onQuiet' | 'processes'>;
+export type TotalsKernel = Pick<KernelServices, 'hub' | 'callMaps' | 'caughtUp' | 'onQuiet' | 'processes'>;
 
 export type Totals = {
   /** Sums are told once in this time, ms, or more often when somebody else asks for that; returns a function that takes it back. */
   join(windowMs: number): () => void;
-  /** Tells at once what is there, and takes it out: nothing is added up any more. */
+  /** Tells what is there, and takes it out: nothing is added up any more. */
   drain(): void;
 };
 
-/** `window`: what changed since the last one. `sweep`: of what has ended. `end`: all, for nothing will change any more. */
-type Occasion = 'window' | 'sweep' | 'end';
+/** `window`: what changed since the last one. `sweep`: of what has ended. `rest`: all, for nothing is added up any more. `end`: the same, and nobody waits. */
+type Occasion = 'window' | 'sweep' | 'rest' | 'end';
 
 const NOTHING: TotalSums = { calls: 0n, requested: 0n, transferred: 0n };
 
@@ -102,7 +102,7 @@ const createReader = (kernel: TotalsKernel, logger: Logger) => {
       const before = told.get(id);
       const { pid, startNs, execId } = total.actor;
       const isIdle = occasion === 'window' && total.calls === before?.calls && entries.count > CROWDED;
-      if (occasion === 'end' || isIdle || processes.hasEnded(pid, startNs, execId)) {
+      if (occasion === 'rest' || occasion === 'end' || isIdle || processes.hasEnded(pid, startNs, execId)) {
         const last = callMaps.take('io_totals', key);
         if (last !== undefined) tell(entry, decodeTotal(last), before);
       } else if (occasion === 'window') {
@@ -125,16 +125,18 @@ const createReader = (kernel: TotalsKernel, logger: Logger) => {
         onLoss() {},
       }),
     begin: (): void => void (windowAtMs = performance.now()),
+    /** Hands over what it has read when the records of then have gone through, which tell who did it; at the rest of the kernel side at once. */
     read(occasion: Occasion): void {
       // who is behind gets no more; the kernel goes on adding up
       if (occasion !== 'end' && (hub.readiness() !== undefined || waiting.length > 0)) return;
       try {
         read(occasion);
-        handOver();
-        if (occasion === 'end') while (waiting.length > 0) handOver();
       } catch (error) {
         limit('read', logger.warn.bind(logger), { error: messageOf(error) }, 'sums of reads and writes could not be read');
       }
+      if (waiting.length === 0) return;
+      if (occasion === 'end') while (waiting.length > 0) handOver();
+      else void kernel.caughtUp().then(handOver, handOver);
     },
   };
 };
@@ -183,7 +185,7 @@ const createSharedTotals = (kernel: TotalsKernel, logger: Logger): Totals => {
         endings = [];
       };
     },
-    drain: () => reader.read('end'),
+    drain: () => reader.read('rest'),
   };
 };
 

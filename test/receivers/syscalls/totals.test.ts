@@ -28,7 +28,7 @@ const setUp = () => {
   const hub = createHub({ gate: { admit: () => undefined }, logger });
   const quiet = new Set<() => void>();
   const ended = new Set<number>();
-  const world = { sums: [] as readonly TotalInput[], taken: [] as number[], refuses: false };
+  const world = { sums: [] as readonly TotalInput[], taken: [] as number[], refuses: false, through: Promise.resolve() };
   const kernel = {
     hub,
     processes: { hasEnded: (pid: number) => ended.has(pid) },
@@ -45,6 +45,7 @@ const setUp = () => {
         return totalValue(found);
       },
     },
+    caughtUp: () => world.through,
     onQuiet(listener: () => void) {
       quiet.add(listener);
       return () => quiet.delete(listener);
@@ -72,7 +73,7 @@ const setUp = () => {
 };
 
 describe('sums of reads and writes', () => {
-  it('are told once a window, as far as they grew', () => {
+  it('are told once a window, as far as they grew', async () => {
     const { totals, world, told } = setUp();
     const leave = totals.join(5 * S);
     world.sums = [
@@ -80,21 +81,21 @@ describe('sums of reads and writes', () => {
       { pid: 1, inode: 1, kind: write, calls: 1, transferred: 5, path: '/a', call: 'write' },
       { pid: 2, inode: 1, kind: read, calls: 1, transferred: 0, path: '/a' },
     ];
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(told()).toEqual(['1 read /a 3/30 in 5', '2 read /a 1/0 in 5', '1 write /a 1/5 in 5']);
     world.sums = [{ ...world.sums[0]!, calls: 10, transferred: 37 }, ...world.sums.slice(1)];
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(told()).toEqual(['1 read /a 7/7 in 5']);
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(told()).toEqual([]);
     leave();
     world.sums = [{ ...world.sums[0]!, calls: 20 }];
-    vi.advanceTimersByTime(60 * S);
+    await vi.advanceTimersByTimeAsync(60 * S);
     expect(told()).toEqual([]);
     expect(world.taken).toEqual([]);
   });
 
-  it('have the names and descriptors that all of their calls have', () => {
+  it('have the names and descriptors that all of their calls have', async () => {
     const { totals, world, hub } = setUp();
     const all: (readonly [string, unknown])[][] = [];
     subscribeCallEvents(hub, {
@@ -108,7 +109,7 @@ describe('sums of reads and writes', () => {
       { pid: 1, inode: 1, kind: read, calls: 3 },
       { pid: 1, inode: 2, kind: read, calls: 3, fd: -1, call: 'none' },
     ];
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(all).toEqual([
       [
         ['ringtail.syscall.name', 'read'],
@@ -119,93 +120,94 @@ describe('sums of reads and writes', () => {
     ]);
   });
 
-  it('of a process that has ended are told soon, whatever the window, and taken out', () => {
+  it('of a process that has ended are told soon, whatever the window, and taken out', async () => {
     const { totals, world, told, ended } = setUp();
     totals.join(60 * S);
     world.sums = [
       { pid: 1, inode: 1, kind: read, calls: 3 },
       { pid: 2, inode: 2, kind: read, calls: 4 },
     ];
-    vi.advanceTimersByTime(10 * S);
+    await vi.advanceTimersByTimeAsync(10 * S);
     expect(told()).toEqual([]);
     ended.add(2);
-    vi.advanceTimersByTime(10 * S);
+    await vi.advanceTimersByTimeAsync(10 * S);
     expect(told()).toEqual(['2 read /f 4/4 in 20']);
     expect(world.taken).toEqual([2]);
-    vi.advanceTimersByTime(40 * S);
+    await vi.advanceTimersByTimeAsync(40 * S);
     expect(told()).toEqual(['1 read /f 3/3 in 60']);
   });
 
-  it('that rest make room when there are many', () => {
+  it('that rest make room when there are many', async () => {
     const { totals, world, told } = setUp();
     totals.join(5 * S);
     const many = Array.from({ length: 5000 }, (_, inode) => ({ pid: 1, inode, kind: read, calls: 1 }));
     world.sums = many;
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     // frame by frame, and others between
     expect(told()).toHaveLength(1024);
-    vi.advanceTimersByTime(1);
+    for (let turn = 0; turn < 4; turn++) await vi.advanceTimersByTimeAsync(1);
     expect(told()).toHaveLength(5000 - 1024);
     world.sums = [{ ...many[0]!, calls: 2 }, ...many.slice(1)];
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(told()).toHaveLength(1);
     expect(world.sums).toHaveLength(1);
     expect(world.taken).toHaveLength(4999);
     // one that comes back begins at nothing
     world.sums = [...world.sums, { ...many[7]!, calls: 2 }];
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(told()).toEqual(['1 read /f 2/2 in 5']);
   });
 
-  it('are told by one reader for all, at the shortest window', () => {
+  it('are told by one reader for all, at the shortest window', async () => {
     const { totals, kernel, world, told, logger } = setUp();
     expect(readerOf(kernel as never, logger)).toBe(totals);
     const first = totals.join(60 * S);
     const second = totals.join(5 * S);
     first();
     world.sums = [{ pid: 1, inode: 1, kind: read, calls: 3 }];
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(told()).toEqual(['1 read /f 3/3 in 5']);
     // a reload: the next one goes on
     const third = totals.join(5 * S);
     second();
     world.sums = [{ pid: 1, inode: 1, kind: read, calls: 4 }];
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(told()).toEqual(['1 read /f 1/1 in 5']);
     third();
   });
 
-  it('are all told at the end, and when adding up ends', () => {
+  it('are all told at the end, and when adding up ends', async () => {
     const { totals, world, told, rest } = setUp();
     const leave = totals.join(60 * S);
     world.sums = [{ pid: 1, inode: 1, kind: read, calls: 3 }];
-    vi.advanceTimersByTime(2 * S);
+    await vi.advanceTimersByTimeAsync(2 * S);
     rest();
     expect(told()).toEqual(['1 read /f 3/3 in 2']);
     leave();
     world.sums = [{ pid: 1, inode: 1, kind: read, calls: 8 }];
     totals.drain();
+    await world.through;
     expect(told()).toEqual(['1 read /f 8/8 in 0']);
     expect(world.sums).toEqual([]);
   });
 
-  it('wait where nobody can take more, and begin anew with other programs', () => {
+  it('wait where nobody can take more, and begin anew with other programs', async () => {
     const { totals, world, told, hub } = setUp();
     totals.join(5 * S);
     world.sums = [{ pid: 1, inode: 1, kind: read, calls: 5 }];
     const free = Promise.withResolvers<void>();
     const end = hub.holdWhile(() => free.promise);
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(told()).toEqual([]);
     end();
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(told()).toEqual(['1 read /f 5/5 in 10']);
     world.sums = [{ pid: 1, inode: 1, kind: read, calls: 2 }];
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(told()).toEqual(['1 read /f 2/2 in 5']);
   });
 
-  it('have the clock of the frames of the kernel', () => {
+  it('have the clock of the frames of the kernel', async () => {
     const { totals, world, hub } = setUp();
     totals.join(5 * S);
     const frame = frameOf([{ kind: eventKind.read, call: 'read', columns: { ret: 1 } }]);
@@ -213,19 +215,19 @@ describe('sums of reads and writes', () => {
     const times: bigint[] = [];
     subscribeCallEvents(hub, { receiver: 's', calls: callsOf(['io']), machine: 'x86_64', withTotals: true, next: (batch) => void times.push(unixNsOf(batch, 0)) }); // prettier-ignore
     world.sums = [{ pid: 1, inode: 1, kind: read, calls: 5, lastNs: 77n }];
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(times).toEqual([frame.wallOffsetNs + 77n]);
   });
 
-  it('that cannot be read are told of, and read again later', () => {
+  it('that cannot be read are told of, and read again later', async () => {
     const { totals, world, told, logger } = setUp();
     totals.join(5 * S);
     world.refuses = true;
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(logger.lines).toEqual([{ level: 'warn', message: 'sums of reads and writes could not be read', fields: { error: 'EPERM' } }]);
     world.refuses = false;
     world.sums = [{ pid: 1, inode: 1, kind: read, calls: 5 }];
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     expect(told()).toEqual(['1 read /f 5/5 in 10']);
   });
 });
