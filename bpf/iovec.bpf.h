@@ -67,6 +67,9 @@ __noinline __u64 iovec_bytes(__u64 parts, __u32 count, __u32 compat)
 	walk->bytes = 0;
 	walk->left = count > IOVEC_MOST ? 0 : count;
 	walk->compat = compat;
+	/* most have a few parts, which need no loop */
+	if (iovec_step(walk) || !walk->left)
+		return walk->bytes;
 #ifdef RINGTAIL_LEGACY
 	for (int round = 0; round < IOVEC_MOST / IOVEC_ROUND + 1; round++)
 		if (iovec_step(walk))
