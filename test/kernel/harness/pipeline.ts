@@ -15,6 +15,7 @@ import { NOBODY_EXCLUDED, type ExcludeRules } from '../../../src/kernel/exclude.
 import type { Rung } from '../../../src/kernel/process-programs.ts';
 import { createKernelServices, type KernelServices } from '../../../src/kernel/services.ts';
 import { attributesOf, unixNsOf } from '../../../src/otlp/log-text.ts';
+import { filterProcessor } from '../../../src/processors/filter/index.ts';
 import { resolveProcessProcessor } from '../../../src/processors/resolve-process/index.ts';
 import { resolveUserProcessor } from '../../../src/processors/resolve-user/index.ts';
 import { processReceiver } from '../../../src/receivers/process/index.ts';
@@ -42,6 +43,8 @@ export type PipelineOptions = {
   readonly metrics?: 'alone' | 'beside';
   /** Options of a filter that stands first. */
   readonly filter?: Readonly<Record<string, unknown>>;
+  /** It stands last, where nothing of it runs in the kernel. */
+  readonly filterBehind?: boolean;
   readonly ancestors?: number;
   readonly injectedFacts?: Partial<KernelFacts>;
   /** Who is left out; nobody for what is not given. */
@@ -133,9 +136,12 @@ const yamlOf = ({
   calls,
   metrics,
   filter,
+  filterBehind = false,
 }: PipelineOptions): string => {
   const receivers = { ...(idle ? { idle: {} } : { process: receiver }), ...(calls === undefined ? {} : { syscalls: calls }) };
-  const processors = { ...(filter === undefined ? {} : { filter }), resolve_process: { ancestors }, resolve_user: {} };
+  const resolve = { resolve_process: { ancestors }, resolve_user: {} };
+  const named = filter === undefined ? {} : { filter };
+  const processors = filterBehind ? { ...resolve, ...named } : { ...named, ...resolve };
   // JSON is YAML
   return JSON.stringify({
     receivers,
@@ -168,6 +174,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     processReceiver,
     syscallsReceiver,
     idleReceiver,
+    filterProcessor,
     resolveProcessProcessor,
     resolveUserProcessor,
     captureFactory(events, metrics),

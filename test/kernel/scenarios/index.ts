@@ -2,6 +2,7 @@ import type { Scenario } from '../harness/scenario.ts';
 import { argumentScenarios } from './arguments.ts';
 import { callCountScenarios } from './call-counts.ts';
 import { callRaceScenarios } from './call-races.ts';
+import { callRuleScenarios } from './call-rules.ts';
 import { callScenarios } from './calls.ts';
 import { callSocketScenarios } from './call-sockets.ts';
 import { endScenarios } from './ends.ts';
@@ -27,6 +28,7 @@ export const scenarios: readonly Scenario[] = [
   ...rungScenarios,
   ...reloadScenarios,
   ...callScenarios,
+  ...callRuleScenarios,
   ...callCountScenarios,
   ...callRaceScenarios,
   ...callSocketScenarios,
