@@ -145,7 +145,7 @@ const sums: Scenario = {
     const ofPid = calls.filter(({ attributes }) => attributes['process.pid'] === pid);
     assert.equal(ofPid.reduce((sum, { attributes }) => sum + Number(attributes['ringtail.io.calls']), 0), 2 * TIMES);
     assert(ofPid.length >= 2);
-    for (const { attributes } of ofPid) assert.equal('ringtail.fd' in attributes, Number(attributes['ringtail.io.calls']) === 1);
+    for (const { attributes } of ofPid) assert(!('ringtail.fd' in attributes) || attributes['ringtail.io.calls'] === 1);
     for (const { attributes } of calls) assert.equal(attributes['ringtail.syscall.name'], 'pread64');
   }, // prettier-ignore
 };
