@@ -196,6 +196,8 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
   const startCallCounts = (): void => {
     if (callCounts !== undefined) return;
     callCounts = createKernelCounters(counters, 'syscalls', callEventLabels, readCounters);
+    let missed = 0;
+    unregister.push(counters.observed('ringtail_calls_missed', { call: 'close' }, () => (missed = open ? calls.missed() : missed)));
     const callLoss = createLossWatch(
       // one program writes all kinds, and nobody knows what it would have been
       [{ labels: callEventLabels, counts: callCounts, skipped: calls.recursionMisses, kindOf: () => eventKind.callFailed }],

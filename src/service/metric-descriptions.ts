@@ -14,6 +14,7 @@ export const descriptions: Readonly<Record<string, string>> = {
   ringtail_cache_misses: 'Look-ups that a cache could not answer.',
   ringtail_cache_entries: 'Entries of a cache.',
   ringtail_cache_evictions: 'Entries given up before their time because a cache was full.',
+  ringtail_calls_missed: 'System calls of which only the end was seen.',
   ringtail_rule_matches: 'Records that a rule of a filter dropped, in the kernel or in user space.',
   ringtail_condition_failures: 'Records for which a condition of a filter could not be evaluated.',
   ringtail_gate_timeouts: 'Frames that went on before all that was asked for was known.',

@@ -449,10 +449,25 @@ static void *receive(void *fd)
 	return 0;
 }
 
+/* Returns when the thread that says its number sleeps in a call: it makes no other. */
+static void await_sleep(void)
+{
+	char path[64], line[256] = "";
+
+	while (!waiting_tid)
+		sched_yield();
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", waiting_tid);
+	while (!strstr(line, ") S ")) {
+		int file = open(path, O_RDONLY), length = read(file, line, sizeof(line) - 1);
+
+		line[length < 0 ? 0 : length] = 0;
+		close(file);
+	}
+}
+
 /* A thread waits on a descriptor that another one closes meanwhile: it goes on, and the record cannot know on what. */
 static void threads(void)
 {
-	char path[64], line[256] = "";
 	pthread_t thread;
 	int ends[2];
 
@@ -460,21 +475,44 @@ static void threads(void)
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
 		die("socketpair");
 	pthread_create(&thread, 0, receive, (void *)(long)ends[0]);
-	while (!waiting_tid)
-		sched_yield();
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", waiting_tid);
-	/* it waits when it sleeps: it calls nothing else */
-	while (!strstr(line, ") S ")) {
-		int file = open(path, O_RDONLY), length = read(file, line, sizeof(line) - 1);
-
-		line[length < 0 ? 0 : length] = 0;
-		close(file);
-	}
+	await_sleep();
 	closed(ends[0]);
 	if (write(ends[1], "x", 1) != 1)
 		die("write");
 	pthread_join(thread, 0);
 	closed(ends[1]);
+}
+
+static void *linger(void *fd)
+{
+	waiting_tid = syscall(SYS_gettid);
+	syscall(SYS_close, fd);
+	return 0;
+}
+
+/* A close that waits for the other end to read, which it does when the input ends. */
+static void lingers(void)
+{
+	struct linger patience = {1, 600};
+	union address server;
+	pthread_t thread;
+	int listener = bound(AF_INET, SOCK_STREAM, &server), client = opened(AF_INET, SOCK_STREAM, 0), accepted;
+	char byte;
+
+	listen(listener, 1);
+	if (connecting(client, &server, sizeof(server.inet)) || (accepted = accept(listener, 0, 0)) < 0)
+		die("connect");
+	while (send(client, data, sizeof(data), MSG_DONTWAIT) > 0)
+		continue;
+	setsockopt(client, SOL_SOCKET, SO_LINGER, &patience, sizeof(patience));
+	pthread_create(&thread, 0, linger, (void *)(long)client);
+	await_sleep();
+	fact("lingers %d", client);
+	if (read(0, &byte, 1))
+		die("read");
+	while (read(accepted, data, sizeof(data)) > 0)
+		continue;
+	pthread_join(thread, 0);
 }
 
 int main(int argc, char **argv)
@@ -507,6 +545,8 @@ int main(int argc, char **argv)
 		elsewhere();
 	else if (!strcmp(what, "threads"))
 		threads();
+	else if (!strcmp(what, "lingers"))
+		lingers();
 	else
 		return 1;
 	return 0;

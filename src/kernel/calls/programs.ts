@@ -39,8 +39,10 @@ export type CallPrograms = {
   release(): void;
   /** Runs that the kernel skipped, by program. */
   recursionMisses(): Readonly<Record<string, number>>;
+  /** Closes, of files too, whose enter was not seen, so that nobody knows what they closed: those under way when the programs were attached. */
+  missed(): number;
   /** Entries of a map of the object; undefined when it is not loaded. */
-  read(map: 'call_counts' | 'call_overflow' | 'io_totals' | 'call_missed' | 'rule_counts'): MapEntries | undefined;
+  read(map: 'call_counts' | 'call_overflow' | 'io_totals' | 'rule_counts'): MapEntries | undefined;
   /** One entry, which is then no longer there. */
   take(map: 'io_totals', key: Uint8Array): Buffer | undefined;
 };
@@ -116,10 +118,21 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
     status = { rung: 'none', notes, pushDown: NO_RULES };
   };
 
+  /** Of objects that are gone. */
+  let missedBefore = 0;
+  const missedNow = (): number => {
+    if (loaded === undefined) return 0;
+    const { values } = session.readEntries(loaded.object, 'call_missed');
+    let sum = 0n;
+    for (let at = 0; at < values.length; at += 8) sum += values.readBigUInt64LE(at);
+    return Number(sum);
+  };
+
   const close = async (table: CallNumbers): Promise<void> => {
     if (loaded === undefined) return;
     const last = loaded;
     writeSettings(last, undefined, table);
+    missedBefore += missedNow();
     loaded = undefined;
     status = { rung: 'none', notes: [], pushDown: NO_RULES };
     await session.detach(last.object);
@@ -142,6 +155,7 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
     },
     release: () => loaded?.rules.close(),
     recursionMisses: () => (loaded === undefined ? {} : session.recursionMisses(loaded.object)),
+    missed: () => missedBefore + missedNow(),
     read: (map) => (loaded === undefined ? undefined : session.readEntries(loaded.object, map)),
     take: (map, key) => (loaded === undefined ? undefined : session.takeEntry(loaded.object, map, key)),
   };

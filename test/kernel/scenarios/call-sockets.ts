@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import type { Rung } from '../../../src/kernel/process-programs.ts';
 import { callFlag, eventKind } from '../../../src/kernel/layouts.gen.ts';
 import { recordCalls, socketCalls, type SocketRecord } from '../harness/call-records.ts';
+import { waitFor } from '../harness/pipeline.ts';
+import { startProgram } from '../harness/runner.ts';
 import type { Facts, Scenario } from '../harness/scenario.ts';
 
 const rungs: readonly Rung[] = ['tp_btf', 'raw_tp'];
@@ -95,6 +97,34 @@ const toggled: Scenario = {
   },
 };
 
+const lingering: Scenario = {
+  name: 'sockets: a close that was under way when the programs came is counted and not told',
+  rungs,
+  async run({ rung, program }) {
+    const { child, ended, output } = startProgram(program('sockets'), ['lingers']);
+    try {
+      await waitFor('the close to wait', () => output() !== '');
+      const recorder = await recordCalls({ rung, calls: ['close'] });
+      try {
+        const before = recorder.missed();
+        child.stdin.end();
+        const facts = await ended;
+        await recorder.settle();
+        const [[fd] = []] = facts.all('lingers');
+        assert.deepEqual(
+          ofProgram(recorder.records, facts).filter((record) => record.fd === fd),
+          [],
+        );
+        assert(recorder.missed() > before);
+      } finally {
+        await recorder.stop();
+      }
+    } finally {
+      child.kill('SIGKILL');
+    }
+  },
+};
+
 const swapped: Scenario = {
   name: 'sockets: a thread that puts other sockets in place meanwhile: what is not sure says so',
   rungs,
@@ -169,4 +199,4 @@ const whats = [
   'tcp4', 'tcp6', 'mapped', 'udp4', 'udp6', 'messages', 'path', 'longest', 'abstract', 'pair', 'refused', 'threads', 'elsewhere',
 ]; // prettier-ignore
 
-export const callSocketScenarios: readonly Scenario[] = [...whats.map(sameAsTold), closes, toggled, swapped, limited, dropped];
+export const callSocketScenarios: readonly Scenario[] = [...whats.map(sameAsTold), closes, toggled, lingering, swapped, limited, dropped];
