@@ -61,6 +61,9 @@ export type CollectorOptions = {
   readonly maxMessageMib?: number;
 };
 
+/** Where the metrics are, beside the log records in `file`: a request of OTLP/JSON a line. */
+export const metricsFileOf = (file: string): string => `${file}-metrics`;
+
 const configOf = ({ grpcPort, httpPort, file }: CollectorPlace, { append = false, maxMessageMib }: CollectorOptions): string => `
 receivers:
   otlp:
@@ -69,12 +72,14 @@ receivers:
       http: {endpoint: "127.0.0.1:${httpPort}"${maxMessageMib === undefined ? '' : `, max_request_body_size: ${maxMessageMib * 2 ** 20}`}}
 exporters:
   file: {path: ${JSON.stringify(file)}, format: proto, append: ${append}}
+  file/metrics: {path: ${JSON.stringify(metricsFileOf(file))}, format: json, append: ${append}}
 service:
   telemetry:
     metrics: {level: none}
     logs: {level: warn}
   pipelines:
     logs: {receivers: [otlp], exporters: [file]}
+    metrics: {receivers: [otlp], exporters: [file/metrics]}
 `;
 
 /** Starts it and waits until both ports answer. */
