@@ -1,6 +1,6 @@
 /** Rules made ready: a set of alternatives a field. */
 import type { AddressTest, ContextTests, ProcessTests, ResultTest, Rule, RuleSet, SizeTest, TextTest } from '../../core/rules.ts';
-import { createAddressIndex } from './address-tests.ts';
+import { createAddressIndex, type AddressIndex } from './address-tests.ts';
 import { createTextIndex } from './text-index.ts';
 import { compileText, matchesText, type CompiledText } from './text-tests.ts';
 
@@ -92,7 +92,7 @@ type TextSet = (bytes: Uint8Array, start: number, end: number) => boolean;
 /** Alternatives that are tried one by one; more get an index. */
 const FEW = 4;
 
-export const textSet = (tests: readonly TextTest[]): TextSet => {
+const prepareTexts = (tests: readonly TextTest[]): TextSet => {
   const compiled: readonly CompiledText[] = tests.map(compileText);
   if (compiled.length <= FEW)
     return (bytes, start, end) => {
@@ -106,6 +106,12 @@ export const textSet = (tests: readonly TextTest[]): TextSet => {
     index.collect(bytes, start, end, found);
     return found.length > 0;
   };
+};
+
+/** Prepared when it is first asked: of many rules most are found by one field, and few are asked for another. */
+const textSet = (tests: readonly TextTest[]): TextSet => {
+  let set: TextSet | undefined;
+  return (bytes, start, end) => (set ??= prepareTexts(tests))(bytes, start, end);
 };
 
 const whoTextTest = (field: TextField, tests: readonly TextTest[]): WhoTest => {
@@ -137,10 +143,11 @@ const guarded = (field: 'path' | 'peer' | 'port', isKeep: boolean, holds: (what:
 };
 
 const addressSet = (tests: readonly AddressTest[]): ((what: What) => boolean) => {
-  const index = createAddressIndex(tests.map((test) => ({ test, id: 0 })));
+  let index: AddressIndex | undefined;
   const found: number[] = [];
   return ({ peerBytes, peerStart, peerLength }) => {
     found.length = 0;
+    index ??= createAddressIndex(tests.map((test) => ({ test, id: 0 })));
     index.collect(peerBytes, peerStart, peerLength, found);
     return found.length > 0;
   };

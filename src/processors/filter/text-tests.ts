@@ -16,50 +16,46 @@ export type CompiledText = {
 
 const NO_GLOB = new Int16Array(0);
 
-/** Characters of a glob; what a backslash protects is literal. */
-const charactersOf = (text: string): readonly { readonly character: string; readonly isLiteral: boolean }[] => {
-  const characters: { readonly character: string; readonly isLiteral: boolean }[] = [];
-  const all = [...text];
-  for (let i = 0; i < all.length; i++) {
-    const next = all[i + 1];
-    if (all[i] === '\\' && next !== undefined && SPECIAL.has(next)) {
-      characters.push({ character: next, isLiteral: true });
-      i++;
-    } else characters.push({ character: all[i]!, isLiteral: all[i] !== '*' && all[i] !== '?' });
-  }
-  return characters;
-};
+/** `*`, `?`, what a backslash protects, and the text between them. */
+const part = /\\[*?\\]|[*?]|(?:[^*?\\]|\\(?![*?\\]))+/g;
+const literalOf = (one: string): string => (one.length === 2 && one[0] === '\\' && SPECIAL.has(one[1]!) ? one[1]! : one);
 
 /**
  * As it stands in a configuration: a `*` at the end alone makes it a prefix, any other `*` or `?` a glob. A backslash before `*`, `?` or a backslash takes
  * its meaning.
  */
 export const parseTextTest = (text: string): TextTest => {
-  const characters = charactersOf(text);
-  const first = characters.findIndex(({ isLiteral }) => !isLiteral);
-  const plain = (end: number): string =>
-    characters
-      .slice(0, end)
-      .map(({ character }) => character)
-      .join('');
-  if (first < 0) return { type: 'exact', text: plain(characters.length) };
-  if (first === characters.length - 1 && characters[first]!.character === '*') return { type: 'prefix', text: plain(first) };
+  if (!/[*?\\]/.test(text)) return { type: 'exact', text };
+  const parts = text.match(part) ?? [];
+  const first = parts.findIndex((one) => one === '*' || one === '?');
+  if (first < 0) return { type: 'exact', text: parts.map(literalOf).join('') };
+  if (first === parts.length - 1 && parts[first] === '*') return { type: 'prefix', text: parts.slice(0, first).map(literalOf).join('') };
   return { type: 'glob', text };
 };
 
 const compileGlob = (text: string): CompiledText => {
   const codes: number[] = [];
-  for (const { character, isLiteral } of charactersOf(text)) {
-    if (isLiteral) codes.push(...utf8.encode(character));
-    else if (character === '?') codes.push(ANY);
+  for (const one of text.match(part) ?? []) {
+    if (one === '?') codes.push(ANY);
+    else if (one !== '*') codes.push(...utf8.encode(literalOf(one)));
     else if (codes.at(-1) !== STAR) codes.push(STAR);
   }
   const end = codes.findIndex((code) => code < 0);
   return { type: 'glob', head: Uint8Array.from(codes.slice(0, end < 0 ? codes.length : end)), glob: Int16Array.from(codes) };
 };
 
-export const compileText = ({ type, text }: TextTest): CompiledText =>
-  type === 'glob' ? compileGlob(text) : { type, head: utf8.encode(text), glob: NO_GLOB };
+const compiled = new WeakMap<TextTest, CompiledText>();
+
+/** Made once for each test. */
+export const compileText = (test: TextTest): CompiledText => {
+  let made = compiled.get(test);
+  if (made === undefined) {
+    const { type, text } = test;
+    made = type === 'glob' ? compileGlob(text) : { type, head: utf8.encode(text), glob: NO_GLOB };
+    compiled.set(test, made);
+  }
+  return made;
+};
 
 const isContinuation = (byte: number | undefined): boolean => byte !== undefined && (byte & 0xc0) === 0x80;
 
