@@ -3,10 +3,12 @@
  *
  *   counts FOLDER TIMES THREADS      each thread, TIMES: pread64 of 7 bytes, pwrite64 of 5, openat of what is not there
  *   counts FOLDER TIMES again        TIMES pread64 by two descriptors of one file, then the same again as another program: `pid PID`
+ *   counts FOLDER TIMES vectors      TIMES preadv2 of 3 bytes
  *   counts FOLDER TIMES pipes        one write to each of TIMES pipes, then it waits for the end of its input: `written`
  */
 #include "facts.h"
 #include <pthread.h>
+#include <sys/uio.h>
 
 static const char *folder;
 static int times;
@@ -64,6 +66,19 @@ static void again(char **argv)
 	fact("pid %d", getpid());
 }
 
+static void vectors(void)
+{
+	int zero = open("/dev/zero", O_RDONLY);
+	char bytes[3];
+	struct iovec parts[] = {{bytes, 1}, {bytes + 1, 2}};
+
+	if (zero < 0)
+		die("open");
+	for (int i = 0; i < times; i++)
+		if (preadv2(zero, parts, 2, 0, 0) != 3)
+			die("preadv2");
+}
+
 static void pipes(void)
 {
 	char byte = 0;
@@ -89,6 +104,8 @@ int main(int argc, char **argv)
 	times = atoi(argv[2]);
 	if (!strcmp(argv[3], "again") || !strcmp(argv[3], "last"))
 		again(argv);
+	else if (!strcmp(argv[3], "vectors"))
+		vectors();
 	else if (!strcmp(argv[3], "pipes"))
 		pipes();
 	else

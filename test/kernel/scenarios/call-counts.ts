@@ -1,6 +1,12 @@
 /** What the kernel counts and adds up of system calls is what a program did, to the call and the byte. */
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
+import { buildPath, loadAddon } from '../../../src/kernel/addon.ts';
+import { readCallCounts } from '../../../src/kernel/calls/counts.ts';
+import { callNumbersOf } from '../../../src/kernel/calls/numbers.ts';
+import { encodeSettings } from '../../../src/kernel/calls/settings.ts';
+import { actorLayout, callId, eventLayouts } from '../../../src/kernel/layouts.gen.ts';
+import { probeFacts } from '../../../src/kernel/probe.ts';
 import type { Metric, MetricPoint } from '../../../src/core/metric-batch.ts';
 import type { Event, Pipeline } from '../harness/pipeline.ts';
 import { startProgram } from '../harness/runner.ts';
@@ -115,6 +121,52 @@ const deltas: Scenario = {
   },
 };
 
+/** Less than the programs that it is given. */
+const SMALL_MAP = 8;
+const PROGRAMS = 40;
+
+const fullMap: Scenario = {
+  name: 'calls: what the map of counts has no room for is counted, and the total is exact',
+  async run({ folder, run, copy }) {
+    const addon = loadAddon();
+    const facts = probeFacts(addon);
+    const numbers = callNumbersOf(facts.machine);
+    assert(numbers !== undefined);
+    const session = new addon.Session(
+      {
+        ringBytes: 1 << 20, frameBytes: 2 << 20, frames: 2, flushMs: 50, maxRows: 1024,
+        layouts: { actor: actorLayout.fields, events: Object.values(eventLayouts) },
+      }, // prettier-ignore
+      () => {},
+    );
+    try {
+      session.start();
+      const isModern = facts.helpers['loop'] === true && facts.helpers['task_pt_regs'] === true && facts.helpers['get_current_task_btf'] === true;
+      const name = (facts.traceArguments['sys_exit'] ?? -1) > 0 ? 'on_call_exit_btf' : 'on_call_exit_raw';
+      const object = session.load({
+        path: buildPath(isModern ? 'bpf/syscalls.bpf.o' : 'bpf/syscalls_legacy.bpf.o'),
+        programs: [name],
+        options: { have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0 },
+        mapEntries: { call_counts: SMALL_MAP },
+      });
+      const needs = { events: new Set(), failures: new Set(), counted: new Set(['preadv2']), limit: undefined, aggregateWindowMs: undefined, ruleSets: [] } as const;
+      session.putEntry(object, 'call_settings', new Uint8Array(4), encodeSettings(needs as never, numbers, 0));
+      session.attach(object, name);
+      for (let index = 0; index < PROGRAMS; index++)
+        assert.equal((await run('counts', [folder, String(TIMES), 'vectors'], { path: copy('counts', `counting-${index}`) })).code, 0);
+      await session.detach(object);
+      const { series, overflow } = readCallCounts({ read: (map) => session.readEntries(object, map) })!;
+      const all = [...series.values(), ...overflow.values()];
+      assert(series.size > 0 && series.size <= SMALL_MAP, `${series.size} series`);
+      assert.deepEqual([...overflow.keys()], [callId.preadv2]);
+      assert.equal(all.reduce((sum, { calls }) => sum + calls, 0n), BigInt(PROGRAMS * TIMES));
+      assert.equal(all.reduce((sum, { bytes }) => sum + bytes, 0n), BigInt(3 * PROGRAMS * TIMES));
+    } finally {
+      session.close();
+    }
+  },
+}; // prettier-ignore
+
 /** Calls and bytes of one executable, by `event path`. */
 const sumsOf = (events: readonly Event[], executable: string): Readonly<Record<string, readonly [calls: number, bytes: number]>> => {
   const sums: Record<string, [number, number]> = {};
@@ -192,4 +244,4 @@ const addedUpOrNot: Scenario = {
   },
 };
 
-export const callCountScenarios: readonly Scenario[] = [withoutRing, overReloads, deltas, sums, moreThanRoom, addedUpOrNot];
+export const callCountScenarios: readonly Scenario[] = [withoutRing, overReloads, deltas, fullMap, sums, moreThanRoom, addedUpOrNot];
