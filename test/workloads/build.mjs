@@ -24,7 +24,7 @@ const flagsOf = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
 const optional = new Set(Object.keys(flagsOf));
 
 /** Objects that ask what Ringtail's own headers say: they need the description of the kernel's types, which the build writes. */
-const ownHeaders = new Set(['rules.bpf']);
+const ownHeaders = new Set(['rules.bpf', 'rules_legacy.bpf']);
 const inRepository = (/** @type {string} */ path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const architecture = process.arch === 'x64' ? 'x86' : 'arm64';
 
@@ -56,7 +56,12 @@ export const buildWorkloads = () => {
   for (const source of readdirSync(sources).filter((name) => name.endsWith('.c'))) {
     const name = source.slice(0, -2);
     const target = join(workloadFolder, name.endsWith('.bpf') ? `${name}.o` : name);
-    const newest = Math.max(newestHeader, ownHeaders.has(name) ? newestOwnHeader : 0, modified(join(sources, source)));
+    // a flavour of an object includes its source
+    const newest = Math.max(
+      newestHeader,
+      ownHeaders.has(name) ? Math.max(newestOwnHeader, modified(join(sources, 'rules.bpf.c'))) : 0,
+      modified(join(sources, source)),
+    );
     if (existsSync(target) && modified(target) > newest) continue;
     const fresh = `${target}.${process.pid}`;
     const { status, stderr, error } = name.endsWith('.bpf')

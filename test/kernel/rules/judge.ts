@@ -1,11 +1,11 @@
 /** The rules of the kernel, asked about records that are made up: test/workloads/rules.bpf.c. */
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { createCounters } from '../../../src/core/counters.ts';
 import type { RuleSet } from '../../../src/core/rules.ts';
 import { loadAddon } from '../../../src/kernel/addon.ts';
+import { probeFacts } from '../../../src/kernel/probe.ts';
 import { createCallRules } from '../../../src/kernel/calls/rules/rules.ts';
 import { actorLayout, eventLayouts } from '../../../src/kernel/layouts.gen.ts';
-import { buildWorkloads } from '../../workloads/build.mjs';
 import { headFlagsOf, type RandomRecord } from './random-rules.ts';
 
 export const CASES = 4096;
@@ -41,9 +41,12 @@ const encodeCase = ({ kind, record }: RandomRecord): Uint8Array => {
   return bytes;
 };
 
-export const openRulesOfKernel = () => {
-  buildWorkloads();
-  const session = new (loadAddon().Session)(
+/** `folder` is where the workloads were built. */
+export const openRulesOfKernel = (folder: string) => {
+  const addon = loadAddon();
+  const { helpers } = probeFacts(addon);
+  const isModern = ['loop', 'task_pt_regs', 'get_current_task_btf'].every((helper) => helpers[helper] === true);
+  const session = new addon.Session(
     {
       ringBytes: 1 << 16,
       frameBytes: 2 << 20,
@@ -55,7 +58,7 @@ export const openRulesOfKernel = () => {
     () => {},
   );
   const object = session.load({
-    path: fileURLToPath(new URL('../../../build/workloads/rules.bpf.o', import.meta.url)),
+    path: join(folder, isModern ? 'rules.bpf.o' : 'rules_legacy.bpf.o'),
     programs: ['on_cases'],
     options: {},
     mapEntries: {},

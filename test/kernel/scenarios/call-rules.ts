@@ -1,11 +1,13 @@
 /** Filter rules that run in the kernel: what comes is what would come without them, and rules change while calls are made. */
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isCallEvent } from '../../support/calls.ts';
 import { heldIds } from '../harness/leftovers.ts';
 import type { Event, Pipeline } from '../harness/pipeline.ts';
 import type { Context, Scenario } from '../harness/scenario.ts';
+import { compareRules } from '../rules/compare.ts';
+import { openRulesOfKernel } from '../rules/judge.ts';
 import { startWithCalls } from './calls.ts';
 
 type Filter = Readonly<Record<string, unknown>>;
@@ -163,4 +165,16 @@ const reloads: Scenario = {
   },
 };
 
-export const callRuleScenarios: readonly Scenario[] = [...filters.map(same), reloads];
+const verdicts: Scenario = {
+  name: 'rules: random ones say the same of random records in the kernel and in user space',
+  async run({ program }) {
+    const kernel = openRulesOfKernel(dirname(program('busy')));
+    try {
+      await compareRules(kernel, 16, 4711);
+    } finally {
+      kernel.close();
+    }
+  },
+};
+
+export const callRuleScenarios: readonly Scenario[] = [...filters.map(same), reloads, verdicts];
