@@ -1,6 +1,6 @@
 /** What processes do: files, descriptors, connections; a record for each system call. */
 import { machine } from 'node:os';
-import { Observable, share } from 'rxjs';
+import { Observable, share, tap } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
 import type { Receiver, ReceiverFactory, Settings } from '../../core/component.ts';
 import type { PushDownReport, RuleSet } from '../../core/rules.ts';
@@ -39,6 +39,8 @@ const createSyscallsReceiver = ({ id, logger, kernel }: Settings<KernelServices>
   const totals = totalsOf(kernel, logger);
   let ruleSets: readonly (RuleSet | undefined)[] = [];
   let claim: CallsClaim | undefined;
+  let isCounting = false;
+  const isAsked = (): boolean => claim !== undefined || isCounting;
 
   // Only while somebody listens, so that of two instances that follow each other in a reload every batch reaches one.
   const logs$ = new Observable<Batch>((subscriber) => {
@@ -59,9 +61,14 @@ const createSyscallsReceiver = ({ id, logger, kernel }: Settings<KernelServices>
     };
   }).pipe(share());
 
+  const metrics$ = createCallMetrics({ receiver: id, config, calls: callsOf(config.calls), kernel, logger }).pipe(
+    tap({ subscribe: () => void (isCounting = true), finalize: () => void (isCounting = false) }),
+    share(),
+  );
+
   return {
     logs$,
-    metrics$: createCallMetrics({ receiver: id, config, calls: callsOf(config.calls), kernel, logger }),
+    metrics$,
     narrow(next) {
       ruleSets = next;
       claim?.change({ ...needs, ruleSets });
@@ -71,14 +78,14 @@ const createSyscallsReceiver = ({ id, logger, kernel }: Settings<KernelServices>
       if (hasIo && !config.aggregate.enabled && claim !== undefined) totals.drain();
       const { rung, notes, pushDown } = kernel.calls();
       const fields = { receiver: id, rung, ...(notes.length > 0 ? { notes } : {}), ...ruleFields(pushDown) };
-      if (rung === 'none' && claim !== undefined) logger.warn(fields, 'this kernel tells of no system calls');
+      if (rung === 'none' && isAsked()) logger.warn(fields, 'this kernel tells of no system calls');
       else logger.info(fields, 'receiver started');
     },
     // what the kernel has written still comes, until the kernel side has stopped
     stop: async () => {},
     health() {
       const { rung, notes } = kernel.calls();
-      return { status: rung === 'none' && claim !== undefined ? 'failed' : 'ok', message: notes.join('; '), details: { rung } };
+      return { status: rung === 'none' && isAsked() ? 'failed' : 'ok', message: notes.join('; '), details: { rung } };
     },
   };
 };

@@ -1,5 +1,5 @@
 /** Metrics of system calls, which the kernel counts whatever becomes of their records: `ringtail.syscall.count` and `ringtail.file.io`. */
-import { Observable, share } from 'rxjs';
+import { Observable } from 'rxjs';
 import type { Attribute } from '../../core/batch.ts';
 import { errnoNames } from '../../core/errno.ts';
 import { messageOf } from '../../core/errors.ts';
@@ -142,5 +142,5 @@ export const createCallMetrics = (options: CallMetricsOptions): Observable<Metri
       counting.end();
       claim.end();
     };
-  }).pipe(share());
+  });
 };

@@ -167,12 +167,14 @@ describe('the receiver', () => {
     });
   });
 
-  it('is not well on a kernel that tells of no calls, once somebody listens', async () => {
+  it.each(['logs$', 'metrics$'] as const)('is not well on a kernel that tells of no calls, once somebody listens to %s', async (signal) => {
     const { receiver, logger } = createReceiver({}, { rung: 'none', notes: ['procfs tells of no system calls'] });
     expect(receiver.health!().status).toBe('ok');
-    receiver.logs$!.subscribe();
+    const subscription = receiver[signal]!.subscribe();
     await receiver.start();
     expect(receiver.health!()).toMatchObject({ status: 'failed', message: 'procfs tells of no system calls' });
     expect(logger.lines[0]).toMatchObject({ level: 'warn', message: 'this kernel tells of no system calls' });
+    subscription.unsubscribe();
+    expect(receiver.health!().status).toBe('ok');
   });
 });
