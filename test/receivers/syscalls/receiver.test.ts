@@ -1,3 +1,4 @@
+import type { Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../../src/core/batch.ts';
 import { createCounters } from '../../../src/core/counters.ts';
@@ -170,7 +171,8 @@ describe('the receiver', () => {
   it.each(['logs$', 'metrics$'] as const)('is not well on a kernel that tells of no calls, once somebody listens to %s', async (signal) => {
     const { receiver, logger } = createReceiver({}, { rung: 'none', notes: ['procfs tells of no system calls'] });
     expect(receiver.health!().status).toBe('ok');
-    const subscription = receiver[signal]!.subscribe();
+    const listened$: Observable<unknown> = receiver[signal]!;
+    const subscription = listened$.subscribe();
     await receiver.start();
     expect(receiver.health!()).toMatchObject({ status: 'failed', message: 'procfs tells of no system calls' });
     expect(logger.lines[0]).toMatchObject({ level: 'warn', message: 'this kernel tells of no system calls' });
