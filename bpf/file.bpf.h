@@ -56,6 +56,18 @@ static __always_inline void read_file(struct file_facts *facts, __u64 file)
 	}
 }
 
+/* False when another thread has closed or exchanged it since it was read, and what was read may be of two files. */
+static __always_inline bool is_file_still(struct call_ctx *call, const struct file_facts *facts, __u32 fd)
+{
+	__u64 file = file_at(call, fd), dentry, inode;
+
+	if (file != facts->file)
+		return false;
+	KREAD(dentry, file, file, f_path.dentry);
+	KREAD(inode, file, file, f_inode);
+	return dentry == facts->dentry && inode == facts->inode;
+}
+
 static __always_inline __u32 kind_of_file(const struct file_facts *facts)
 {
 	if (facts->magic == MAGIC_ANONYMOUS || facts->magic == MAGIC_PIDFS)

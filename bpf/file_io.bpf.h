@@ -78,7 +78,7 @@ static __always_inline int tell_io(struct call_ctx *call, struct event_counters 
 	}
 	if (facts->file && !find_file_path()) {
 		start = walk->at;
-		if (walk->torn)
+		if (walk->torn || (has_shared_files(call) && !is_file_still(call, facts, call->args[0])))
 			call->flags |= CALL_IS_UNVERIFIED;
 	} else {
 		walk->flags = 0;

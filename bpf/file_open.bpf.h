@@ -120,7 +120,7 @@ static __always_inline bool place_open(
 	}
 	call->flags |= CALL_HAS_FILE;
 	place_found(walk, parts, request->name);
-	if (walk->torn || (has_shared_files(call) && !is_file_asked(request, file, parts->name_len)))
+	if (walk->torn || (has_shared_files(call) && (!is_file_asked(request, file, parts->name_len) || !is_file_still(call, facts, call->ret))))
 		call->flags |= CALL_IS_UNVERIFIED;
 	return true;
 }

@@ -106,7 +106,7 @@ static __noinline int wanted_exit(struct call_ctx *call, struct call_settings *s
 	if (call->call == CALL_SOCKETCALL)
 		take_apart(call);
 	wants = settings->wants[call->call % CALL_IDS];
-	if (wants & CALL_WANT_COUNT)
+	if (wants & CALL_WANT_COUNT && !is_caller_left_out())
 		count_call();
 	if (!(wants & CALL_WANT_EVENT) && !(wants & CALL_WANT_FAILURE && call->ret < 0))
 		return 0;
