@@ -30,28 +30,43 @@ const MAX_ALIASED_NODES = 10_000;
 const tooDeep = `nested too deeply; allowed are ${MAX_DEPTH} levels`;
 
 /**
- * Tokens of YAML in one source: keys, values, marks, spaces, line ends. The largest configurations have a few thousand; what the parser
- * keeps of each is a hundred times its text, and what it does with wrong ones grows faster than their number.
+ * Tokens of YAML in one source: keys, values, marks, spaces, line ends. Most configurations have some thousand, one with ten thousand rules 250,000, which
+ * the parser reads in a second.
  */
-const MAX_TOKENS = 30_000;
+const MAX_TOKENS = 300_000;
+/** What a token counts that is a mistake by itself: what the parser does with those grows faster than their number. */
+const MISTAKE = 10;
+/** And one with an anchor or a tag, which takes it longer. */
+const PROPERTY = 4;
 /** Nobody reads more; what is told after the first says little. */
 const MAX_PROBLEMS = 1000;
+
+/** Marks of the lexer for what comes next; they are no text. */
+const MARKS: ReadonlySet<string> = new Set(['\u0002', '\u0018', '\u001f']);
+const isOpening = (token: string): boolean => token === '[' || token === '{';
+const isClosing = (token: string): boolean => token === ']' || token === '}';
 
 /** Where a text is too much for the parser, and why. */
 const excess = (text: string): { readonly offset: number; readonly message: string } | undefined => {
   let tokens = 0;
   let offset = 0;
   let depth = 0;
+  let before = '';
   for (const token of new Lexer().lex(text)) {
-    tokens++;
+    const isMistake =
+      (token === ',' && (before === ',' || isOpening(before))) ||
+      (isClosing(token) && depth <= 0) ||
+      (isOpening(token) && isClosing(before)) ||
+      (token.startsWith('"') && before.startsWith('"'));
+    tokens += isMistake ? MISTAKE : token.startsWith('!') || token.startsWith('&') ? PROPERTY : 1;
     // Each wrong escape is an error of its own.
-    if (token.startsWith('"')) for (let at = token.indexOf('\\'); at !== -1; at = token.indexOf('\\', at + 2)) tokens++;
+    if (token.startsWith('"')) for (let at = token.indexOf('\\'); at !== -1; at = token.indexOf('\\', at + 2)) tokens += MISTAKE;
     if (tokens > MAX_TOKENS) return { offset, message: `more than ${MAX_TOKENS} pieces of YAML; no configuration needs as many` };
-    if (token === '[' || token === '{') depth++;
-    else if (token === ']' || token === '}') depth--;
+    if (isOpening(token)) depth++;
+    else if (isClosing(token)) depth--;
     if (depth > 2 * MAX_DEPTH) return { offset, message: tooDeep };
-    // The marks of the lexer for what comes next are no text.
-    if (token !== '\u0002' && token !== '\u0018' && token !== '\u001f') offset += token.length;
+    if (!MARKS.has(token)) offset += token.length;
+    if (token.trim() !== '' && !MARKS.has(token)) before = token;
   }
   return undefined;
 };

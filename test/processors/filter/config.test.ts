@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { ZodType } from 'zod';
 import type { ConfigUse } from '../../../src/core/component.ts';
+import { components } from '../../../src/components.ts';
 import { filledWith } from '../../../src/config/fill.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import { createRegistry } from '../../../src/config/registry.ts';
 import { filterConfig, type FilterConfig } from '../../../src/processors/filter/config.ts';
 import { filterProcessor } from '../../../src/processors/filter/index.ts';
 import { presets } from '../../../src/processors/filter/preset.ts';
@@ -246,3 +249,18 @@ it('ten thousand rules are read, and checked, in no time', () => {
   // far more than it takes, and far less than anything that grows with the square
   expect(performance.now() - started).toBeLessThan(10_000);
 });
+
+it('ten thousand rules are no more YAML than is taken', () => {
+  const rules = Array.from({ length: 10_000 }, (_, index) => `        - {path: [/srv/${index}/*, /opt/${index}/*], comm: c${index}}\n`);
+  const text = `receivers: {process: }
+exporters: {debug: }
+service: {pipelines: {logs: {receivers: [process], processors: [filter], exporters: [debug]}}}
+processors:
+  filter:
+    context:
+      drop:
+${rules.join('')}`;
+  const { config, problems } = loadConfig([{ file: 'many', text }], createRegistry(components), {});
+  expect(problems).toEqual([]);
+  expect((config!.processors.get('filter')!.config as FilterConfig).context.drop.length).toBe(10_000);
+}, 60_000);
