@@ -19,7 +19,6 @@ struct socket_scratch {
 	struct socket_record record;
 	struct socket_facts facts;
 	struct socket_end named; /* what the caller called the peer */
-	struct message_view view;
 	__u64 name; /* where it called it so, in its memory; 0 = it did not */
 	__u64 name_len;
 };
@@ -98,6 +97,7 @@ __noinline int read_request(void)
 	struct socket_scratch *scratch = current_scratch();
 	struct call_ctx *call = current_ctx();
 	__u64 size;
+	struct message_view view = {};
 	__u32 len = 0, compat;
 	bool many;
 
@@ -124,11 +124,11 @@ __noinline int read_request(void)
 			size = 0;
 			break;
 		}
-		if (!read_message(&scratch->view, call->args[1], compat))
+		if (!read_message(&view, call->args[1], compat))
 			return 0;
-		scratch->name = scratch->view.name;
-		scratch->name_len = scratch->view.name_len;
-		size = many ? messages_bytes(call->args[1], call->args[2], compat) : message_bytes(&scratch->view, compat);
+		scratch->name = view.name;
+		scratch->name_len = view.name_len;
+		size = many ? messages_bytes(call->args[1], call->args[2], compat) : message_bytes(&view, compat);
 	}
 	if (size == SIZE_UNKNOWN)
 		return 0;
