@@ -47,7 +47,7 @@ export const pushDownOf = (config: RingtailConfig): ReadonlyMap<ComponentId, Pus
       const refused =
         ids.length === 0
           ? report.refused
-          : `${ids.join(', ')} ${ids.length === 1 ? 'does' : 'do'} not begin with a filter and want everything`;
+          : `${ids.join(', ')} ${ids.length === 1 ? 'does not begin with a filter and wants' : 'do not begin with a filter and want'} everything`;
       return [[id, refused === undefined ? report : { ...report, refused }] as const];
     }),
   );
