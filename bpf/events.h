@@ -385,7 +385,7 @@ struct unlink_event {
 
 #define NET_FIELDS \
 	CALL_FIELDS \
-	__s32 fd; \
+	__s32 fd;              /* of an accept that succeeded the new one */ \
 	__u64 requested;       /* bytes of all parts together; with NET_HAS_SIZE */ \
 	__u64 netns_cookie;    /* 0 = not known */ \
 	__u32 family;          /* AF_* */ \

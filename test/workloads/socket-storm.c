@@ -98,6 +98,55 @@ static void swaps(void)
 	fact("swapped %d %ld %d %d", swapped, done, ntohs(asked.sin_port), ntohs(elsewhere.sin_port));
 }
 
+static void *exchange(void *all)
+{
+	while (running) {
+		dup2(other, swapped);
+		dup2(one, swapped);
+	}
+	return all;
+}
+
+/* A receiver that has room for all, and a socket that sends to it. */
+static int receiver(int *sender)
+{
+	int fd = opened(AF_INET, SOCK_DGRAM), room = 64 << 20;
+	struct sockaddr_in address;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	address = address_of(fd);
+	*sender = opened(AF_INET, SOCK_DGRAM);
+	if (connect(*sender, (struct sockaddr *)&address, sizeof(address)))
+		die("connect");
+	fact("receiver %d", ntohs(address.sin_port));
+	return fd;
+}
+
+/* A thread sends by a descriptor behind which another one puts this and that socket in turn. What came where is told in the order of sending. */
+static void exchanges(void)
+{
+	int first = receiver(&one), second = receiver(&other), number;
+	char *where = malloc(rounds + 1);
+	pthread_t thread;
+
+	memset(where, '0', rounds);
+	where[rounds] = 0;
+	swapped = dup(one);
+	running = 1;
+	pthread_create(&thread, 0, exchange, 0);
+	for (number = 0; number < rounds; number++)
+		if (syscall(SYS_sendto, swapped, &number, sizeof(number), 0, 0, 0) != sizeof(number))
+			die("sendto");
+	running = 0;
+	pthread_join(thread, 0);
+	while (recv(first, &number, sizeof(number), MSG_DONTWAIT) > 0)
+		where[number] = '1';
+	while (recv(second, &number, sizeof(number), MSG_DONTWAIT) > 0)
+		where[number] = '2';
+	for (int at = 0; at < rounds; at += 2000)
+		fact("where %.*s", 2000, where + at);
+}
+
 static void sends(void)
 {
 	struct sockaddr_in address = address_of(udp);
@@ -118,6 +167,8 @@ int main(int argc, char **argv)
 		closes();
 	else if (!strcmp(argv[1], "swaps"))
 		swaps();
+	else if (!strcmp(argv[1], "exchanges"))
+		exchanges();
 	else if (!strcmp(argv[1], "sends"))
 		sends();
 	else

@@ -147,6 +147,35 @@ const swapped: Scenario = {
   },
 };
 
+const exchanged: Scenario = {
+  name: 'sockets: another socket behind the number of a send: how often it is told instead',
+  async run({ rung, run }) {
+    const recorder = await recordCalls({ rung, calls: ['sendto'] });
+    try {
+      const rounds = 20_000;
+      const facts = await run('socket-storm', ['exchanges', String(rounds)]);
+      await recorder.settle();
+      const ports = facts.all('receiver').flat();
+      const truth = facts.lines
+        .filter(([word]) => word === 'where')
+        .flatMap(([, digits]) => [...digits!].map((digit) => ports[Number(digit) - 1]));
+      const records = ofProgram(recorder.records, facts);
+      assert.equal(records.length, rounds);
+      assert.equal(truth.length, rounds);
+      assert(!truth.includes(undefined), 'a message that never came');
+      const told = records.map(({ text }) => ports.find((port) => text.includes(` 7f000001:${port} `)));
+      assert(!told.includes(undefined), 'a peer that is neither');
+      const wrong = records.filter((_, index) => told[index] !== truth[index]);
+      const unmarked = wrong.filter(({ flags }) => (flags & callFlag.isUnverified) === 0);
+      const share = (count: number): string => `${count} of ${rounds}`;
+      console.log(`exchanged under sends: records of the other socket ${share(wrong.length)}, without a mark ${share(unmarked.length)}`);
+      assert(unmarked.length < rounds / 2, 'more than can be an accident');
+    } finally {
+      await recorder.stop();
+    }
+  },
+};
+
 const limited: Scenario = {
   name: 'sockets: what is over the limit is counted and not told',
   rungs,
@@ -199,4 +228,13 @@ const whats = [
   'tcp4', 'tcp6', 'mapped', 'udp4', 'udp6', 'messages', 'path', 'longest', 'abstract', 'pair', 'refused', 'threads', 'elsewhere',
 ]; // prettier-ignore
 
-export const callSocketScenarios: readonly Scenario[] = [...whats.map(sameAsTold), closes, toggled, lingering, swapped, limited, dropped];
+export const callSocketScenarios: readonly Scenario[] = [
+  ...whats.map(sameAsTold),
+  closes,
+  toggled,
+  lingering,
+  swapped,
+  exchanged,
+  limited,
+  dropped,
+];
