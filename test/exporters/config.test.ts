@@ -88,7 +88,20 @@ describe('the size of a queue', () => {
 });
 
 describe('an exporter that can stall pipelines', () => {
-  const use = { pipelines: ['logs'], all: ['logs', 'logs/b'], graph: [] };
+  const graph = (['logs', 'logs/b', 'metrics'] as const).map((id) => ({
+    id,
+    signal: id.split('/')[0] as 'logs' | 'metrics',
+    receivers: [],
+    processors: [],
+  }));
+  const use = { pipelines: ['logs'], all: graph.map(({ id }) => id), graph };
+  it('says nothing when it is one of metrics alone, which nobody draws from the ring', () => {
+    const { config, warnings } = otlpGrpcExporter;
+    expect(warnings!(config.parse({ sending_queue: { block_on_overflow: true } }) as never, { ...use, pipelines: ['metrics'] })).toEqual(
+      [],
+    );
+  });
+
   it.each([otlpGrpcExporter, otlpHttpExporter])('says so: $type', ({ config, warnings }) => {
     const of = (queue: object) => warnings!(config.parse({ sending_queue: queue }) as never, use);
     expect(of({})).toEqual([]);

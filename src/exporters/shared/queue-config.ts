@@ -71,11 +71,14 @@ export const retryOnFailure = z
 export type QueueConfig = z.output<typeof sendingQueue>;
 export type RetryConfig = z.output<typeof retryOnFailure>;
 
-/** For factories of exporters with a queue: which pipelines it can stall. All, for all receivers draw from one ring. */
+/** For factories of exporters with a queue: which pipelines it can stall. All of log records, for all receivers draw from one ring. */
 export const stallWarnings = (
   { sending_queue: queue }: { readonly sending_queue: QueueConfig },
-  { all }: ConfigUse,
+  { pipelines, graph }: ConfigUse,
 ): readonly ConfigWarning[] => {
+  const all = graph.filter(({ signal }) => signal === 'logs').map(({ id }) => id);
+  // metrics are not drawn from the ring
+  if (!pipelines.some((id) => all.includes(id))) return [];
   const stalls = (key: string, when: string): ConfigWarning => ({
     option: ['sending_queue', key],
     message: `${when}, all receivers wait for this exporter; it can stall the pipeline${all.length === 1 ? '' : 's'} ${all.join(', ')}`,

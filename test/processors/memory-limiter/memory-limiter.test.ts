@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { rowsOf, type Batch } from '../../../src/core/batch.ts';
 import { createCounters } from '../../../src/core/counters.ts';
 import { Refusal } from '../../../src/core/errors.ts';
+import type { MetricBatch } from '../../../src/core/metric-batch.ts';
 import { createRateLimit } from '../../../src/core/rate-limit.ts';
 import { availableMemoryBytes, ownAnonymousBytes } from '../../../src/kernel/procfs/own-memory.ts';
 import { memoryLimiterConfig } from '../../../src/processors/memory-limiter/config.ts';
@@ -17,7 +18,7 @@ import { computeLedger } from '../../../src/service/ledger.ts';
 import { connectPipeline } from '../../../src/service/pipeline.ts';
 import { flows } from '../../../src/service/signals.ts';
 import { settingsFor, textBatch, until } from '../../exporters/support.ts';
-import { recordingLogger } from '../../service/fakes.ts';
+import { metricsOf, recordingLogger } from '../../service/fakes.ts';
 
 const MIB = 2 ** 20;
 
@@ -143,6 +144,18 @@ describe('memory_limiter in a pipeline', () => {
     expect(refused()).toBe(10);
     expect(logger.lines).toEqual([]); // the limiter tells, once; not the pipeline of each batch
     expect(processor.health!()).toMatchObject({ status: 'recoverable', details: { refused_records: 70 } });
+    await processor.stop(0);
+  });
+
+  it('refuses metrics as well, and counts their points', async () => {
+    const processor = processorWith({ limit_mib: 1 });
+    await processor.start();
+    const source$ = new Subject<MetricBatch>();
+    const errors: unknown[] = [];
+    processor.metrics!(source$).subscribe({ error: (error) => void errors.push(error) });
+    source$.next(metricsOf(3));
+    expect(errors).toEqual([expect.any(Refusal)]);
+    expect(processor.health!()).toMatchObject({ details: { refused_records: 3 } });
     await processor.stop(0);
   });
 

@@ -1,5 +1,7 @@
+import { of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { Batch, BatchResource } from '../../../src/core/batch.ts';
+import type { MetricBatch } from '../../../src/core/metric-batch.ts';
 import { createKernelFrameBuilder } from '../../../src/kernel/frame-builder.ts';
 import { resourceConfig } from '../../../src/processors/resource/config.ts';
 import { resourceProcessor } from '../../../src/processors/resource/index.ts';
@@ -37,6 +39,15 @@ describe('resource processor', () => {
       copy: 'audit',
       short: 'abcd',
     });
+  });
+
+  it('changes the resource of metrics too', () => {
+    const processor = processorOf([{ key: 'service.name', value: 'audit', action: 'upsert' }]);
+    const batch = { receiver: 'syscalls', resource: undefined, metrics: [] };
+    const out: MetricBatch[] = [];
+    processor.metrics!(of(batch, batch)).subscribe((changed) => void out.push(changed));
+    expect(out[0]).toEqual({ ...batch, resource: { attributes: [['service.name', 'audit'], ['host.id', 'f00d']] } }); // prettier-ignore
+    expect(out[1]!.resource).toBe(out[0]!.resource);
   });
 
   it('gives one object for one resource, so that exporters write it once', () => {
