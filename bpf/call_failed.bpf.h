@@ -25,19 +25,15 @@ static __always_inline __u64 clone_flags_of(struct call_ctx *call)
 	return flags;
 }
 
+/* The call is seen, and let in by what is known of it so far. */
 static __always_inline int failed_event(struct call_ctx *call)
 {
 	struct event_counters *count = counters_of(EVENT_CALL_FAILED);
 	struct call_failed_event *event;
 	__u32 zero = 0;
 
-	if (!count || call->ret >= 0)
+	if (!count)
 		return 0;
-	count->seen++;
-	if (is_left_or_dropped()) {
-		count->filtered++;
-		return 0;
-	}
 	if (is_limited(call)) {
 		count->limited++;
 		return 0;

@@ -99,6 +99,7 @@ static __always_inline int tell_io(struct call_ctx *call, struct event_counters 
 	return 0;
 }
 
+/* The call is seen, and let in by what is known of it so far. */
 static __always_inline int io_event(struct call_ctx *call)
 {
 	struct event_counters *count = counters_of(call->kind);
@@ -109,11 +110,6 @@ static __always_inline int io_event(struct call_ctx *call)
 
 	if (!count)
 		return 0;
-	count->seen++;
-	if (is_left_or_dropped()) {
-		count->filtered++;
-		return 0;
-	}
 	if (!facts || !walk) {
 		count->lost++;
 		return 0;

@@ -23,51 +23,46 @@
 
 struct open_request {
 	__u64 name; /* in the caller's memory */
-	__u64 flags;
-	__u32 mode;
+	struct open_how how;
 	__s32 dirfd;
 };
 
 static __always_inline void read_open(struct open_request *request, struct call_ctx *call)
 {
-	struct open_how how = {};
-
 	request->dirfd = AT_FDCWD;
 	request->name = call->args[0];
-	request->flags = (__u32)call->args[1];
-	request->mode = call->args[2];
+	request->how.flags = (__u32)call->args[1];
+	request->how.mode = (__u32)call->args[2];
 	switch (call->call) {
 	case CALL_CREAT:
-		request->flags = OPEN_CREATE | OPEN_WRITE_ONLY | OPEN_TRUNCATE;
-		request->mode = call->args[1];
+		request->how.flags = OPEN_CREATE | OPEN_WRITE_ONLY | OPEN_TRUNCATE;
+		request->how.mode = (__u32)call->args[1];
 		break;
 	case CALL_OPENAT:
 		request->dirfd = call->args[0];
 		request->name = call->args[1];
-		request->flags = (__u32)call->args[2];
-		request->mode = call->args[3];
+		request->how.flags = (__u32)call->args[2];
+		request->how.mode = (__u32)call->args[3];
 		break;
 	case CALL_OPENAT2:
 		request->dirfd = call->args[0];
 		request->name = call->args[1];
-		bpf_probe_read_user(&how, sizeof(how), (void *)call->args[2]);
-		request->flags = how.flags;
-		request->mode = how.mode;
+		bpf_probe_read_user(&request->how, sizeof(request->how), (void *)call->args[2]);
 		break;
 	}
-	if (request->flags & (OPEN_CREATE | OPEN_TMPFILE))
+	if (request->how.flags & (OPEN_CREATE | OPEN_TMPFILE))
 		call->flags |= CALL_HAS_MODE;
 	else
-		request->mode = 0;
+		request->how.mode = 0;
 }
 
 /* Another thread may have put another file there since: name and flags must be those of the call. */
 static __always_inline bool is_file_asked(const struct open_request *request, __u64 file, __u32 name_len)
 {
-	__u32 kept = request->flags & OPEN_PATH ? OPEN_KEPT_OF_PATH : OPEN_KEPT, flags;
+	__u32 kept = request->how.flags & OPEN_PATH ? OPEN_KEPT_OF_PATH : OPEN_KEPT, flags;
 
 	KREAD(flags, file, file, f_flags);
-	if ((flags ^ (__u32)request->flags) & kept)
+	if ((flags ^ (__u32)request->how.flags) & kept)
 		return false;
 	return is_leaf_named(name_len);
 }
@@ -90,8 +85,8 @@ static __always_inline void write_open(struct call_ctx *call, struct event_count
 	event->ret = call->ret;
 	event->call = call->call;
 	event->call_flags = call->flags;
-	event->mode = request->mode;
-	event->flags = request->flags;
+	event->mode = request->how.mode;
+	event->flags = request->how.flags;
 	event->inode = facts->number;
 	event->dev = facts->dev;
 	event->path_flags = walk->flags;
@@ -125,6 +120,7 @@ static __always_inline bool place_open(
 	return true;
 }
 
+/* The call is seen, and let in by what is known of it so far. */
 static __always_inline int open_event(struct call_ctx *call)
 {
 	struct event_counters *count = counters_of(EVENT_OPEN);
@@ -136,11 +132,6 @@ static __always_inline int open_event(struct call_ctx *call)
 
 	if (!count)
 		return 0;
-	count->seen++;
-	if (is_left_or_dropped()) {
-		count->filtered++;
-		return 0;
-	}
 	read_open(&request, call);
 	if (!walk || !facts || !parts || !place_open(call, walk, parts, facts, &request)) {
 		count->lost++;

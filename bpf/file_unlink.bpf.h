@@ -43,6 +43,7 @@ static __always_inline void write_unlink(struct call_ctx *call, struct event_cou
 	ring_write(count, event, sizeof(*event) + len, EVENT_UNLINK);
 }
 
+/* The call is seen, and let in by what is known of it so far. */
 static __always_inline int unlink_event(struct call_ctx *call)
 {
 	struct event_counters *count = counters_of(EVENT_UNLINK);
@@ -53,12 +54,7 @@ static __always_inline int unlink_event(struct call_ctx *call)
 
 	if (!count)
 		return 0;
-	count->seen++;
 	call->flags |= CALL_IS_UNVERIFIED;
-	if (is_left_or_dropped()) {
-		count->filtered++;
-		return 0;
-	}
 	if (!walk || !parts || find_asked(at ? call->args[0] : AT_FDCWD, call->args[at ? 1 : 0])) {
 		count->lost++;
 		return 0;
