@@ -34,7 +34,7 @@ static __always_inline bool rules_first(struct rule_state *state, struct call_ct
 		mask = set->kinds[kind] & (set->results[1] | value_mask(set, actor, RULE_RESULT, -call->ret));
 	hit = actor->hit & mask;
 	maybe = actor->maybe & mask;
-	if (rules_settle(set, index, hit & ~set->later, maybe))
+	if (rules_settle(set, actor, hit & ~set->later, maybe))
 		return true;
 	if (!all_drop(set, maybe, 0))
 		return false;
@@ -132,7 +132,7 @@ static __always_inline bool rules_path(struct rule_state *state, struct call_ctx
 		return false;
 	tests = set->tests[RULE_PATH];
 	mask = ~tests | text_mask(find_text(&rule_paths, (char *)path, len, set->tag), len, actor, RULE_PATH);
-	return rules_settle(set, state->words[RULE_ACTOR], state->words[RULE_HIT] & mask, state->words[RULE_MAYBE] & mask);
+	return rules_settle(set, actor, state->words[RULE_HIT] & mask, state->words[RULE_MAYBE] & mask);
 }
 
 static __always_inline __u64 peer_mask(struct rule_set *set, struct rule_actor *actor, const __u8 *peer, __u32 len)
@@ -179,7 +179,7 @@ static __always_inline bool rules_peer(struct rule_state *state, struct call_ctx
 		maybe &= mask;
 	}
 	hit &= mask;
-	return rules_settle(set, state->words[RULE_ACTOR], hit, maybe);
+	return rules_settle(set, actor, hit, maybe);
 }
 
 #endif

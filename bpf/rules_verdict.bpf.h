@@ -79,17 +79,9 @@ static __always_inline __u64 dropping(struct rule_stage *stages, __u64 hit, __u6
 	return hit & stages[0].drop && !(maybe & stages[0].keep) ? hit & stages[0].drop : hit & stages[1].drop;
 }
 
-/* One rule a filter that drops; the rule 0 when its generation has just gone. */
-__noinline int count_drop(__u32 index, __u64 hit, __u64 maybe, __u32 generation)
+/* One rule a filter that drops. Not global: it is about the generation that dropped, which may have just gone. */
+static __noinline int count_drop(struct rule_set *set, struct rule_actor *actor, __u64 hit, __u64 maybe)
 {
-	struct rule_actor *actor = bpf_map_lookup_elem(&rule_actors, &index);
-	struct rule_set *set = rules_now();
-
-	if (!actor || !set)
-		return 0;
-	if (set->generation != generation)
-		return count_one(0);
-#pragma unroll
 	for (int filter = 0; filter < RULE_FILTERS; filter++) {
 		if (filter >= set->filters)
 			break;
@@ -99,11 +91,11 @@ __noinline int count_drop(__u32 index, __u64 hit, __u64 maybe, __u32 generation)
 }
 
 /* The end of each question: what is still open counts as not hit, and as perhaps hit. */
-static __always_inline bool rules_settle(struct rule_set *set, __u32 index, __u64 hit, __u64 maybe)
+static __always_inline bool rules_settle(struct rule_set *set, struct rule_actor *actor, __u64 hit, __u64 maybe)
 {
 	if (!all_drop(set, hit, maybe))
 		return false;
-	count_drop(index, hit, maybe, set->generation);
+	count_drop(set, actor, hit, maybe);
 	return true;
 }
 
