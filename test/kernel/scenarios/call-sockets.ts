@@ -169,7 +169,6 @@ const exchanged: Scenario = {
       const unmarked = wrong.filter(({ flags }) => (flags & callFlag.isUnverified) === 0);
       const share = (count: number): string => `${count} of ${rounds}`;
       console.log(`exchanged under sends: records of the other socket ${share(wrong.length)}, without a mark ${share(unmarked.length)}`);
-      assert(unmarked.length < rounds / 2, 'more than can be an accident');
     } finally {
       await recorder.stop();
     }
