@@ -111,19 +111,21 @@ static __always_inline void judge_kinds(struct rule_actor *actor, __u32 index, _
 		judge_kind(index, place, generation);
 }
 
-/* A global function, so that it is verified once: the answer about the current thread, into its place. */
-__noinline int judge_actor(__u32 index)
+/* What was found of the executable. */
+enum rule_walked { WALKED_NONE, WALKED_SURE, WALKED_UNSURE };
+
+/* The answer about the current thread, into its place; the path of its executable was walked before. */
+__noinline int judge_task(__u32 index, __u32 walked, __u32 generation)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct rule_actor *actor = bpf_map_lookup_elem(&rule_actors, &index);
 	struct rule_set *set = rules_now();
 	struct rule_comm_key comm = {};
 	struct rule_who who = {};
-	struct file *file;
-	__u32 level = 0;
+	__u32 level = 0, slot = WALK_EVENT;
 	long got;
 
-	if (!actor || !set)
+	if (!actor || !set || set->generation != generation)
 		return 0;
 	got = bpf_probe_read_kernel_str(comm.text, sizeof(comm.text), &task->comm);
 	who.comm_len = got > 0 && got <= (long)sizeof(comm.text) ? got - 1 : 0;
@@ -132,15 +134,32 @@ __noinline int judge_actor(__u32 index)
 	who.parent_pid = BPF_CORE_READ(task, real_parent, tgid);
 	own_pid(task, &level);
 	who.flags = (BPF_CORE_READ(task, flags) & PF_KTHREAD ? HEAD_KERNEL_THREAD : 0) | (level ? HEAD_NESTED_PID_NS : 0);
+	who.executable = walked == WALKED_SURE ? bpf_map_lookup_elem(&walks, &slot) : 0;
+	who.executable_unsure = walked == WALKED_UNSURE;
+	judge_who(set, actor, &comm, &who);
+	judge_kinds(actor, index, generation);
+	actor->generation = generation;
+	return 0;
+}
+
+/* A global function, so that it is verified once. Small: kernels before 6.2 bound the stack of all that call each other, and a walk goes deep. */
+__noinline int judge_actor(__u32 index)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct rule_set *set = rules_now();
+	__u32 walked = WALKED_NONE, generation;
+	struct path_walk *walk;
+	struct file *file;
+
+	if (!set)
+		return 0;
+	generation = set->generation;
 	file = set->tests[RULE_EXECUTABLE] ? BPF_CORE_READ(task, mm, exe_file) : 0;
 	if (file) {
-		who.executable = path_of(WALK_EVENT, (__u64)file + bpf_core_field_offset(struct file, f_path), 0);
-		who.executable_unsure = !who.executable || who.executable->torn || who.executable->flags & RULE_PATH_UNSURE;
+		walk = path_of(WALK_EVENT, (__u64)file + bpf_core_field_offset(struct file, f_path), 0);
+		walked = !walk || walk->torn || walk->flags & RULE_PATH_UNSURE ? WALKED_UNSURE : WALKED_SURE;
 	}
-	judge_who(set, actor, &comm, &who);
-	judge_kinds(actor, index, set->generation);
-	actor->generation = set->generation;
-	return 0;
+	return judge_task(index, walked, generation);
 }
 
 /* The answer about the current thread and where it is kept; null only when there is no such place. */
