@@ -1,5 +1,6 @@
 /** Calls on sockets: each becomes one record, with what the socket knows of its two ends. */
 import assert from 'node:assert/strict';
+import { release } from 'node:os';
 import type { Rung } from '../../../src/kernel/process-programs.ts';
 import { callFlag, eventKind } from '../../../src/kernel/layouts.gen.ts';
 import { recordCalls, socketCalls, type SocketRecord } from '../harness/call-records.ts';
@@ -100,7 +101,9 @@ const toggled: Scenario = {
 const lingering: Scenario = {
   name: 'sockets: a close that was under way when the programs came is counted and not told',
   rungs,
-  async run({ rung, program }) {
+  async run({ rung, program, skip }) {
+    const [major = 0, minor = 0] = release().split('.').map(Number);
+    if (major < 6 || (major === 6 && minor < 6)) skip('before 6.6 a close waits for the other end when its call has ended');
     const { child, ended, output } = startProgram(program('sockets'), ['lingers']);
     try {
       await waitFor('the close to wait', () => output() !== '');
