@@ -137,21 +137,22 @@ __noinline int read_request(void)
 	return 0;
 }
 
-/* A datagram goes where its call says, and comes from whom the kernel wrote down; a stream has one peer. */
+/*
+ * A datagram goes where its call says, and comes from whom the kernel wrote down in the caller's memory, if the caller let it: with a length of 0
+ * there stands what the caller put there. A stream has one peer, and so has a socket of datagrams that receives from that one alone.
+ */
 static __always_inline void find_partner(struct socket_scratch *scratch, struct call_ctx *call)
 {
 	struct socket_facts *facts = &scratch->facts;
 
 	if (!facts->family || is_stream(facts) || !scratch->name || !scratch->name_len)
 		return;
-	if (call->kind == EVENT_RECEIVE && call->ret < 0)
+	if (call->kind == EVENT_RECEIVE && (call->ret < 0 || facts->peer.len))
 		return;
 	if (!read_caller_name(&scratch->named, facts, scratch->name, scratch->name_len))
 		return;
 	facts->peer = scratch->named;
-	/* several messages may have as many peers; this is the one of the first */
-	if (call->kind == EVENT_SEND || (call->call == CALL_RECVMMSG && call->ret > 1))
-		call->flags |= CALL_IS_UNVERIFIED;
+	call->flags |= CALL_IS_UNVERIFIED;
 }
 
 /* Facts of the current call, which is none of close; `fd` is the descriptor that it is about. */
