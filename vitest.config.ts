@@ -5,7 +5,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/kernel/**', 'test/kernels/**', 'test/e2e/**'] },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/kernel/**', 'test/kernels/**', 'test/e2e/**'],
+          // property tests under the instruments of coverage, on a machine that does other things too
+          testTimeout: 30_000,
+        },
       },
       // One file at a time: they attach to the one kernel, and each counts what it sees there.
       {
