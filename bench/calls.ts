@@ -30,7 +30,7 @@ type Call = (typeof calls)[number];
 const counts: Readonly<Record<Call, number>> = { getppid: 1_000_000, open: 100_000, read: 300_000, write: 300_000 };
 /** /<the folder>/a/b/…: ten components with the file. */
 const path = '/tmp/ringtail-bench/b/c/d/e/f/g/h/file';
-const ALL = '{calls: [files, network, io], rate_limit: {enabled: false}}';
+const ALL = '{calls: [files, io], rate_limit: {enabled: false}}';
 const KERNEL = '{ring_bytes: 64MiB}';
 
 const prefixes = Array.from({ length: 999 }, (_, index) => `/srv/data-${index}/*`);

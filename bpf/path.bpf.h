@@ -4,8 +4,9 @@
  * All state of the loop lives in the map value, so that every round looks the same to the verifier; the walk is a global
  * function with a scalar argument, so that it is verified once however often it is called.
  *
- * A rename meanwhile would give names that never stood together. So the way is gone twice: the first time it takes the names, the second time only
- * the sequence number of each dentry. When both saw the same numbers, all names held at the moment between them; else it begins again.
+ * A rename meanwhile would give names that never stood together. So the way is looked at twice: the first time it takes the names and the sequence
+ * number of each dentry, the second time only the numbers, which it has noted for short ways and goes to again for long ones. When both saw the same
+ * numbers, all names held at the moment between them; else it begins again.
  */
 #ifndef RINGTAIL_PATH_BPF_H
 #define RINGTAIL_PATH_BPF_H
@@ -21,9 +22,20 @@
 #else
 #define PATH_COMPONENTS 2048
 #define PATH_COMPONENTS_NEAR 12 /* gone without a call for each; most paths end here */
+#define PATH_PLACES 32          /* that are remembered on the way, to look at them again */
+#define NAME_BY_WORDS 32        /* most bytes of a name that is not copied by the helper */
 #endif
 #ifndef PATH_BEHIND_BYTES
 #define PATH_BEHIND_BYTES PATH_BYTES
+#endif
+
+#ifndef RINGTAIL_LEGACY
+/* A word that decided the way, and what it held. */
+struct path_place {
+	__u64 address;
+	__u32 value;
+	__u32 zero;
+};
 #endif
 
 struct path_walk {
@@ -40,7 +52,10 @@ struct path_walk {
 	__u32 flags;      /* path_flags */
 	__u32 torn;       /* a rename came in between, each time */
 	__u32 checking;   /* the second time */
-	__u32 zero;
+	__u32 places;     /* that were passed; beyond PATH_PLACES they are only counted */
+#ifndef RINGTAIL_LEGACY
+	struct path_place passed[PATH_PLACES];
+#endif
 	char front[NAME_BYTES]; /* room that the verifier wants on both sides, and for what a record has before its path */
 	char text[PATH_BYTES];
 	char behind[PATH_BEHIND_BYTES + NAME_BYTES];
@@ -64,6 +79,23 @@ static __always_inline void walk_note(struct path_walk *walk, __u64 what)
 	walk->check = ((check << 7 | check >> 57) ^ *(volatile __u64 *)&walk->noted) * 0x9e3779b97f4a7c15;
 }
 
+/* Remembers the low half of a word that decides where the way goes on. `address` may be a pointer. */
+static __always_inline void walk_pass(struct path_walk *walk, __u64 address, __u32 value)
+{
+#ifndef RINGTAIL_LEGACY
+	__u32 place = walk->places;
+
+	if (walk->checking)
+		return;
+	walk->places = place + 1;
+	barrier_var(place);
+	if (place >= PATH_PLACES)
+		return;
+	walk->passed[place].address = address;
+	walk->passed[place].value = value;
+#endif
+}
+
 /* At the root of a mount: goes on at its mount point. Returns 1 when there is nothing above. */
 static __always_inline int walk_up_mount(struct path_walk *walk)
 {
@@ -71,6 +103,7 @@ static __always_inline int walk_up_mount(struct path_walk *walk)
 
 	KREAD(parent, mount, mount, mnt_parent);
 	walk_note(walk, parent);
+	walk_pass(walk, mount + bpf_core_field_offset(struct mount, mnt_parent), walk->noted);
 	if (parent == mount) {
 		KREAD(namespace, mount, mount, mnt_ns);
 		if (!namespace || namespace >= (__u64)-4095)
@@ -81,11 +114,61 @@ static __always_inline int walk_up_mount(struct path_walk *walk)
 	}
 	KREAD(next, mount, mount, mnt_mountpoint);
 	walk_note(walk, next);
+	walk_pass(walk, mount + bpf_core_field_offset(struct mount, mnt_mountpoint), walk->noted);
 	walk->dentry = next;
 	walk->mount = parent;
 	KREAD(next, parent, mount, mnt.mnt_root);
 	walk->mount_root = next;
 	return 0;
+}
+
+#ifndef RINGTAIL_LEGACY
+#define PUT_WORD(walk, at, value) (*(__u64 *)((walk)->text + (at)) = (value))
+
+/*
+ * A short name, by plain loads: whole words from its front, the last one so that it ends where the name ends. Of a name of less than a word only its
+ * bytes are changed. Nothing behind a name is read that does not belong to its memory: that is a multiple of words.
+ */
+static __always_inline void copy_words(struct path_walk *walk, __u32 at, __u32 len, __u64 name)
+{
+	__u64 word, mask, behind;
+	__u32 last;
+
+	KREAD_WORD(word, name);
+	if (len < sizeof(word)) {
+		mask = (1ULL << len * 8) - 1;
+		behind = *(__u64 *)(walk->text + at);
+		PUT_WORD(walk, at, (word & mask) | (behind & ~mask));
+		return;
+	}
+	PUT_WORD(walk, at, word);
+	if (len > 2 * sizeof(word)) {
+		KREAD_WORD(word, name + sizeof(word));
+		PUT_WORD(walk, at + sizeof(word), word);
+		KREAD_WORD(word, name + len - 2 * sizeof(word));
+		last = at + len - 2 * sizeof(word);
+		barrier_var(last);
+		PUT_WORD(walk, last & (PATH_BYTES - 1), word);
+	}
+	KREAD_WORD(word, name + len - sizeof(word));
+	last = at + len - sizeof(word);
+	barrier_var(last);
+	PUT_WORD(walk, last & (PATH_BYTES - 1), word);
+}
+#endif
+
+static __always_inline void copy_name(struct path_walk *walk, __u32 at, __u32 len, __u64 name)
+{
+#ifndef RINGTAIL_LEGACY
+	if (have_rdonly_cast && len && len <= NAME_BY_WORDS) {
+		/* a number from now on, see walk_note */
+		*(volatile __u64 *)&walk->noted = name;
+		copy_words(walk, at, len, *(volatile __u64 *)&walk->noted);
+		return;
+	}
+#endif
+	if (bpf_probe_read_kernel(walk->text + at, len, (void *)name))
+		walk->flags |= PATH_FAULT;
 }
 
 /* Prepends the name of the dentry. Returns 1 when there is no room for it. */
@@ -110,8 +193,7 @@ static __always_inline int walk_name(struct path_walk *walk, __u64 dentry)
 	barrier_var(len);
 	len &= NAME_BYTES - 1;
 	walk->text[at] = '/';
-	if (bpf_probe_read_kernel(walk->text + at + 1, len, (void *)name))
-		walk->flags |= PATH_FAULT;
+	copy_name(walk, at + 1, len, name);
 	walk->at = at;
 	return 0;
 }
@@ -131,6 +213,7 @@ static __always_inline int walk_step(struct path_walk *walk)
 	if (sequence & 1)
 		walk->torn = 1;
 	walk_note(walk, dentry + ((__u64)sequence << 32));
+	walk_pass(walk, dentry + bpf_core_field_offset(struct dentry, d_seq), sequence);
 	KREAD(parent, dentry, dentry, d_parent);
 	if (walk->checking ? dentry == walk->stop : walk_name(walk, dentry))
 		return 1;
@@ -179,6 +262,24 @@ static __always_inline void walk_from(struct path_walk *walk, __u32 slot, bool c
 	walk_path(slot);
 }
 
+#ifndef RINGTAIL_LEGACY
+/* Whether all words that decided the way still hold what they held when it was gone. */
+static __always_inline bool has_stayed(struct path_walk *walk)
+{
+	__u32 value;
+
+	for (__u32 place = 0; place < PATH_PLACES; place++) {
+		if (place >= walk->places)
+			return true;
+		/* the first field of a type that begins with four bytes */
+		KREAD(value, walk->passed[place].address, qstr, hash);
+		if (value != walk->passed[place].value)
+			return false;
+	}
+	return true;
+}
+#endif
+
 /* Goes both ways; true when they agree. */
 static __always_inline bool walk_twice(struct path_walk *walk, __u32 slot)
 {
@@ -189,7 +290,12 @@ static __always_inline bool walk_twice(struct path_walk *walk, __u32 slot)
 	walk->namespace = 0;
 	walk->stop = 0;
 	walk->torn = 0;
+	walk->places = 0;
 	walk_from(walk, slot, false);
+#ifndef RINGTAIL_LEGACY
+	if (walk->places <= PATH_PLACES)
+		return !walk->torn && has_stayed(walk);
+#endif
 	check = walk->check;
 	walk_from(walk, slot, true);
 	return !walk->torn && walk->check == check;
