@@ -128,10 +128,6 @@ std::unique_ptr<LoadedObject> LoadedObject::Load(const ObjectSpec &spec, Failure
 			return nullptr;
 		}
 	}
-	for (const std::string &name : spec.without) {
-		if (bpf_map *map = bpf_object__find_map_by_name(object, name.c_str()))
-			bpf_map__set_autocreate(map, false);
-	}
 	for (const auto &[name, entries] : spec.mapEntries) {
 		bpf_map *map = bpf_object__find_map_by_name(object, name.c_str());
 		if (!map || bpf_map__set_max_entries(map, entries) != 0) {

@@ -27,7 +27,6 @@ struct ObjectSpec {
 	std::map<std::string, uint64_t> options;     // `const volatile` globals; a name that the object does not have is an error
 	std::map<std::string, uint32_t> mapEntries;
 	std::map<std::string, int> reuse;            // map name → descriptor
-	std::vector<std::string> without;            // maps that are not made: this kernel does not have their type
 };
 
 // Entries of a map, keys and values one behind the other; a value of a per-CPU map is one for each CPU, each rounded up to 8 bytes.

@@ -184,8 +184,7 @@ bool ReadSpec(Napi::Env env, const Napi::Value &value, ObjectSpec &spec)
 	}
 	const auto object = value.As<Napi::Object>();
 	return ReadString(env, object.Get("path"), spec.path) && ReadStrings(env, object.Get("programs"), spec.programs) &&
-	       ReadNumbers(env, object.Get("options"), spec.options) && ReadNumbers(env, object.Get("mapEntries"), spec.mapEntries) &&
-	       (object.Get("without").IsUndefined() || ReadStrings(env, object.Get("without"), spec.without));
+	       ReadNumbers(env, object.Get("options"), spec.options) && ReadNumbers(env, object.Get("mapEntries"), spec.mapEntries);
 }
 
 } // namespace ringtail

@@ -59,8 +59,6 @@ export type ObjectSpec = {
   readonly mapEntries: Readonly<Record<string, number>>;
   /** Maps of another object of the session that this one uses as its own. */
   readonly share?: { readonly from: number; readonly maps: readonly string[] };
-  /** Maps that are not made because the kernel does not have their type. */
-  readonly without?: readonly string[];
 };
 
 /** Keys and values one behind the other. A value of a per-CPU map is one for each possible CPU, each rounded up to 8 bytes. */
