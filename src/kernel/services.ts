@@ -3,6 +3,7 @@ import { messageOf, KernelError } from '../core/errors.ts';
 import type { Counters } from '../core/counters.ts';
 import type { Health, Lifecycle } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
+import { createAsked } from './asked.ts';
 import { loadAddon, type KernelFacts, type MapEntries, type NativeError } from './addon.ts';
 import type { Recorder } from './capture/recorder.ts';
 import { createExclusion, NOBODY_EXCLUDED, type ExcludeRules } from './exclude.ts';
@@ -17,7 +18,6 @@ import { hostMountNamespace, ownKernelPid } from './self.ts';
 import type { KernelLookups } from './service-types.ts';
 import { openRingSource, type RingSource } from './ring-source.ts';
 import type { CallNeeds, CallsClaim, CallsStatus } from './calls/needs.ts';
-import { unionOfCalls } from './calls/settings.ts';
 
 export type KernelOptions = {
   /** A power of two, at least a page. */
@@ -103,11 +103,6 @@ const UNUSED: KernelStatus = { rung: 'none', notes: ['no component asks for proc
 
 const NO_CALLS: CallsStatus = { rung: 'none', notes: [], pushDown: { places: [] } };
 const PROCFS_NO_CALLS = 'procfs tells of no system calls';
-/** To name who makes a call. */
-const NAMES_ONLY: ProcessNeeds = { argsMaxBytes: 0, threads: false, failedExecs: false };
-/** What is counted needs no names, and nothing is to go through the ring for it. */
-const COUNTS_ONLY: ProcessNeeds = { ...NAMES_ONLY, idle: true };
-const processNeedsOf = ({ events, failures }: CallNeeds): ProcessNeeds => (events.size + failures.size > 0 ? NAMES_ONLY : COUNTS_ONLY);
 /** How often the end of what is handed over last is looked for, and how long at least: the gate holds a frame for 20 ms. */
 const LAST_POLL_MS = 2;
 const LAST_WAIT_MS = 100;
@@ -118,20 +113,6 @@ const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
-
-/** What all ask for together; undefined when nobody does. */
-const unionOf = (all: Iterable<ProcessNeeds>): ProcessNeeds | undefined => {
-  let union: ProcessNeeds | undefined;
-  for (const { argsMaxBytes, threads, failedExecs, idle = false } of all) {
-    union = {
-      argsMaxBytes: Math.max(union?.argsMaxBytes ?? 0, argsMaxBytes),
-      threads: (union?.threads ?? false) || threads,
-      failedExecs: (union?.failedExecs ?? false) || failedExecs,
-      idle: (union?.idle ?? true) && idle,
-    };
-  }
-  return union;
-};
 
 /** Without the addon names come from /etc/passwd; so they do for a host whose root is mounted elsewhere, for NSS would answer for the container. */
 const nssLookup = (): LookupUsers | undefined => {
@@ -149,12 +130,11 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   const { gate } = lookups;
   const hub = createHub({ gate, logger, observer: recorder?.observer(lookups) });
   const exclusion = createExclusion({ root, rules: options.exclude ?? NOBODY_EXCLUDED, logger });
-  const asking = new Set<ProcessNeeds>();
-  const askingCalls = new Set<{ needs: CallNeeds }>();
+  const asked = createAsked();
   const quietListeners = new Set<() => void>();
   if (recorder !== undefined) {
     for (const need of ['process', 'user', 'cgroup'] as const) gate.require(need);
-    asking.add(recorder.needs);
+    asked.needProcesses(recorder.needs);
   }
   let current: KernelStatus = UNUSED;
   let unregisterRung = (): void => {};
@@ -279,39 +259,18 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   };
 
   const reconfigure = async (): Promise<void> => {
-    const needs = unionOf(asking);
+    const needs = asked.processes();
     if (needs === undefined) return await close();
     await gate.start();
     if (ring === undefined && watcher === undefined) await open(needs);
-    await ring?.change(needs, unionOfCalls(Array.from(askingCalls, (claim) => claim.needs)));
-  };
-
-  const needProcesses = (needs: ProcessNeeds): (() => void) => {
-    const mine = { ...needs };
-    asking.add(mine);
-    return () => asking.delete(mine);
+    await ring?.change(needs, asked.calls());
   };
 
   return {
     ...lookups,
     hub,
-    needProcesses,
-    needCalls(needs) {
-      const claim = { needs };
-      let endProcesses = needProcesses(processNeedsOf(needs));
-      askingCalls.add(claim);
-      return {
-        change(next) {
-          claim.needs = next;
-          endProcesses();
-          endProcesses = needProcesses(processNeedsOf(next));
-        },
-        end() {
-          askingCalls.delete(claim);
-          endProcesses();
-        },
-      };
-    },
+    needProcesses: asked.needProcesses,
+    needCalls: asked.needCalls,
     onQuiet(listener) {
       quietListeners.add(listener);
       return () => quietListeners.delete(listener);

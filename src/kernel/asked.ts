@@ -1,0 +1,67 @@
+/** Who asks for what of the kernel side, and what all of them need together. */
+import type { CallNeeds, CallsClaim } from './calls/needs.ts';
+import { unionOfCalls } from './calls/settings.ts';
+import type { ProcessNeeds } from './process-programs.ts';
+
+/** To name who makes a call. */
+const NAMES_ONLY: ProcessNeeds = { argsMaxBytes: 0, threads: false, failedExecs: false };
+/** What is counted needs no names, and nothing is to go through the ring for it. */
+const COUNTS_ONLY: ProcessNeeds = { ...NAMES_ONLY, idle: true };
+const processNeedsOf = ({ events, failures }: CallNeeds): ProcessNeeds => (events.size + failures.size > 0 ? NAMES_ONLY : COUNTS_ONLY);
+
+/** What all ask for together; undefined when nobody does. */
+const unionOf = (all: Iterable<ProcessNeeds>): ProcessNeeds | undefined => {
+  let union: ProcessNeeds | undefined;
+  for (const { argsMaxBytes, threads, failedExecs, idle = false } of all) {
+    union = {
+      argsMaxBytes: Math.max(union?.argsMaxBytes ?? 0, argsMaxBytes),
+      threads: (union?.threads ?? false) || threads,
+      failedExecs: (union?.failedExecs ?? false) || failedExecs,
+      idle: (union?.idle ?? true) && idle,
+    };
+  }
+  return union;
+};
+
+export type Asked = {
+  /** Returns a function that takes it back. */
+  needProcesses(needs: ProcessNeeds): () => void;
+  /** Who asks for calls asks for processes too. */
+  needCalls(needs: CallNeeds): CallsClaim;
+  /** Undefined: nobody asks. */
+  processes(): ProcessNeeds | undefined;
+  calls(): CallNeeds | undefined;
+};
+
+export const createAsked = (): Asked => {
+  const processes = new Set<ProcessNeeds>();
+  const calls = new Set<{ needs: CallNeeds }>();
+
+  const needProcesses = (needs: ProcessNeeds): (() => void) => {
+    const mine = { ...needs };
+    processes.add(mine);
+    return () => processes.delete(mine);
+  };
+
+  return {
+    needProcesses,
+    needCalls(needs) {
+      const claim = { needs };
+      let endProcesses = needProcesses(processNeedsOf(needs));
+      calls.add(claim);
+      return {
+        change(next) {
+          claim.needs = next;
+          endProcesses();
+          endProcesses = needProcesses(processNeedsOf(next));
+        },
+        end() {
+          calls.delete(claim);
+          endProcesses();
+        },
+      };
+    },
+    processes: () => unionOf(processes),
+    calls: () => unionOfCalls(Array.from(calls, (claim) => claim.needs)),
+  };
+};
