@@ -52,14 +52,15 @@ const resultsIn = (path) => {
   });
 };
 
-/** @param {string} series @param {string} name @param {'passed' | 'failed' | 'skipped'} outcome @param {string} detail */
-const count = (series, name, outcome, detail) => {
+/** @param {string} series @param {string} name @param {'passed' | 'failed' | 'skipped'} outcome @param {string} detail @param {number} [seconds] */
+const count = (series, name, outcome, detail, seconds) => {
   total[outcome]++;
   const note = { name: `${series}: ${name}`, reason: detail };
   if (outcome === 'skipped') total.skips.push(note);
   if (outcome === 'failed') total.failures.push(note);
   const word = { passed: 'PASS', failed: 'FAIL', skipped: 'SKIP' }[outcome];
-  say(`${word} ${series} ${name}${detail === '' ? '' : `\n     ${detail.replaceAll('\n', '\n     ')}`}`);
+  const took = seconds === undefined ? '' : ` ${seconds.toFixed(1)} s`;
+  say(`${word} ${series} ${name}${took}${detail === '' ? '' : `\n     ${detail.replaceAll('\n', '\n     ')}`}`);
 };
 
 /** What this machine's kernel gives. */
@@ -100,9 +101,9 @@ const runGuests = async (work) => {
     const resultPath = join(work, `${series}.results`);
     const ended = await boot({ image, initrd, consolePath, resultPath, timeoutMs: GUEST_TIMEOUT_MS });
     const results = resultsIn(resultPath);
-    for (const { type, name, outcome, detail, description } of results) {
+    for (const { type, name, outcome, detail, description, seconds } of results) {
       if (type === 'kernel') descriptions.push({ series, receivers: description });
-      if (type === 'case') count(series, name, outcome, detail);
+      if (type === 'case') count(series, name, outcome, detail, seconds);
     }
     if (!results.some(({ type }) => type === 'end')) {
       const reason = ended ? 'the guest ended early' : `the guest did not end within ${GUEST_TIMEOUT_MS / 1000} s`;

@@ -7,7 +7,13 @@ import { scenarios } from '../kernel/scenarios/index.ts';
 import { describeKernel, type KernelDescription } from './describe.ts';
 
 export type Result =
-  | { readonly type: 'case'; readonly name: string; readonly outcome: 'passed' | 'failed' | 'skipped'; readonly detail: string }
+  | {
+      readonly type: 'case';
+      readonly name: string;
+      readonly outcome: 'passed' | 'failed' | 'skipped';
+      readonly detail: string;
+      readonly seconds?: number;
+    }
   | { readonly type: 'kernel'; readonly release: string; readonly description: KernelDescription }
   | { readonly type: 'end' };
 
@@ -22,9 +28,10 @@ let failed = 0;
 const isWanted = (name: string): boolean => !table && (only === undefined || name.includes(only));
 for (const one of casesOf(scenarios, true).filter(({ name }) => isWanted(name))) {
   console.log(`RUN ${one.name}`);
+  const began = performance.now();
   try {
     await runCase(one);
-    tell({ type: 'case', name: one.name, outcome: 'passed', detail: '' });
+    tell({ type: 'case', name: one.name, outcome: 'passed', detail: '', seconds: (performance.now() - began) / 1000 });
   } catch (error) {
     const skipped = error instanceof Skip;
     if (!skipped) failed++;

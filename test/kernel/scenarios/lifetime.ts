@@ -12,11 +12,14 @@ import { descriptors, heldIds, requireNothingLeft, threads, type BpfIds } from '
 import type { Scenario } from '../harness/scenario.ts';
 
 /** Under emulation a start takes seconds. */
-const CYCLES = process.env['RINGTAIL_GUEST'] === undefined ? 200 : 10;
+const EMULATED = process.env['RINGTAIL_GUEST'] !== undefined;
+const CYCLES = EMULATED ? 10 : 200;
 /** Node and V8 take what they take in the first rounds. */
-const WARM_UP = Math.floor(CYCLES / 4);
+const WARM_UP = EMULATED ? 5 : 50;
 /** Divides what comes after the warm-up. */
-const SAMPLE_EVERY = CYCLES >= 100 ? 10 : 2;
+const SAMPLE_EVERY = EMULATED ? 1 : 10;
+/** Environments that are torn down; one begins in half a minute under emulation. */
+const TORN_DOWN = EMULATED ? 1 : 3;
 /** A leak of 160 KiB a round is above this after 100 rounds; a frame has 4 MiB. */
 const GROWTH_LIMIT_KIB = 16 * 1024;
 
@@ -262,7 +265,7 @@ const tornDown: Scenario = {
   async run({ run, program }) {
     const before = threads().filter((name) => name.startsWith('ringtail'));
     assert.deepEqual(before, []);
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < TORN_DOWN; round++) {
       const worker = new Worker(fileURLToPath(workerMain), { execArgv: [] });
       const [ids] = (await Promise.race([once(worker, 'message'), once(worker, 'error').then(([error]) => Promise.reject(error))])) as [
         BpfIds,
