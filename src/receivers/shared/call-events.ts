@@ -7,6 +7,7 @@ import { callId } from '../../kernel/layouts.gen.ts';
 import { lossBatch } from '../../otlp/loss.ts';
 import { callSchemas, totalKind } from './call-schemas.ts';
 import { kindsOf } from './call-names.ts';
+import { viewOf } from './kernel-batch.ts';
 
 /** Rows of calls that are wanted; undefined when all are. Another instance may have asked for others. */
 const selectionOf = ({ rows, columns }: KernelBatch, isWanted: Uint8Array): Uint32Array | undefined => {
@@ -51,22 +52,7 @@ export const subscribeCallEvents = (
     onBatch(batch, frame) {
       const selection = selectionOf(batch, isWanted);
       if (selection?.length === 0) return;
-      const { rows, bootNsLo, bootNsHi, actor, columns } = batch;
-      next({
-        kind: schemas.get(batch.kind)!,
-        receiver,
-        frame,
-        rows,
-        bootNsLo,
-        bootNsHi,
-        actor,
-        columns,
-        selection,
-        actorAttributes: [],
-        rowAttributes: [],
-        resource,
-        omitted: undefined,
-      });
+      next(viewOf(batch, frame, { receiver, kind: schemas.get(batch.kind)!, selection, rowAttributes: [], resource }));
     },
     onLoss: (loss) => next({ ...lossBatch(receiver, loss), resource }),
   });

@@ -7,6 +7,7 @@ import type { KernelLookups } from '../../kernel/service-types.ts';
 import { lossBatch } from '../../otlp/loss.ts';
 import type { ProcessConfig } from './process-config.ts';
 import { execSchema, exitSchema, failedExecSchema, forkSchema } from './process-schemas.ts';
+import { viewOf } from './kernel-batch.ts';
 
 /** Which kinds of the kernel this configuration turns into which events. */
 const schemasOf = ({ events, args, failed_execs: failedExecs, threads }: ProcessConfig): ReadonlyMap<number, EventSchema> =>
@@ -58,22 +59,8 @@ export const subscribeProcessEvents = (
     onBatch(batch, frame) {
       const selection = batch.kind === eventKind.fork && !config.threads ? withoutThreads(batch) : undefined;
       if (selection?.length === 0) return;
-      const { rows, bootNsLo, bootNsHi, actor, columns } = batch;
-      next({
-        kind: schemas.get(batch.kind)!,
-        receiver,
-        frame,
-        rows,
-        bootNsLo,
-        bootNsHi,
-        actor,
-        columns,
-        selection,
-        actorAttributes: [],
-        rowAttributes: callers(batch, frame),
-        resource,
-        omitted: undefined,
-      });
+      const rowAttributes = callers(batch, frame);
+      next(viewOf(batch, frame, { receiver, kind: schemas.get(batch.kind)!, selection, rowAttributes, resource }));
     },
     onLoss: (loss) => next({ ...lossBatch(receiver, loss), resource }),
   });
