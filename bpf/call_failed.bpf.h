@@ -34,7 +34,7 @@ static __always_inline int failed_event(struct call_ctx *call)
 
 	if (!count)
 		return 0;
-	if (is_limited(call)) {
+	if (is_over_limit()) {
 		count->limited++;
 		return 0;
 	}

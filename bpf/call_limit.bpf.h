@@ -69,9 +69,4 @@ __noinline int is_over_limit(void)
 	return 0;
 }
 
-static __always_inline bool is_limited(struct call_ctx *call)
-{
-	return is_over_limit();
-}
-
 #endif

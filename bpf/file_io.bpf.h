@@ -91,7 +91,7 @@ static __always_inline int tell_io(struct call_ctx *call, struct event_counters 
 		count->aggregated++;
 		return 0;
 	}
-	if (is_limited(call)) {
+	if (is_over_limit()) {
 		count->limited++;
 		return 0;
 	}

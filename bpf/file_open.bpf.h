@@ -141,7 +141,7 @@ static __always_inline int open_event(struct call_ctx *call)
 		count->filtered++;
 		return 0;
 	}
-	if (is_limited(call)) {
+	if (is_over_limit()) {
 		count->limited++;
 		return 0;
 	}

@@ -63,7 +63,7 @@ static __always_inline int unlink_event(struct call_ctx *call)
 		count->filtered++;
 		return 0;
 	}
-	if (is_limited(call)) {
+	if (is_over_limit()) {
 		count->limited++;
 		return 0;
 	}

@@ -96,7 +96,7 @@ static __always_inline int tell_socket(struct event_counters *count, struct call
 {
 	if (is_peer_dropped())
 		count->filtered++;
-	else if (is_limited(call))
+	else if (is_over_limit())
 		count->limited++;
 	else
 		write_socket_event(fd);
