@@ -1,5 +1,6 @@
 /** System calls in numbers: who is quiet is heard, what matters is not pushed out, and the books say exactly what became of each call. */
 import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { cgroup2Mount } from '../../src/kernel/procfs/mounts.ts';
@@ -12,7 +13,14 @@ import { askForLedger, readSamples, type Ringtail, startRingtail, sumOf, writeCo
 /** The scheduler weighs sessions against each other: what else this machine does must not decide how much we do. */
 const AUTOGROUP = '/proc/self/autogroup';
 const weigh = (nice: number): void => {
-  if (existsSync(AUTOGROUP)) writeFileSync(AUTOGROUP, String(nice));
+  // children inherit it; it decides between processes of one session, and of none
+  setPriority(nice);
+  try {
+    if (existsSync(AUTOGROUP)) writeFileSync(AUTOGROUP, String(nice));
+  } catch (error) {
+    // EINVAL: we are in no session of our own (started by init or from a container's first process), so there is nothing to weigh
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+  }
 };
 beforeAll(() => weigh(-20));
 afterAll(() => weigh(0));
