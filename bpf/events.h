@@ -37,6 +37,10 @@ enum event_kind {
 	EVENT_RECEIVE = 14,
 	EVENT_CLOSE = 15,       /* of a socket */
 	EVENT_CALL_FAILED = 16, /* a wanted call that failed and has no kind of its own */
+	EVENT_SESSION_START = 17, /* from here on: sessions of sockets */
+	EVENT_SESSION_STATE = 18,
+	EVENT_SESSION_END = 19,
+	EVENT_SESSION_LISTEN = 20,
 	EVENT_KINDS = 32,      /* size of tables indexed by kind */
 };
 
@@ -440,5 +444,7 @@ struct event_counters {
 	__u64 lost;
 	__u64 written;
 };
+
+#include "sessions.h"
 
 #endif

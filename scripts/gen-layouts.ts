@@ -47,6 +47,13 @@ const mapStructs = [
   'rule_stage',
   'rule_class',
   'rule_set',
+  'session',
+  'flow_key',
+  'session_settings',
+  'session_rule',
+  'session_count_key',
+  'session_count',
+  'session_live',
 ];
 
 const camel = (name: string) => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
@@ -154,6 +161,13 @@ const generate = (types: readonly BtfType[]): string => {
     ['file_kind', 'FILE_'],
     ['net_transport', 'NET_'],
     ['net_flags', 'NET_'],
+    ['session_role', 'ROLE_'],
+    ['session_known_by', 'KNOWN_'],
+    ['session_flags', 'SESSION_'],
+    ['session_state', 'STATE_'],
+    ['session_want', 'SESSION_WANT_'],
+    ['session_rule_flags', 'SESSION_RULE_'],
+    ['session_stat', 'SESSION_'],
   ] as const) {
     out.push('', `/** \`enum ${name}\`. */`, `export const ${camel(name.replace(/s$/, ''))} = {`);
     for (const value of find('ENUM', name).values!) out.push(`  ${camel(value.name.replace(prefix, '').toLowerCase())}: ${value.val},`);

@@ -24,6 +24,10 @@ export const eventKind = {
   receive: 14,
   close: 15,
   callFailed: 16,
+  sessionStart: 17,
+  sessionState: 18,
+  sessionEnd: 19,
+  sessionListen: 20,
 } as const;
 export const EVENT_KINDS = 32;
 
@@ -182,6 +186,88 @@ export const netFlag = {
   hasSize: 4,
 } as const;
 
+/** `enum session_role`. */
+export const sessionRole = {
+  unknown: 0,
+  client: 1,
+  server: 2,
+} as const;
+
+/** `enum session_known_by`. */
+export const sessionKnownBy = {
+  not: 0,
+  byEvent: 1,
+  byIterator: 2,
+  byProcfs: 3,
+  byListener: 4,
+} as const;
+
+/** `enum session_flags`. */
+export const sessionFlag = {
+  isClient: 1,
+  isServer: 2,
+  hasBytes: 4,
+  hasStart: 8,
+  hasState: 16,
+  isSocket: 32,
+  isTold: 64,
+  isAccepted: 128,
+  isClosed: 256,
+  isLoopback: 512,
+  localDual: 1024,
+  manyPeers: 2048,
+  hasUnacked: 4096,
+} as const;
+
+/** `enum session_state`. */
+export const sessionState = {
+  none: 0,
+  tcpEstablished: 1,
+  tcpSynSent: 2,
+  tcpSynReceived: 3,
+  tcpFinWait1: 4,
+  tcpFinWait2: 5,
+  tcpTimeWait: 6,
+  tcpClosed: 7,
+  tcpCloseWait: 8,
+  tcpLastAck: 9,
+  tcpListen: 10,
+  tcpClosing: 11,
+  tcpNewSynReceived: 12,
+  sessionStates: 16,
+} as const;
+
+/** `enum session_want`. */
+export const sessionWant = {
+  start: 1,
+  state: 2,
+  end: 4,
+  listen: 8,
+  count: 16,
+} as const;
+
+/** `enum session_rule_flags`. */
+export const sessionRuleFlag = {
+  drop: 1,
+  address: 2,
+  ports: 4,
+  local: 8,
+  more: 16,
+} as const;
+
+/** `enum session_stat`. */
+export const sessionStat = {
+  noRoom: 0,
+  reused: 1,
+  noOwner: 2,
+  moved: 3,
+  noSession: 4,
+  countNoRoom: 5,
+  swept: 6,
+  peerUnknown: 7,
+  stats: 16,
+} as const;
+
 /** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */
 export const mapLayout = {
   callSettings: { size: 1112, native: 0, compat: 512, wants: 1024, tokenNs: 1088, limitPer: 1096, burst: 1100, aggregate: 1104, enterRound: 1108 },
@@ -198,6 +284,13 @@ export const mapLayout = {
   ruleStage: { size: 16, drop: 0, keep: 8 },
   ruleClass: { size: 4, field: 0, slot: 1, rule: 2 },
   ruleSet: { size: 792, generation: 0, looks: 4, droppable: 8, filters: 12, tag: 16, zero: 20, later: 24, results: 32, stages: 48, tests: 176, kinds: 248, actors: 504, classes: 536 },
+  session: { size: 240, owner: 0, id: 80, sk: 88, cookie: 96, startNs: 104, lastNs: 112, sent: 120, received: 128, unacked: 136, netnsCookie: 144, cgroupId: 152, netns: 160, uid: 164, flags: 168, retransmits: 172, family: 176, localPort: 178, peerPort: 180, error: 182, transport: 184, role: 185, state: 186, knownBy: 187, mark: 188, local: 192, peer: 208, zone: 224 },
+  flowKey: { size: 32, sk: 0, peer: 8, port: 24, family: 26, zero: 28 },
+  sessionSettings: { size: 104, idleNs: 0, cgroupId: 64, wants: 72, states: 76, protocols: 80, families: 84, noLoopback: 88, rules: 92, ruleSets: 96, zero: 100 },
+  sessionRule: { size: 32, address: 0, bits: 16, portMin: 20, portMax: 22, flags: 24, kinds: 28, set: 30 },
+  sessionCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, transport: 16, family: 17, role: 18, state: 19, error: 20, zero: 22 },
+  sessionCount: { size: 160, opened: 0, failed: 8, ended: 16, sent: 24, received: 32, durationNs: 40, durations: 48 },
+  sessionLive: { size: 24, open: 0, sent: 8, received: 16 },
 } as const;
 
 /** `struct event_counters`: u64 each, in this order. */
@@ -481,6 +574,118 @@ export const eventLayouts = {
       { name: 'cloneFlags', offset: 112, width: 8, role: 'number' },
     ],
   },
+  sessionStart: {
+    kind: 17,
+    size: 216,
+    fields: [
+      { name: 'id', offset: 96, width: 8, role: 'number' },
+      { name: 'durationNs', offset: 104, width: 8, role: 'number' },
+      { name: 'sent', offset: 112, width: 8, role: 'number' },
+      { name: 'received', offset: 120, width: 8, role: 'number' },
+      { name: 'unacked', offset: 128, width: 8, role: 'number' },
+      { name: 'netnsCookie', offset: 136, width: 8, role: 'number' },
+      { name: 'cgroupId', offset: 144, width: 8, role: 'number' },
+      { name: 'flags', offset: 152, width: 4, role: 'number' },
+      { name: 'retransmits', offset: 156, width: 4, role: 'number' },
+      { name: 'family', offset: 160, width: 4, role: 'number' },
+      { name: 'transport', offset: 164, width: 4, role: 'number' },
+      { name: 'netFlags', offset: 168, width: 4, role: 'number' },
+      { name: 'state', offset: 172, width: 4, role: 'number' },
+      { name: 'oldState', offset: 176, width: 4, role: 'number' },
+      { name: 'error', offset: 180, width: 4, role: 'number' },
+      { name: 'role', offset: 184, width: 4, role: 'number' },
+      { name: 'knownBy', offset: 188, width: 4, role: 'number' },
+      { name: 'localPort', offset: 192, width: 4, role: 'number' },
+      { name: 'peerPort', offset: 196, width: 4, role: 'number' },
+      { name: 'local', offset: 200, width: 4, role: 'text' },
+      { name: 'peer', offset: 204, width: 4, role: 'text' },
+      { name: 'rest', offset: 208, width: 4, role: 'text' },
+    ],
+  },
+  sessionState: {
+    kind: 18,
+    size: 216,
+    fields: [
+      { name: 'id', offset: 96, width: 8, role: 'number' },
+      { name: 'durationNs', offset: 104, width: 8, role: 'number' },
+      { name: 'sent', offset: 112, width: 8, role: 'number' },
+      { name: 'received', offset: 120, width: 8, role: 'number' },
+      { name: 'unacked', offset: 128, width: 8, role: 'number' },
+      { name: 'netnsCookie', offset: 136, width: 8, role: 'number' },
+      { name: 'cgroupId', offset: 144, width: 8, role: 'number' },
+      { name: 'flags', offset: 152, width: 4, role: 'number' },
+      { name: 'retransmits', offset: 156, width: 4, role: 'number' },
+      { name: 'family', offset: 160, width: 4, role: 'number' },
+      { name: 'transport', offset: 164, width: 4, role: 'number' },
+      { name: 'netFlags', offset: 168, width: 4, role: 'number' },
+      { name: 'state', offset: 172, width: 4, role: 'number' },
+      { name: 'oldState', offset: 176, width: 4, role: 'number' },
+      { name: 'error', offset: 180, width: 4, role: 'number' },
+      { name: 'role', offset: 184, width: 4, role: 'number' },
+      { name: 'knownBy', offset: 188, width: 4, role: 'number' },
+      { name: 'localPort', offset: 192, width: 4, role: 'number' },
+      { name: 'peerPort', offset: 196, width: 4, role: 'number' },
+      { name: 'local', offset: 200, width: 4, role: 'text' },
+      { name: 'peer', offset: 204, width: 4, role: 'text' },
+      { name: 'rest', offset: 208, width: 4, role: 'text' },
+    ],
+  },
+  sessionEnd: {
+    kind: 19,
+    size: 216,
+    fields: [
+      { name: 'id', offset: 96, width: 8, role: 'number' },
+      { name: 'durationNs', offset: 104, width: 8, role: 'number' },
+      { name: 'sent', offset: 112, width: 8, role: 'number' },
+      { name: 'received', offset: 120, width: 8, role: 'number' },
+      { name: 'unacked', offset: 128, width: 8, role: 'number' },
+      { name: 'netnsCookie', offset: 136, width: 8, role: 'number' },
+      { name: 'cgroupId', offset: 144, width: 8, role: 'number' },
+      { name: 'flags', offset: 152, width: 4, role: 'number' },
+      { name: 'retransmits', offset: 156, width: 4, role: 'number' },
+      { name: 'family', offset: 160, width: 4, role: 'number' },
+      { name: 'transport', offset: 164, width: 4, role: 'number' },
+      { name: 'netFlags', offset: 168, width: 4, role: 'number' },
+      { name: 'state', offset: 172, width: 4, role: 'number' },
+      { name: 'oldState', offset: 176, width: 4, role: 'number' },
+      { name: 'error', offset: 180, width: 4, role: 'number' },
+      { name: 'role', offset: 184, width: 4, role: 'number' },
+      { name: 'knownBy', offset: 188, width: 4, role: 'number' },
+      { name: 'localPort', offset: 192, width: 4, role: 'number' },
+      { name: 'peerPort', offset: 196, width: 4, role: 'number' },
+      { name: 'local', offset: 200, width: 4, role: 'text' },
+      { name: 'peer', offset: 204, width: 4, role: 'text' },
+      { name: 'rest', offset: 208, width: 4, role: 'text' },
+    ],
+  },
+  sessionListen: {
+    kind: 20,
+    size: 216,
+    fields: [
+      { name: 'id', offset: 96, width: 8, role: 'number' },
+      { name: 'durationNs', offset: 104, width: 8, role: 'number' },
+      { name: 'sent', offset: 112, width: 8, role: 'number' },
+      { name: 'received', offset: 120, width: 8, role: 'number' },
+      { name: 'unacked', offset: 128, width: 8, role: 'number' },
+      { name: 'netnsCookie', offset: 136, width: 8, role: 'number' },
+      { name: 'cgroupId', offset: 144, width: 8, role: 'number' },
+      { name: 'flags', offset: 152, width: 4, role: 'number' },
+      { name: 'retransmits', offset: 156, width: 4, role: 'number' },
+      { name: 'family', offset: 160, width: 4, role: 'number' },
+      { name: 'transport', offset: 164, width: 4, role: 'number' },
+      { name: 'netFlags', offset: 168, width: 4, role: 'number' },
+      { name: 'state', offset: 172, width: 4, role: 'number' },
+      { name: 'oldState', offset: 176, width: 4, role: 'number' },
+      { name: 'error', offset: 180, width: 4, role: 'number' },
+      { name: 'role', offset: 184, width: 4, role: 'number' },
+      { name: 'knownBy', offset: 188, width: 4, role: 'number' },
+      { name: 'localPort', offset: 192, width: 4, role: 'number' },
+      { name: 'peerPort', offset: 196, width: 4, role: 'number' },
+      { name: 'local', offset: 200, width: 4, role: 'text' },
+      { name: 'peer', offset: 204, width: 4, role: 'text' },
+      { name: 'rest', offset: 208, width: 4, role: 'text' },
+    ],
+  },
 } as const satisfies Record<string, EventLayout>;
 
 export type ForkColumns = {
@@ -708,4 +913,132 @@ export type CallFailedColumns = {
   readonly callFlags: Column;
   readonly cloneFlagsLo: Column;
   readonly cloneFlagsHi: Column;
+};
+
+export type SessionStartColumns = {
+  readonly idLo: Column;
+  readonly idHi: Column;
+  readonly durationNsLo: Column;
+  readonly durationNsHi: Column;
+  readonly sentLo: Column;
+  readonly sentHi: Column;
+  readonly receivedLo: Column;
+  readonly receivedHi: Column;
+  readonly unackedLo: Column;
+  readonly unackedHi: Column;
+  readonly netnsCookieLo: Column;
+  readonly netnsCookieHi: Column;
+  readonly cgroupIdLo: Column;
+  readonly cgroupIdHi: Column;
+  readonly flags: Column;
+  readonly retransmits: Column;
+  readonly family: Column;
+  readonly transport: Column;
+  readonly netFlags: Column;
+  readonly state: Column;
+  readonly oldState: Column;
+  readonly error: Column;
+  readonly role: Column;
+  readonly knownBy: Column;
+  readonly localPort: Column;
+  readonly peerPort: Column;
+  readonly local: Column;
+  readonly peer: Column;
+  readonly rest: Column;
+};
+
+export type SessionStateColumns = {
+  readonly idLo: Column;
+  readonly idHi: Column;
+  readonly durationNsLo: Column;
+  readonly durationNsHi: Column;
+  readonly sentLo: Column;
+  readonly sentHi: Column;
+  readonly receivedLo: Column;
+  readonly receivedHi: Column;
+  readonly unackedLo: Column;
+  readonly unackedHi: Column;
+  readonly netnsCookieLo: Column;
+  readonly netnsCookieHi: Column;
+  readonly cgroupIdLo: Column;
+  readonly cgroupIdHi: Column;
+  readonly flags: Column;
+  readonly retransmits: Column;
+  readonly family: Column;
+  readonly transport: Column;
+  readonly netFlags: Column;
+  readonly state: Column;
+  readonly oldState: Column;
+  readonly error: Column;
+  readonly role: Column;
+  readonly knownBy: Column;
+  readonly localPort: Column;
+  readonly peerPort: Column;
+  readonly local: Column;
+  readonly peer: Column;
+  readonly rest: Column;
+};
+
+export type SessionEndColumns = {
+  readonly idLo: Column;
+  readonly idHi: Column;
+  readonly durationNsLo: Column;
+  readonly durationNsHi: Column;
+  readonly sentLo: Column;
+  readonly sentHi: Column;
+  readonly receivedLo: Column;
+  readonly receivedHi: Column;
+  readonly unackedLo: Column;
+  readonly unackedHi: Column;
+  readonly netnsCookieLo: Column;
+  readonly netnsCookieHi: Column;
+  readonly cgroupIdLo: Column;
+  readonly cgroupIdHi: Column;
+  readonly flags: Column;
+  readonly retransmits: Column;
+  readonly family: Column;
+  readonly transport: Column;
+  readonly netFlags: Column;
+  readonly state: Column;
+  readonly oldState: Column;
+  readonly error: Column;
+  readonly role: Column;
+  readonly knownBy: Column;
+  readonly localPort: Column;
+  readonly peerPort: Column;
+  readonly local: Column;
+  readonly peer: Column;
+  readonly rest: Column;
+};
+
+export type SessionListenColumns = {
+  readonly idLo: Column;
+  readonly idHi: Column;
+  readonly durationNsLo: Column;
+  readonly durationNsHi: Column;
+  readonly sentLo: Column;
+  readonly sentHi: Column;
+  readonly receivedLo: Column;
+  readonly receivedHi: Column;
+  readonly unackedLo: Column;
+  readonly unackedHi: Column;
+  readonly netnsCookieLo: Column;
+  readonly netnsCookieHi: Column;
+  readonly cgroupIdLo: Column;
+  readonly cgroupIdHi: Column;
+  readonly flags: Column;
+  readonly retransmits: Column;
+  readonly family: Column;
+  readonly transport: Column;
+  readonly netFlags: Column;
+  readonly state: Column;
+  readonly oldState: Column;
+  readonly error: Column;
+  readonly role: Column;
+  readonly knownBy: Column;
+  readonly localPort: Column;
+  readonly peerPort: Column;
+  readonly local: Column;
+  readonly peer: Column;
+  readonly rest: Column;
 };
