@@ -33,6 +33,7 @@ enum session_flags {
 	SESSION_IS_LOOPBACK = 1 << 9, /* both ends are on this host, over loopback */
 	SESSION_LOCAL_DUAL = 1 << 10, /* the local address is :: and takes IPv4 too: `*` */
 	SESSION_MANY_PEERS = 1 << 11, /* of a datagram socket whose peers cannot be told apart here */
+	SESSION_IS_LEFT_OUT = 1 << 13,  /* its owner is Ringtail itself, or whom the configuration leaves out: kept, and not told */
 	SESSION_HAS_UNACKED = 1 << 12, /* TCP, at the end: bytes_unacked counts */
 };
 

@@ -216,6 +216,7 @@ export const sessionFlag = {
   isLoopback: 512,
   localDual: 1024,
   manyPeers: 2048,
+  isLeftOut: 8192,
   hasUnacked: 4096,
 } as const;
 
