@@ -158,30 +158,37 @@ struct session_settings {
 	__u32 protocols; /* 1 << enum net_transport */
 	__u32 families; /* 1 << 0 IPv4, 1 << 1 IPv6: as the socket is */
 	__u32 no_loopback; /* 1: what stays on this host over loopback is not told and not counted */
-	__u32 rules; /* entries of `session_rules` that count */
-	__u32 rule_sets; /* how many sets they belong to; a record is dropped when all of them drop it */
 	__u32 zero;
 };
 
 enum session_rule_flags {
 	SESSION_RULE_DROP = 1 << 0, /* else it keeps */
-	SESSION_RULE_ADDRESS = 1 << 1, /* address and bits are a test */
+	SESSION_RULE_ADDRESS = 1 << 1, /* address and mask are a test */
 	SESSION_RULE_PORTS = 1 << 2, /* the bounds are a test */
 	SESSION_RULE_LOCAL = 1 << 3, /* they are about the local end, else about the peer's */
 	SESSION_RULE_MORE = 1 << 4, /* the next entry belongs to the same rule: all of them must hold */
 };
 
 #define SESSION_RULES 64
+#define SESSION_RULE_COUNTS 256 /* numbers of rules; 0 is none */
 
-/* An entry of the array `session_rules`. */
 struct session_rule {
-	__u8 address[16]; /* IPv4 as ::ffff:a.b.c.d */
-	__u32 bits; /* of the address that count */
+	__u64 address[2]; /* under the mask, in network order; IPv4 as ::ffff:a.b.c.d */
+	__u64 mask[2];
 	__u16 port_min;
 	__u16 port_max;
-	__u32 flags; /* enum session_rule_flags */
+	__u16 flags; /* enum session_rule_flags */
 	__u16 kinds; /* enum session_want: of which records */
 	__u16 set;
+	__u16 number; /* its place in `session_rule_counts` */
+	__u32 zero;
+};
+
+/* What is in force: the only entry of the array inside `session_rules`, exchanged whole. A record is dropped when all sets drop it. */
+struct session_rule_set {
+	__u32 rules; /* entries that count */
+	__u32 sets;  /* they belong to; at most 32 */
+	struct session_rule entries[SESSION_RULES];
 };
 
 #define DURATION_BUCKETS 14

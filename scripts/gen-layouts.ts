@@ -51,6 +51,7 @@ const mapStructs = [
   'flow_key',
   'session_settings',
   'session_rule',
+  'session_rule_set',
   'session_count_key',
   'session_count',
   'session_live',
