@@ -62,6 +62,22 @@ export const attributeName = {
   networkPeerAddress: 'network.peer.address',
   networkPeerPort: 'network.peer.port',
   netnsCookie: 'ringtail.netns.cookie',
+  networkConnectionState: 'network.connection.state',
+  clientAddress: 'client.address',
+  clientPort: 'client.port',
+  serverAddress: 'server.address',
+  serverPort: 'server.port',
+  sourceAddress: 'source.address',
+  sourcePort: 'source.port',
+  destinationAddress: 'destination.address',
+  destinationPort: 'destination.port',
+  sessionId: 'ringtail.session.id',
+  sessionRole: 'ringtail.session.role',
+  sessionPreviousState: 'ringtail.session.previous_state',
+  sessionBytesSent: 'ringtail.session.bytes_sent',
+  sessionBytesReceived: 'ringtail.session.bytes_received',
+  sessionBytesUnacknowledged: 'ringtail.session.bytes_unacknowledged',
+  sessionRetransmits: 'ringtail.session.retransmits',
   syscallName: 'ringtail.syscall.name',
   syscallReturn: 'ringtail.syscall.return',
   childPid: 'ringtail.child.pid',
@@ -90,6 +106,10 @@ export const eventName = {
   networkSend: 'ringtail.network.send',
   networkReceive: 'ringtail.network.receive',
   networkClose: 'ringtail.network.close',
+  sessionStart: 'ringtail.session.start',
+  sessionState: 'ringtail.session.state',
+  sessionEnd: 'ringtail.session.end',
+  sessionListen: 'ringtail.session.listen',
   loss: 'ringtail.loss',
 } as const;
 
@@ -97,11 +117,17 @@ export const eventName = {
 export const metricAttributeName = {
   /** What a budget of series had no room for. */
   overflow: 'otel.metric.overflow',
+  networkIoDirection: 'network.io.direction',
 } as const;
 
 export const metricName = {
   syscallCount: 'ringtail.syscall.count',
   fileIo: 'ringtail.file.io',
+  sessionCount: 'ringtail.session.count',
+  sessionOpened: 'ringtail.session.opened',
+  sessionFailed: 'ringtail.session.failed',
+  sessionDuration: 'ringtail.session.duration',
+  networkIo: 'ringtail.network.io',
 } as const;
 
 /** Values of `ringtail.attribution`: where the naming of the process came from. */
