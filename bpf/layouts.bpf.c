@@ -63,6 +63,7 @@ struct session_rule_set session_rule_set;
 struct session_count_key session_count_key;
 struct session_count session_count;
 struct session_live session_live;
+struct session_rest session_rest;
 enum session_role session_role;
 enum session_known_by session_known_by;
 enum session_flags session_flags;
@@ -70,5 +71,6 @@ enum session_state session_state;
 enum session_want session_want;
 enum session_rule_flags session_rule_flags;
 enum session_stat session_stat;
+enum session_duration session_duration;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

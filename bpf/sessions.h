@@ -87,6 +87,8 @@ struct session {
 	__u8 local[16]; /* an IPv4 address in the first four bytes */
 	__u8 peer[16];
 	char zone[ZONE_BYTES]; /* interface of link-local addresses; empty: none */
+	__u64 before_sent; /* TCP: what a socket that was open before had moved when it was entered: metrics leave it out */
+	__u64 before_received;
 };
 
 /* Key of `flows`: a datagram socket and one of its peers. The key of `sessions` is the address of the struct sock. */
@@ -212,14 +214,39 @@ struct session_count {
 	__u64 sent; /* payload bytes of those that ended */
 	__u64 received;
 	__u64 duration_ns; /* of those that ended and had a start */
-	__u64 durations[DURATION_BUCKETS]; /* by upper bounds of 10 ms, 20 ms, ... see DURATION_BOUNDS in user space */
+	__u64 durations[DURATION_BUCKETS]; /* by enum session_duration; the last one has no bound */
 };
 
-/* `session_live`: what is open now, made anew by each run of the iterator; a hash. */
+/* Upper bounds of the buckets of durations, in ms; what is equal to a bound is below it. */
+enum session_duration {
+	DURATION_MS_1 = 1,
+	DURATION_MS_5 = 5,
+	DURATION_MS_10 = 10,
+	DURATION_MS_50 = 50,
+	DURATION_MS_100 = 100,
+	DURATION_MS_500 = 500,
+	DURATION_S_1 = 1000,
+	DURATION_S_5 = 5000,
+	DURATION_S_15 = 15000,
+	DURATION_MIN_1 = 60000,
+	DURATION_MIN_5 = 300000,
+	DURATION_MIN_30 = 1800000,
+	DURATION_H_2 = 7200000,
+};
+
+/* `session_live`, a hash: what is open, added up by each walk and forgotten before the next one. Its key has the state. */
 struct session_live {
 	__u64 open;
-	__u64 sent;
+	__u64 sent; /* payload bytes of what has not ended */
 	__u64 received;
+};
+
+/* The only entry of the array `session_rest`: what found no room in the hashes, so that sums stay exact; and what the walks met. */
+struct session_rest {
+	struct session_count ended; /* added to without a lock by all CPUs: atomically */
+	struct session_live live; /* made anew with `session_live` */
+	__u64 sessions; /* entries of `sessions` and of `flows`, as the last walks met them */
+	__u64 flows;
 };
 
 /* Indices of the per-CPU array `session_stats` of __u64. */

@@ -55,6 +55,7 @@ const mapStructs = [
   'session_count_key',
   'session_count',
   'session_live',
+  'session_rest',
 ];
 
 const camel = (name: string) => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
@@ -169,6 +170,7 @@ const generate = (types: readonly BtfType[]): string => {
     ['session_want', 'SESSION_WANT_'],
     ['session_rule_flags', 'SESSION_RULE_'],
     ['session_stat', 'SESSION_'],
+    ['session_duration', 'DURATION_'],
   ] as const) {
     out.push('', `/** \`enum ${name}\`. */`, `export const ${camel(name.replace(/s$/, ''))} = {`);
     for (const value of find('ENUM', name).values!) out.push(`  ${camel(value.name.replace(prefix, '').toLowerCase())}: ${value.val},`);

@@ -269,6 +269,23 @@ export const sessionStat = {
   stats: 16,
 } as const;
 
+/** `enum session_duration`. */
+export const sessionDuration = {
+  ms1: 1,
+  ms5: 5,
+  ms10: 10,
+  ms50: 50,
+  ms100: 100,
+  ms500: 500,
+  s1: 1000,
+  s5: 5000,
+  s15: 15000,
+  min1: 60000,
+  min5: 300000,
+  min30: 1800000,
+  h2: 7200000,
+} as const;
+
 /** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */
 export const mapLayout = {
   callSettings: { size: 1112, native: 0, compat: 512, wants: 1024, tokenNs: 1088, limitPer: 1096, burst: 1100, aggregate: 1104, enterRound: 1108 },
@@ -285,7 +302,7 @@ export const mapLayout = {
   ruleStage: { size: 16, drop: 0, keep: 8 },
   ruleClass: { size: 4, field: 0, slot: 1, rule: 2 },
   ruleSet: { size: 792, generation: 0, looks: 4, droppable: 8, filters: 12, tag: 16, zero: 20, later: 24, results: 32, stages: 48, tests: 176, kinds: 248, actors: 504, classes: 536 },
-  session: { size: 240, owner: 0, id: 80, sk: 88, cookie: 96, startNs: 104, lastNs: 112, sent: 120, received: 128, unacked: 136, netnsCookie: 144, cgroupId: 152, netns: 160, uid: 164, flags: 168, retransmits: 172, family: 176, localPort: 178, peerPort: 180, error: 182, transport: 184, role: 185, state: 186, knownBy: 187, mark: 188, local: 192, peer: 208, zone: 224 },
+  session: { size: 256, owner: 0, id: 80, sk: 88, cookie: 96, startNs: 104, lastNs: 112, sent: 120, received: 128, unacked: 136, netnsCookie: 144, cgroupId: 152, netns: 160, uid: 164, flags: 168, retransmits: 172, family: 176, localPort: 178, peerPort: 180, error: 182, transport: 184, role: 185, state: 186, knownBy: 187, mark: 188, local: 192, peer: 208, zone: 224, beforeSent: 240, beforeReceived: 248 },
   flowKey: { size: 32, sk: 0, peer: 8, port: 24, family: 26, zero: 28 },
   sessionSettings: { size: 96, idleNs: 0, cgroupId: 64, wants: 72, states: 76, protocols: 80, families: 84, noLoopback: 88, zero: 92 },
   sessionRule: { size: 48, address: 0, mask: 16, portMin: 32, portMax: 34, flags: 36, kinds: 38, set: 40, number: 42, zero: 44 },
@@ -293,6 +310,7 @@ export const mapLayout = {
   sessionCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, transport: 16, family: 17, role: 18, state: 19, error: 20, zero: 22 },
   sessionCount: { size: 160, opened: 0, failed: 8, ended: 16, sent: 24, received: 32, durationNs: 40, durations: 48 },
   sessionLive: { size: 24, open: 0, sent: 8, received: 16 },
+  sessionRest: { size: 200, ended: 0, live: 160, sessions: 184, flows: 192 },
 } as const;
 
 /** `struct event_counters`: u64 each, in this order. */
