@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "once.h"
 #include "probe.h"
 #include "session.h"
 
@@ -8,6 +9,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports)
 {
 	exports.Set("Session", ringtail::Session::Define(env));
 	exports.Set("facts", Napi::Function::New(env, ringtail::Facts));
+	exports.Set("namedMaps", Napi::Function::New(env, ringtail::NamedMaps));
+	exports.Set("runOnce", Napi::Function::New(env, ringtail::RunOnce));
 	exports.Set("lookupUsers", Napi::Function::New(env, ringtail::LookupUsers));
 	return exports;
 }

@@ -2,6 +2,7 @@
 // Reading the maps that programs fill.
 #include "objects.h"
 
+#include <algorithm>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cerrno>
@@ -23,8 +24,32 @@ size_t ValueBytes(const bpf_map *map)
 	return perCpu ? (bytes + 7) / 8 * 8 * static_cast<size_t>(libbpf_num_possible_cpus()) : bytes;
 }
 
+// Moves the entries from `first` on that match to the front of theirs.
+void KeepMatching(MapEntries &entries, uint32_t first, const std::vector<EntryMatch> &matches)
+{
+	if (matches.empty())
+		return;
+	uint32_t kept = first;
+	for (uint32_t i = first; i < entries.count; i++) {
+		const uint8_t *value = entries.values.data() + i * size_t{entries.valueBytes};
+		const bool wanted = std::any_of(matches.begin(), matches.end(), [&](const EntryMatch &match) {
+			return match.offset + match.bytes.size() <= entries.valueBytes &&
+			       std::memcmp(value + match.offset, match.bytes.data(), match.bytes.size()) == 0;
+		});
+		if (!wanted)
+			continue;
+		if (kept != i) {
+			std::memcpy(entries.keys.data() + kept * size_t{entries.keyBytes}, entries.keys.data() + i * size_t{entries.keyBytes},
+				entries.keyBytes);
+			std::memcpy(entries.values.data() + kept * size_t{entries.valueBytes}, value, entries.valueBytes);
+		}
+		kept++;
+	}
+	entries.count = kept;
+}
+
 // For kernels, and kinds of maps, without batches.
-int ReadSingly(int fd, MapEntries &entries)
+int ReadSingly(int fd, MapEntries &entries, const std::vector<EntryMatch> &matches)
 {
 	std::vector<uint8_t> key(entries.keyBytes), next(entries.keyBytes), value(entries.valueBytes);
 	bool first = true;
@@ -36,11 +61,14 @@ int ReadSingly(int fd, MapEntries &entries)
 		entries.keys.insert(entries.keys.end(), key.begin(), key.end());
 		entries.values.insert(entries.values.end(), value.begin(), value.end());
 		entries.count++;
+		KeepMatching(entries, entries.count - 1, matches);
+		entries.keys.resize(entries.count * size_t{entries.keyBytes});
+		entries.values.resize(entries.count * size_t{entries.valueBytes});
 	}
 	return 0;
 }
 
-int ReadBatches(int fd, MapEntries &entries)
+int ReadBatches(int fd, MapEntries &entries, const std::vector<EntryMatch> &matches)
 {
 	std::vector<uint8_t> place(entries.keyBytes < 4 ? 4 : entries.keyBytes), behind(place.size());
 	uint32_t room = kFirstBatch;
@@ -60,6 +88,7 @@ int ReadBatches(int fd, MapEntries &entries)
 		if (error && error != ENOENT)
 			return error;
 		entries.count += count;
+		KeepMatching(entries, entries.count - count, matches);
 		first = false;
 		place = behind;
 		if (error == ENOENT)
@@ -72,7 +101,18 @@ int ReadBatches(int fd, MapEntries &entries)
 
 } // namespace
 
-Failure LoadedObject::ReadEntries(const std::string &name, MapEntries &entries) const
+int ReadEntriesOf(int fd, MapEntries &entries, const std::vector<EntryMatch> &matches)
+{
+	const int error = ReadBatches(fd, entries, matches);
+	if (!error)
+		return 0;
+	entries.count = 0;
+	entries.keys.clear();
+	entries.values.clear();
+	return ReadSingly(fd, entries, matches);
+}
+
+Failure LoadedObject::ReadEntries(const std::string &name, MapEntries &entries, const std::vector<EntryMatch> &matches) const
 {
 	const bpf_map *map = bpf_object__find_map_by_name(object_, name.c_str());
 	if (!map || bpf_map__fd(map) < 0)
@@ -80,13 +120,7 @@ Failure LoadedObject::ReadEntries(const std::string &name, MapEntries &entries) 
 	entries = {};
 	entries.keyBytes = bpf_map__key_size(map);
 	entries.valueBytes = static_cast<uint32_t>(ValueBytes(map));
-	int error = ReadBatches(bpf_map__fd(map), entries);
-	if (error) {
-		entries.count = 0;
-		entries.keys.clear();
-		entries.values.clear();
-		error = ReadSingly(bpf_map__fd(map), entries);
-	}
+	const int error = ReadEntriesOf(bpf_map__fd(map), entries, matches);
 	return error ? Failure{error, "cannot read the map " + name, ""} : Failure{};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "objects.h"
 
+#include <algorithm>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -19,6 +20,8 @@ namespace {
 
 // Enough for the end of a verifier log: the instruction that was refused and the state before it.
 constexpr size_t kLogBytes = 4096;
+// As much as the kernel keeps of what an iterator writes (kernel/bpf/bpf_iter.c).
+constexpr size_t kIteratorChunk = 8 * 4096;
 thread_local std::string *activeLog = nullptr;
 
 int Print(enum libbpf_print_level level, const char *format, va_list args)
@@ -177,6 +180,12 @@ Failure LoadedObject::Attach(const std::string &name)
 
 Failure LoadedObject::RunIterator(const std::string &name)
 {
+	std::vector<uint8_t> nothing;
+	return ReadIterator(name, 0, nothing);
+}
+
+Failure LoadedObject::ReadIterator(const std::string &name, size_t most, std::vector<uint8_t> &output)
+{
 	const LibbpfLog log;
 	bpf_program *program = bpf_object__find_program_by_name(object_, name.c_str());
 	if (!program)
@@ -190,11 +199,14 @@ Failure LoadedObject::RunIterator(const std::string &name)
 		bpf_link__destroy(link);
 		return Fail(error, "cannot run " + name, &log);
 	}
-	char sink[4096];
+	std::vector<uint8_t> chunk(kIteratorChunk);
 	ssize_t got;
-	do
-		got = read(fd, sink, sizeof(sink));
-	while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
+	do {
+		got = read(fd, chunk.data(), chunk.size());
+		const size_t room = output.size() < most ? most - output.size() : 0;
+		if (got > 0 && room)
+			output.insert(output.end(), chunk.begin(), chunk.begin() + static_cast<ssize_t>(std::min(room, static_cast<size_t>(got))));
+	} while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
 	const int error = got < 0 ? errno : 0;
 	close(fd);
 	bpf_link__destroy(link);

@@ -37,6 +37,15 @@ struct MapEntries {
 	std::vector<uint8_t> keys, values;
 };
 
+// An entry whose value has these bytes at this offset.
+struct EntryMatch {
+	uint32_t offset = 0;
+	std::vector<uint8_t> bytes;
+};
+
+// All entries of a map that match one of these; without any: all. `keyBytes` and `valueBytes` are those of the map. Returns 0 or errno.
+int ReadEntriesOf(int fd, MapEntries &entries, const std::vector<EntryMatch> &matches);
+
 // What the kernel knows of us, by number; it frees programs and maps some time after the last descriptor was closed.
 struct KernelIds {
 	std::vector<uint32_t> programs, maps, links;
@@ -61,6 +70,8 @@ public:
 	Failure Attach(const std::string &program);
 	// Runs an iterator program to its end; what it writes to its file is thrown away.
 	Failure RunIterator(const std::string &program);
+	// The same, and keeps it, at most `most` bytes: the rest is left out.
+	Failure ReadIterator(const std::string &program, size_t most, std::vector<uint8_t> &output);
 	void Detach();
 	// Hands the links to the caller, who destroys them with DestroyLinks; on any thread, for the kernel may take seconds.
 	std::vector<bpf_link *> TakeLinks();
@@ -71,7 +82,7 @@ public:
 	// False in `found` when there was no such entry.
 	Failure DropEntry(const std::string &map, const std::vector<uint8_t> &key, bool &found);
 	// All entries of a hash, or of a per-CPU array or hash; what is added meanwhile may be missing, what stays is there.
-	Failure ReadEntries(const std::string &map, MapEntries &entries) const;
+	Failure ReadEntries(const std::string &map, MapEntries &entries, const std::vector<EntryMatch> &matches = {}) const;
 	// Reads one entry and takes it out, in one step where the kernel can. False in `found` when there was no such entry.
 	Failure TakeEntry(const std::string &map, const std::vector<uint8_t> &key, std::vector<uint8_t> &value, bool &found) const;
 	// Descriptor of a map of the object, -1 when there is none; it stays the object's.

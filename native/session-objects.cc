@@ -171,20 +171,15 @@ Napi::Value Session::ReadEntries(const Napi::CallbackInfo &info)
 	const Napi::Env env = info.Env();
 	std::string map;
 	MapEntries entries;
+	std::vector<EntryMatch> matches;
 	const LoadedObject *object = ObjectAt(info);
-	if (!object || !ReadString(env, info[1], map))
+	if (!object || !ReadString(env, info[1], map) || !ReadMatches(env, info[2], matches))
 		return env.Undefined();
-	if (const Failure failure = object->ReadEntries(map, entries)) {
+	if (const Failure failure = object->ReadEntries(map, entries, matches)) {
 		Throw(env, failure);
 		return env.Undefined();
 	}
-	const auto out = Napi::Object::New(env);
-	out.Set("count", Napi::Number::New(env, entries.count));
-	out.Set("keyBytes", Napi::Number::New(env, entries.keyBytes));
-	out.Set("valueBytes", Napi::Number::New(env, entries.valueBytes));
-	out.Set("keys", Napi::Buffer<uint8_t>::Copy(env, entries.keys.data(), entries.keys.size()));
-	out.Set("values", Napi::Buffer<uint8_t>::Copy(env, entries.values.data(), entries.values.size()));
-	return out;
+	return EntriesOf(env, entries);
 }
 
 Napi::Value Session::TakeEntry(const Napi::CallbackInfo &info)

@@ -187,4 +187,38 @@ bool ReadSpec(Napi::Env env, const Napi::Value &value, ObjectSpec &spec)
 	       ReadNumbers(env, object.Get("options"), spec.options) && ReadNumbers(env, object.Get("mapEntries"), spec.mapEntries);
 }
 
+bool ReadMatches(Napi::Env env, const Napi::Value &value, std::vector<EntryMatch> &out)
+{
+	if (value.IsUndefined())
+		return true;
+	if (!value.IsArray()) {
+		ThrowType(env, "expected an array of { offset, bytes }");
+		return false;
+	}
+	const auto list = value.As<Napi::Array>();
+	for (uint32_t i = 0; i < list.Length(); i++) {
+		const Napi::Value item = list.Get(i);
+		EntryMatch &match = out.emplace_back();
+		if (!item.IsObject() || !item.As<Napi::Object>().Get("offset").IsNumber()) {
+			ThrowType(env, "expected an array of { offset, bytes }");
+			return false;
+		}
+		match.offset = item.As<Napi::Object>().Get("offset").As<Napi::Number>().Uint32Value();
+		if (!ReadBytes(env, item.As<Napi::Object>().Get("bytes"), match.bytes))
+			return false;
+	}
+	return true;
+}
+
+Napi::Object EntriesOf(Napi::Env env, const MapEntries &entries)
+{
+	const auto out = Napi::Object::New(env);
+	out.Set("count", Napi::Number::New(env, entries.count));
+	out.Set("keyBytes", Napi::Number::New(env, entries.keyBytes));
+	out.Set("valueBytes", Napi::Number::New(env, entries.valueBytes));
+	out.Set("keys", Napi::Buffer<uint8_t>::Copy(env, entries.keys.data(), entries.count * size_t{entries.keyBytes}));
+	out.Set("values", Napi::Buffer<uint8_t>::Copy(env, entries.values.data(), entries.count * size_t{entries.valueBytes}));
+	return out;
+}
+
 } // namespace ringtail

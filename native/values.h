@@ -23,4 +23,9 @@ bool ReadString(Napi::Env env, const Napi::Value &value, std::string &out);
 // A Uint8Array.
 bool ReadBytes(Napi::Env env, const Napi::Value &value, std::vector<uint8_t> &out);
 
+// `{ offset, bytes }[]`; undefined is none.
+bool ReadMatches(Napi::Env env, const Napi::Value &value, std::vector<EntryMatch> &out);
+// `{ count, keyBytes, valueBytes, keys, values }`.
+Napi::Object EntriesOf(Napi::Env env, const MapEntries &entries);
+
 } // namespace ringtail

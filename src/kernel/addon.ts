@@ -13,6 +13,15 @@ export type Addon = {
     readonly helpers: readonly string[];
     readonly tracepoints: readonly string[];
   }): KernelFacts;
+  /** The entries of every hash of this name and of these sizes, whoever made it. Throws a NativeError: EPERM without CAP_SYS_ADMIN. */
+  namedMaps(wanted: {
+    readonly name: string;
+    readonly keyBytes: number;
+    readonly valueBytes: number;
+    readonly match?: readonly EntryMatch[];
+  }): readonly MapEntries[];
+  /** Loads an object, runs its iterator programs and lets go of it. Gives what they wrote, at most `mostBytes`. */
+  runOnce(spec: ObjectSpec, mostBytes: number): Buffer;
   /** User names by NSS, off the main thread; null for a number that has no name. */
   lookupUsers(uids: readonly number[]): Promise<(string | null)[]>;
 };
@@ -70,6 +79,9 @@ export type MapEntries = {
   readonly values: Buffer;
 };
 
+/** An entry whose value has these bytes at this offset. */
+export type EntryMatch = { readonly offset: number; readonly bytes: Uint8Array };
+
 /** Thrown by the calls below: `code` is an errno name, `log` the end of what libbpf and the verifier said. */
 export type NativeError = Error & { readonly code: string; readonly errno: number; readonly log: string };
 
@@ -103,8 +115,8 @@ export type NativeSession = {
   putEntry(object: number, map: string, key: Uint8Array, value: Uint8Array): void;
   /** Takes one entry out; false when there is none. */
   dropEntry(object: number, map: string, key: Uint8Array): boolean;
-  /** All entries of a map. */
-  readEntries(object: number, map: string): MapEntries;
+  /** All entries of a map, or those that match one of these. */
+  readEntries(object: number, map: string, match?: readonly EntryMatch[]): MapEntries;
   /** Reads one entry and takes it out; undefined when there is none. */
   takeEntry(object: number, map: string, key: Uint8Array): Buffer | undefined;
   /** Writes many entries, keys and values one behind the other, off the main thread. Rejects with the first that failed; those before it are there. */
