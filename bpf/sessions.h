@@ -91,6 +91,14 @@ struct session {
 	__u64 before_received;
 };
 
+/* What the iterator of `ringtail who` writes: an open socket and one of its descriptors. */
+struct socket_holder {
+	struct session session; /* the owner is who holds this descriptor */
+	__u64 inode;
+	__u32 fd;
+	__u32 zero;
+};
+
 /* Key of `flows`: a datagram socket and one of its peers. The key of `sessions` is the address of the struct sock. */
 struct flow_key {
 	__u64 sk;

@@ -48,6 +48,7 @@ const mapStructs = [
   'rule_class',
   'rule_set',
   'session',
+  'socket_holder',
   'flow_key',
   'session_settings',
   'session_rule',
