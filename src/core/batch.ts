@@ -203,7 +203,10 @@ export type AttributeField = { readonly name: string; readonly when?: FieldCondi
   | { readonly type: 'octal'; readonly column: string }
   /** Of the string that is a path, what stands behind the last slash that has something behind it; `.` and `..` are left out. */
   | { readonly type: 'fileName'; readonly column: string }
-  /** The string is an address of 4 or 16 bytes, in the order of the network; as text by RFC 5952. Of any other length it is left out. */
+  /**
+   * The string is an address of 4 or 16 bytes, in the order of the network, as text by RFC 5952; or of 16 bytes and the name of an interface, its zone:
+   * `fe80::1%eth0`; or the one byte `*`. What is neither is left out.
+   */
   | { readonly type: 'address'; readonly column: string }
   /** The string is the name of a unix socket; the NUL that an abstract one begins with becomes `@`. */
   | { readonly type: 'socketName'; readonly column: string }

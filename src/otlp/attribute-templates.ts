@@ -5,6 +5,7 @@
 import { LENGTH_MASK, NOT_UTF8, type FlagName, type StringTable } from '../core/batch.ts';
 import { copyBytes, putTemplate, templateOf, viewOf, type Template } from './copy.ts';
 import { putAddress, putDecimal, putOctal } from './field-bytes.ts';
+import { isAddress } from './field-text.ts';
 import { ATTRIBUTE_TAG, keyBytes, putPaddedVarint4, putVarint, putVarint64, varintSize } from './wire.ts';
 import { putReplacingInvalid, REPLACED_EXPANSION } from './utf8.ts';
 
@@ -138,12 +139,13 @@ export const putOctalText = (out: Uint8Array, view: DataView, at: number, key: T
   return endShortText(out, at, text, putOctal(out, text, value));
 };
 
-/** The address that the string `id` is; nothing when it has neither 4 nor 16 bytes. */
+/** The address that the string `id` is; nothing when it is none. */
 export const putAddressText = (out: Uint8Array, view: DataView, at: number, key: Template, strings: Strings, id: number): number => {
   const length = strings.lengths[id]! & LENGTH_MASK;
-  if (length !== 4 && length !== 16) return at;
+  const start = strings.offsets[id]!;
+  if (!isAddress(strings.bytes[start], length)) return at;
   const text = beginShortText(out, view, at, key);
-  return endShortText(out, at, text, putAddress(out, text, strings.bytes, strings.offsets[id]!, length));
+  return endShortText(out, at, text, putAddress(out, text, strings.bytes, start, length));
 };
 
 /** Most bytes of the items of a list. */

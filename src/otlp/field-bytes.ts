@@ -1,12 +1,17 @@
 /** Numbers and addresses as ASCII text, written in place. Each returns the position behind what it wrote; the caller has made room. */
 
-/** Most bytes of what these write. */
-export const FIELD_BYTES_BOUND = 48;
+import { V6_BYTES } from './field-text.ts';
+import { putReplacingInvalid } from './utf8.ts';
+
+/** Most bytes of what these write: 39 of an address, and a zone whose 16 bytes are all replaced. */
+export const FIELD_BYTES_BOUND = 96;
 
 const BILLION = 1e9;
 const ZERO = 0x30;
 const DOT = 0x2e;
 const COLON = 0x3a;
+const ASTERISK = 0x2a;
+const PERCENT = 0x25;
 
 /** Of a number of 32 bits without a sign. */
 const digitsOf = (value: number): number =>
@@ -136,6 +141,15 @@ const putV6 = (out: Uint8Array, at: number, from: Uint8Array, start: number): nu
   return putV4(out, at + 1, from, start + 12);
 };
 
-/** An address of 4 or 16 bytes that begins at `start`. */
-export const putAddress = (out: Uint8Array, at: number, from: Uint8Array, start: number, length: number): number =>
-  length === 4 ? putV4(out, at, from, start) : putV6(out, at, from, start);
+/** The address of so many bytes that begins at `start`, as `addressText` says it; `isAddress` must hold. */
+export const putAddress = (out: Uint8Array, at: number, from: Uint8Array, start: number, length: number): number => {
+  if (length === 4) return putV4(out, at, from, start);
+  if (length === 1) {
+    out[at] = ASTERISK;
+    return at + 1;
+  }
+  at = putV6(out, at, from, start);
+  if (length === V6_BYTES) return at;
+  out[at] = PERCENT;
+  return putReplacingInvalid(out, at + 1, from, start + V6_BYTES, start + length);
+};

@@ -38,6 +38,23 @@ const v6Text = (bytes: Uint8Array): string => {
   return length === 0 ? join(groups) : `${join(groups.slice(0, first))}::${join(groups.slice(first + length))}`;
 };
 
-/** Text of an address of 4 or 16 bytes, by RFC 5952; `::ffff:192.0.2.1` for IPv4 in IPv6. Undefined for any other length. */
-export const addressText = (bytes: Uint8Array): string | undefined =>
-  bytes.length === 4 ? v4Text(bytes) : bytes.length === 16 ? v6Text(bytes) : undefined;
+const ASTERISK = 0x2a;
+export const V6_BYTES = 16;
+/** With its zone, the name of an interface. */
+const LONGEST_ADDRESS = V6_BYTES + 16;
+
+/** True of what `addressText` gives a text for, by its first byte and length. */
+export const isAddress = (first: number | undefined, length: number): boolean =>
+  length === 4 || (length >= V6_BYTES && length <= LONGEST_ADDRESS) || (length === 1 && first === ASTERISK);
+
+/**
+ * Text of an address of 4 or 16 bytes, by RFC 5952; `::ffff:192.0.2.1` for IPv4 in IPv6. What stands behind 16 bytes, up to 16 more, is its zone. One byte
+ * may be `*`. Undefined for anything else. `decode` applies to the zone.
+ */
+export const addressText = (bytes: Uint8Array, decode: (bytes: Uint8Array) => string): string | undefined => {
+  if (!isAddress(bytes[0], bytes.length)) return undefined;
+  if (bytes.length === 1) return '*';
+  if (bytes.length === 4) return v4Text(bytes);
+  const text = v6Text(bytes.subarray(0, V6_BYTES));
+  return bytes.length === V6_BYTES ? text : `${text}%${decode(bytes.subarray(V6_BYTES))}`;
+};

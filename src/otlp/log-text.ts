@@ -103,7 +103,7 @@ const valueOf = ({ frame, columns }: Batch, field: AttributeField, row: number, 
     case 'fileName':
       return decode(fileNameOf(bytesOfString(frame, value))) || undefined;
     case 'address':
-      return addressText(bytesOfString(frame, value));
+      return addressText(bytesOfString(frame, value), decode);
     case 'socketName': {
       const name = bytesOfString(frame, value);
       return name[0] === 0 ? `@${decode(name.subarray(1))}` : decode(name) || undefined;
