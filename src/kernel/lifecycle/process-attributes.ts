@@ -16,28 +16,36 @@ export const unattributedSource: AttributeSource = {
   entries: (id) => (id === 0 ? [] : attributionAttributes[0]!),
 };
 
-/** Executable and attribution of a slot, and the creation time of its process. */
-export const createProcessSource = (slots: SlotStore, executables: Executables): AttributeSource => {
-  const { words } = slots;
-  const executableOf = (slot: number): number => words[(slot << SLOT_SHIFT) + WORD.executable]!;
-  const attributionOf = (slot: number): number => words[(slot << SLOT_SHIFT) + WORD.state]! & STATE.attributionMask;
+const programNames = [
+  attributeName.processExecutableName,
+  attributeName.processExecutablePath,
+  attributeName.executableKind,
+  attributeName.executableTruncated,
+] as const;
+
+/** Executable of a slot, and the creation time of its process. */
+export const createProgramSource = (slots: SlotStore, executables: Executables): AttributeSource => {
+  const executableOf = (slot: number): number => slots.words[(slot << SLOT_SHIFT) + WORD.executable]!;
   return {
-    names: new Set([
-      attributeName.processExecutableName,
-      attributeName.processExecutablePath,
-      attributeName.executableKind,
-      attributeName.executableTruncated,
-      attributeName.attribution,
-    ]),
+    names: new Set(programNames),
     createdUs: slots.createdUs,
-    sharedBy: (slot) => (executableOf(slot) << 2) | attributionOf(slot),
-    size: (slot) => (slot === 0 ? 0 : executables.encoded(executableOf(slot)).length + attributionBytes[attributionOf(slot)]!.length),
-    write(slot, out, at) {
-      if (slot === 0) return at;
-      at = putBytes(out, at, executables.encoded(executableOf(slot)));
-      return putBytes(out, at, attributionBytes[attributionOf(slot)]!);
-    },
-    entries: (slot) => (slot === 0 ? [] : [...executables.attributes(executableOf(slot)), ...attributionAttributes[attributionOf(slot)]!]),
+    sharedBy: executableOf,
+    size: (slot) => (slot === 0 ? 0 : executables.encoded(executableOf(slot)).length),
+    write: (slot, out, at) => (slot === 0 ? at : putBytes(out, at, executables.encoded(executableOf(slot)))),
+    entries: (slot) => (slot === 0 ? [] : executables.attributes(executableOf(slot))),
+  };
+};
+
+/** The same, and the attribution. */
+export const createProcessSource = (slots: SlotStore, program: AttributeSource): AttributeSource => {
+  const attributionOf = (slot: number): number => slots.words[(slot << SLOT_SHIFT) + WORD.state]! & STATE.attributionMask;
+  return {
+    names: new Set([...programNames, attributeName.attribution]),
+    createdUs: slots.createdUs,
+    sharedBy: (slot) => (program.sharedBy!(slot) << 2) | attributionOf(slot),
+    size: (slot) => (slot === 0 ? 0 : program.size(slot) + attributionBytes[attributionOf(slot)]!.length),
+    write: (slot, out, at) => (slot === 0 ? at : putBytes(out, program.write(slot, out, at), attributionBytes[attributionOf(slot)]!)),
+    entries: (slot) => (slot === 0 ? [] : [...program.entries(slot), ...attributionAttributes[attributionOf(slot)]!]),
   };
 };
 

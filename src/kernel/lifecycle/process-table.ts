@@ -9,7 +9,7 @@ import { createFrameMemo } from '../frame-memo.ts';
 import type { KernelFrame } from '../frames.ts';
 import { ATTRIBUTION, createAbsorber } from './absorb.ts';
 import { createExecutables, type ExecutableFacts as KeptExecutable } from './executables.ts';
-import { createDerivedSource, createProcessSource } from './process-attributes.ts';
+import { createDerivedSource, createProcessSource, createProgramSource } from './process-attributes.ts';
 import { createSlotStore, isLater, SLOT_SHIFT, STATE, WORD } from './slots.ts';
 
 /** 64 bytes each: as many programs as a large host runs, with room for the dead. */
@@ -67,6 +67,8 @@ export type ProcessTable = {
   hasEnded(pid: number, startNs: bigint, execId: number): boolean;
   /** Executable, attribution and creation time by slot. */
   readonly source: AttributeSource;
+  /** The same without the attribution: for records that say themselves where their process is known from. */
+  readonly programSource: AttributeSource;
   /** `ringtail.process.caller.executable.path` by the slot of the program that was started. */
   readonly callerSource: AttributeSource;
   /** `ringtail.ancestors` by the slot of the parent, `depth` executables at most. */
@@ -108,7 +110,8 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
   });
   const { words } = slots;
   const absorber = createAbsorber({ slots, executables, maxExecutableBytes, nowMs });
-  const source = createProcessSource(slots, executables);
+  const programSource = createProgramSource(slots, executables);
+  const source = createProcessSource(slots, programSource);
   let version = 0;
 
   const stateOf = (slot: number): number => words[(slot << SLOT_SHIFT) + WORD.state]!;
@@ -182,6 +185,7 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
       return newest !== 0 && ((stateOf(newest) & STATE.dead) !== 0 || isLater(words[(newest << SLOT_SHIFT) + WORD.execId]!, execId));
     },
     source,
+    programSource,
     callerSource: {
       names: new Set([attributeName.callerExecutablePath]),
       size: (slot) => executables.callerEncoded(callerOf(slot)).length,

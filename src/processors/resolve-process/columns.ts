@@ -1,6 +1,7 @@
 import { withActorAttributes, type AttributeColumn, type Batch, type Frame } from '../../core/batch.ts';
 import { createFrameMemo } from '../../kernel/frame-memo.ts';
 import { unattributedSource } from '../../kernel/lifecycle/process-attributes.ts';
+import { attributeName } from '../../otlp/names.ts';
 import { lookupsOf, type KernelLookups } from '../../kernel/service-types.ts';
 
 /** Id 1 for each actor without a slot; undefined when there is none. */
@@ -9,27 +10,38 @@ const unattributedIds = (slots: Uint32Array): Uint32Array | undefined =>
 
 type Lookups = Pick<KernelLookups, 'processes' | 'cgroups'>;
 
+type Columns = (frame: Frame) => readonly AttributeColumn[];
+
+/** True when records of this kind say themselves where their process is known from. */
+const isAttributed = ({ kind }: Batch): boolean => kind.fields.some(({ name }) => name === attributeName.attribution);
+
 /** The columns of frames whose actors `lookups` knows. */
-const createColumns = ({ processes, cgroups }: Lookups, ancestors: number): ((frame: Frame) => readonly AttributeColumn[]) => {
+const createColumns = ({ processes, cgroups }: Lookups, ancestors: number): Record<'attributed' | 'others', Columns> => {
   const ancestorSource = processes.ancestorSource(ancestors);
   const unattributedOf = createFrameMemo(
     () => processes.version,
     (frame: Frame) => unattributedIds(processes.resolve(frame)),
   );
-  return (frame) => {
-    const unattributed = unattributedOf(frame);
-    return [
-      { source: processes.source, ids: processes.resolve(frame) },
-      ...(unattributed === undefined ? [] : [{ source: unattributedSource, ids: unattributed }]),
-      { source: cgroups.source, ids: cgroups.resolve(frame).paths },
-      ...(ancestors === 0 ? [] : [{ source: ancestorSource, ids: processes.resolveParents(frame) }]),
-    ];
+  const more: Columns = (frame) => [
+    { source: cgroups.source, ids: cgroups.resolve(frame).paths },
+    ...(ancestors === 0 ? [] : [{ source: ancestorSource, ids: processes.resolveParents(frame) }]),
+  ];
+  return {
+    attributed: (frame) => [{ source: processes.programSource, ids: processes.resolve(frame) }, ...more(frame)],
+    others(frame) {
+      const unattributed = unattributedOf(frame);
+      return [
+        { source: processes.source, ids: processes.resolve(frame) },
+        ...(unattributed === undefined ? [] : [{ source: unattributedSource, ids: unattributed }]),
+        ...more(frame),
+      ];
+    },
   };
 };
 
 /** Adds the columns of this processor. They are computed once a frame, however many batches and pipelines it has. */
 export const createProcessColumns = (own: KernelLookups, ancestors: number): ((batch: Batch) => Batch) => {
-  const columnsByLookups = new WeakMap<Lookups, (frame: Frame) => readonly AttributeColumn[]>();
+  const columnsByLookups = new WeakMap<Lookups, ReturnType<typeof createColumns>>();
   return (batch) => {
     const lookups = lookupsOf(batch.frame, own);
     let columnsOf = columnsByLookups.get(lookups);
@@ -37,6 +49,6 @@ export const createProcessColumns = (own: KernelLookups, ancestors: number): ((b
       columnsOf = createColumns(lookups, ancestors);
       columnsByLookups.set(lookups, columnsOf);
     }
-    return columnsOf(batch.frame).reduce(withActorAttributes, batch);
+    return columnsOf[isAttributed(batch) ? 'attributed' : 'others'](batch.frame).reduce(withActorAttributes, batch);
   };
 };
