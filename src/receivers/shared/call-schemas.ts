@@ -1,10 +1,11 @@
 /** How the columns of system calls become attributes. */
 import type { AttributeField, EventSchema, FieldCondition } from '../../core/batch.ts';
 import { errnoNames } from '../../core/errno.ts';
-import { callFlag, callId, eventKind, fileKind, netFlag, netTransport, pathFlag } from '../../kernel/layouts.gen.ts';
+import { callFlag, callId, eventKind, fileKind, netFlag, pathFlag } from '../../kernel/layouts.gen.ts';
 import { attributeName, eventName } from '../../otlp/names.ts';
 import { openFlagNames, unlinkFlagNames, type Machine } from './call-flags.ts';
 import { callNameOf } from './call-names.ts';
+import { familyNames, protocolNames, transportNames } from './network-names.ts';
 import { cloneFlagNames } from './process-names.ts';
 
 const flagged = (mask: number): FieldCondition => ({ column: 'callFlags', mask, is: 'set' });
@@ -115,39 +116,11 @@ const addressFields = (column: 'local' | 'peer', address: string, port: string):
   { name: port, type: 'u32', column: `${column}Port`, when: [isInet, { column: `${column}Port`, mask: 0xffff, is: 'set' }] },
 ];
 
-const AF_INET = 2;
-const AF_INET6 = 10;
-
 const socketFields: readonly AttributeField[] = [
   { name: attributeName.fd, type: 'i32', column: 'fd', when: flagged(callFlag.hasFd) },
-  {
-    name: attributeName.networkType,
-    type: 'enum',
-    column: 'family',
-    names: new Map([
-      [AF_INET, 'ipv4'],
-      [AF_INET6, 'ipv6'],
-    ]),
-  },
-  {
-    name: attributeName.networkTransport,
-    type: 'enum',
-    column: 'transport',
-    names: new Map([
-      [netTransport.tcp, 'tcp'],
-      [netTransport.udp, 'udp'],
-      [netTransport.unix, 'unix'],
-    ]),
-  },
-  {
-    name: attributeName.networkProtocol,
-    type: 'enum',
-    column: 'transport',
-    names: new Map([
-      [netTransport.icmp, 'icmp'],
-      [netTransport.raw, 'raw'],
-    ]),
-  },
+  { name: attributeName.networkType, type: 'enum', column: 'family', names: familyNames },
+  { name: attributeName.networkTransport, type: 'enum', column: 'transport', names: transportNames },
+  { name: attributeName.networkProtocol, type: 'enum', column: 'transport', names: protocolNames },
   ...addressFields('local', attributeName.networkLocalAddress, attributeName.networkLocalPort),
   ...addressFields('peer', attributeName.networkPeerAddress, attributeName.networkPeerPort),
   { name: attributeName.netnsCookie, type: 'u64', column: 'netnsCookie', when: { column: 'netnsCookieLo', mask: 0xffff_ffff, is: 'set' } },

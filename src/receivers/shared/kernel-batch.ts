@@ -10,13 +10,15 @@ export type KernelBatchView = {
   readonly rowAttributes: readonly AttributeColumn[];
   /** When it is not this host's. */
   readonly resource: BatchResource | undefined;
+  /** See `Batch.omitted`. */
+  readonly omitted?: ReadonlySet<string>;
 };
 
 /** Rows of the kernel as a receiver emits them. Batches of all receivers have one shape. */
 export const viewOf = (
   { rows, bootNsLo, bootNsHi, actor, columns }: KernelBatch,
   frame: KernelFrame,
-  { receiver, kind, selection, rowAttributes, resource }: KernelBatchView,
+  { receiver, kind, selection, rowAttributes, resource, omitted }: KernelBatchView,
 ): Batch => ({
   kind,
   receiver,
@@ -30,5 +32,5 @@ export const viewOf = (
   actorAttributes: [],
   rowAttributes,
   resource,
-  omitted: undefined,
+  omitted,
 });

@@ -3,12 +3,13 @@ import { machine } from 'node:os';
 import { Observable, share, tap } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
 import type { Receiver, ReceiverFactory, Settings } from '../../core/component.ts';
-import type { PushDownReport, RuleSet } from '../../core/rules.ts';
+import type { RuleSet } from '../../core/rules.ts';
 import type { CallNeeds, CallsClaim } from '../../kernel/calls/needs.ts';
 import { planRules } from '../../kernel/calls/rules/plan.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 import { subscribeCallEvents } from '../shared/call-events.ts';
 import { callGroups, callsOf, recordedCalls } from '../shared/call-names.ts';
+import { ruleFields } from '../shared/rule-fields.ts';
 import { createCallMetrics } from './metrics.ts';
 import { syscallsConfig, type SyscallsConfig } from './config.ts';
 import { totalsOf } from './totals.ts';
@@ -21,17 +22,6 @@ const needsOf = ({ calls, rate_limit: limit, aggregate }: SyscallsConfig): Omit<
   aggregateWindowMs: aggregate.enabled ? aggregate.interval : undefined,
   counted: new Set(),
 });
-
-/** How many rules are evaluated where; nothing when there are none. */
-const ruleFields = ({ places, refused }: PushDownReport): object => {
-  if (places.length === 0) return {};
-  const inKernel = places.filter(({ where }) => where === 'kernel').length;
-  return {
-    rules_in_kernel: inKernel,
-    rules_in_user_space: places.length - inKernel,
-    ...(refused === undefined ? {} : { rules_not_pushed_down: refused }),
-  };
-};
 
 const createSyscallsReceiver = ({ id, logger, kernel }: Settings<KernelServices>, config: SyscallsConfig): Receiver => {
   const needs = needsOf(config);
