@@ -72,6 +72,7 @@ enum session_state session_state;
 enum session_want session_want;
 enum session_rule_flags session_rule_flags;
 enum session_stat session_stat;
+enum session_step session_step;
 enum session_duration session_duration;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -37,6 +37,13 @@ enum session_flags {
 	SESSION_HAS_UNACKED = 1 << 12, /* TCP, at the end: bytes_unacked counts */
 };
 
+/* What may happen at one moment on two processors; set once, and never taken back. */
+enum session_step {
+	SESSION_STEP_ACCEPTED = 1 << 0,
+	SESSION_STEP_CLOSED = 1 << 1,
+	SESSION_STEP_ENDED = 1 << 2, /* somebody tells its end */
+};
+
 /* States as the kernel numbers those of TCP (include/net/tcp_states.h). */
 enum session_state {
 	STATE_NONE = 0,
@@ -89,6 +96,8 @@ struct session {
 	char zone[ZONE_BYTES]; /* interface of link-local addresses; empty: none */
 	__u64 before_sent; /* TCP: what a socket that was open before had moved when it was entered: metrics leave it out */
 	__u64 before_received;
+	__u32 steps; /* enum session_step */
+	__u32 zero;
 };
 
 /* What the iterator of `ringtail who` writes: an open socket and one of its descriptors. */
