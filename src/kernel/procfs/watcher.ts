@@ -1,10 +1,9 @@
 /** The lowest rung: frames of lifecycle records made by looking at /proc at an interval. */
-import { stat } from 'node:fs/promises';
-import { createFrameBuilder, type ActorInput, type ColumnInput, type FrameBuilder } from '../../core/frame-builder.ts';
+import { createFrameBuilder, type ColumnInput, type FrameBuilder } from '../../core/frame-builder.ts';
 import type { KernelFrame } from '../frames.ts';
-import { eventKind, execFlag, headFlag } from '../layouts.gen.ts';
+import { eventKind, execFlag } from '../layouts.gen.ts';
+import { createActorMaker } from './actor.ts';
 import { readBootClock } from './boot-clock.ts';
-import { cgroup2Mount } from './mounts.ts';
 import { DEFAULT_CMDLINE_BYTES } from './process.ts';
 import { createSnapshots, type SeenProcess } from './snapshot.ts';
 
@@ -16,8 +15,6 @@ export const PROCFS_LIMITS =
 export const DEFAULT_PROCFS_INTERVAL_MS = 1000;
 /** As many as the process table holds. */
 const MAX_PROCESSES = 65_536;
-/** Distinct cgroups that processes are in at one time. */
-const MAX_CGROUP_IDS = 20_000;
 
 /** Columns that this rung can fill; what it cannot know is not there, so that nobody reads a zero as a fact. */
 const columnsByKind = new Map<number, readonly string[]>([
@@ -49,6 +46,8 @@ export type ProcfsWatcher = {
   stop(): Promise<void>;
   /** Looks once, now. False when /proc cannot be read. */
   scan(): Promise<boolean>;
+  /** What it knows of a process that ran at the last look. */
+  get(pid: number): SeenProcess | undefined;
   /** Processes not looked at because there are more than 65,536. */
   readonly skipped: number;
 };
@@ -83,8 +82,7 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
     onError = () => {},
   } = options;
   const snapshots = createSnapshots({ root, maxProcesses: MAX_PROCESSES, maxCmdlineBytes });
-  const cgroupIds = new Map<string, bigint>();
-  let mount: string | undefined;
+  const { learnCgroup, actorOf } = createActorMaker(root);
   let isFirst = true;
   let sequence = 0;
   let skipped = 0;
@@ -92,51 +90,17 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<boolean> | undefined;
 
-  /** The id of a v2 cgroup is the inode of its directory. */
-  const learnCgroup = async ({ facts }: SeenProcess): Promise<void> => {
-    const path = facts.cgroups?.unified;
-    if (path === undefined || mount === undefined || cgroupIds.has(path)) return;
-    if (cgroupIds.size >= MAX_CGROUP_IDS) cgroupIds.clear();
-    try {
-      cgroupIds.set(path, (await stat(`${root}${mount}${path}`, { bigint: true })).ino);
-    } catch {
-      // Gone, or of another cgroup namespace: the id stays unknown.
-    }
-  };
-
-  const actorOf = ({ facts, execId }: SeenProcess, endedParents: ReadonlyMap<number, SeenProcess>): ActorInput => {
-    const { pid, ppid, startNs, comm, kernelThread } = facts.stat;
-    const status = facts.status!;
-    const parent = snapshots.get(ppid) ?? endedParents.get(ppid);
-    const pids = status.namespacePids;
-    return {
-      pid,
-      ppid,
-      execId,
-      startNs,
-      parentStartNs: parent?.facts.stat.startNs ?? 0n,
-      parentExecId: parent?.execId ?? 0,
-      cgroupId: cgroupIds.get(facts.cgroups?.unified ?? '') ?? 0n,
-      uid: status.uid,
-      euid: status.euid,
-      loginUid: facts.loginUid ?? 0xffff_ffff,
-      vpid: pids.at(-1)!,
-      flags: (kernelThread ? headFlag.kernelThread : 0) | (pids.length > 1 ? headFlag.nestedPidNs : 0),
-      comm,
-    };
-  };
-
   const look = async (): Promise<boolean> => {
     const clock = await readBootClock(root, nowMs);
     const changes = await snapshots.take();
     if (clock === undefined || changes === undefined) return false;
     const { started, executed, ended } = changes;
     skipped += changes.skipped;
-    mount ??= await cgroup2Mount(root);
     for (const { process } of started) await learnCgroup(process);
     for (const process of executed) await learnCgroup(process);
     if (started.length + executed.length + ended.length === 0) return true;
     const endedByPid = new Map(ended.map((process) => [process.facts.stat.pid, process]));
+    const parentOf = ({ facts: { stat } }: SeenProcess): SeenProcess | undefined => snapshots.get(stat.ppid) ?? endedByPid.get(stat.ppid);
     const builder: FrameBuilder = createFrameBuilder({
       wallOffsetNs: clock.wallOffsetNs,
       sequence: sequence++,
@@ -144,7 +108,7 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
     });
     const add = (kind: number, process: SeenProcess, bootNs: bigint, columns: Record<string, ColumnInput>): void => {
       if (kind !== eventKind.task && leavesOut(process)) return;
-      builder.addRow(kind, { bootNs, actor: builder.addActor(actorOf(process, endedByPid)), columns });
+      builder.addRow(kind, { bootNs, actor: builder.addActor(actorOf(process, parentOf(process))), columns });
     };
     for (const { process, forked } of started) {
       const { startNs } = process.facts.stat;
@@ -183,6 +147,7 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
       await running;
     },
     scan,
+    get: (pid) => snapshots.get(pid),
     get skipped() {
       return skipped;
     },
