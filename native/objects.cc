@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "objects.h"
 
-#include <algorithm>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -10,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <mutex>
 #include <string_view>
 #include <unistd.h>
@@ -20,8 +20,6 @@ namespace {
 
 // Enough for the end of a verifier log: the instruction that was refused and the state before it.
 constexpr size_t kLogBytes = 4096;
-// As much as the kernel keeps of what an iterator writes (kernel/bpf/bpf_iter.c).
-constexpr size_t kIteratorChunk = 8 * 4096;
 thread_local std::string *activeLog = nullptr;
 
 int Print(enum libbpf_print_level level, const char *format, va_list args)
@@ -161,56 +159,35 @@ LoadedObject::~LoadedObject()
 		bpf_object__close(object_);
 }
 
-Failure LoadedObject::Attach(const std::string &name)
+bpf_program *LoadedObject::FindProgram(const std::string &name) const
+{
+	return bpf_object__find_program_by_name(object_, name.c_str());
+}
+
+Failure LoadedObject::Attach(const std::string &name, const std::string &cgroup)
 {
 	const LibbpfLog log;
-	bpf_program *program = bpf_object__find_program_by_name(object_, name.c_str());
+	bpf_program *program = FindProgram(name);
 	if (!program)
 		return Fail(ENOENT, "no program " + name);
-	bpf_link *link = bpf_program__attach(program);
+	int folder = -1;
+	if (!cgroup.empty()) {
+		folder = open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (folder < 0)
+			return Fail(errno, "cannot open the cgroup " + cgroup);
+	}
+	bpf_link *link = folder < 0 ? bpf_program__attach(program) : bpf_program__attach_cgroup(program, folder);
+	const int error = errno;
+	if (folder >= 0)
+		close(folder);
 	if (!link)
-		return Fail(errno, "cannot attach " + name, &log);
+		return Fail(error, "cannot attach " + name, &log);
 	links_.emplace_back(name, link);
 	bpf_link_info info = {};
 	uint32_t bytes = sizeof(info);
 	if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &bytes) == 0)
 		linkIds_.push_back(info.id);
 	return {};
-}
-
-Failure LoadedObject::RunIterator(const std::string &name)
-{
-	std::vector<uint8_t> nothing;
-	return ReadIterator(name, 0, nothing);
-}
-
-Failure LoadedObject::ReadIterator(const std::string &name, size_t most, std::vector<uint8_t> &output)
-{
-	const LibbpfLog log;
-	bpf_program *program = bpf_object__find_program_by_name(object_, name.c_str());
-	if (!program)
-		return Fail(ENOENT, "no program " + name);
-	bpf_link *link = bpf_program__attach_iter(program, nullptr);
-	if (!link)
-		return Fail(errno, "cannot attach " + name, &log);
-	const int fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd < 0) {
-		const int error = errno;
-		bpf_link__destroy(link);
-		return Fail(error, "cannot run " + name, &log);
-	}
-	std::vector<uint8_t> chunk(kIteratorChunk);
-	ssize_t got;
-	do {
-		got = read(fd, chunk.data(), chunk.size());
-		const size_t room = output.size() < most ? most - output.size() : 0;
-		if (got > 0 && room)
-			output.insert(output.end(), chunk.begin(), chunk.begin() + static_cast<ssize_t>(std::min(room, static_cast<size_t>(got))));
-	} while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
-	const int error = got < 0 ? errno : 0;
-	close(fd);
-	bpf_link__destroy(link);
-	return error ? Fail(error, "cannot read " + name) : Failure{};
 }
 
 void DestroyLinks(std::vector<bpf_link *> links)

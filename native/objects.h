@@ -10,6 +10,7 @@
 struct bpf_object;
 struct bpf_link;
 struct bpf_map;
+struct bpf_program;
 
 namespace ringtail {
 
@@ -67,11 +68,12 @@ public:
 	LoadedObject(const LoadedObject &) = delete;
 	LoadedObject &operator=(const LoadedObject &) = delete;
 
-	Failure Attach(const std::string &program);
-	// Runs an iterator program to its end; what it writes to its file is thrown away.
-	Failure RunIterator(const std::string &program);
-	// The same, and keeps it, at most `most` bytes: the rest is left out.
-	Failure ReadIterator(const std::string &program, size_t most, std::vector<uint8_t> &output);
+	// Where the program says, or to the cgroup of this folder.
+	Failure Attach(const std::string &program, const std::string &cgroup = "");
+	// Null when there is none; it stays the object's.
+	bpf_program *FindProgram(const std::string &name) const;
+	// Runs an iterator program to its end and keeps what it writes, at most `most` bytes: the rest is left out.
+	Failure ReadIterator(const std::string &program, size_t most, std::vector<uint8_t> &output) const;
 	void Detach();
 	// Hands the links to the caller, who destroys them with DestroyLinks; on any thread, for the kernel may take seconds.
 	std::vector<bpf_link *> TakeLinks();

@@ -96,20 +96,10 @@ bool Session::ShareMaps(Napi::Env env, const Napi::Value &share, ObjectSpec &spe
 void Session::Attach(const Napi::CallbackInfo &info)
 {
 	LoadedObject *object = ObjectAt(info);
-	std::string program;
-	if (!object || !ReadString(info.Env(), info[1], program))
+	std::string program, cgroup;
+	if (!object || !ReadString(info.Env(), info[1], program) || (!info[2].IsUndefined() && !ReadString(info.Env(), info[2], cgroup)))
 		return;
-	if (const Failure failure = object->Attach(program))
-		Throw(info.Env(), failure);
-}
-
-void Session::RunIterator(const Napi::CallbackInfo &info)
-{
-	LoadedObject *object = ObjectAt(info);
-	std::string program;
-	if (!object || !ReadString(info.Env(), info[1], program))
-		return;
-	if (const Failure failure = object->RunIterator(program))
+	if (const Failure failure = object->Attach(program, cgroup))
 		Throw(info.Env(), failure);
 }
 

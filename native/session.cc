@@ -28,6 +28,7 @@ Napi::Function Session::Define(Napi::Env env)
 			InstanceMethod<&Session::LoadObject>("load"),
 			InstanceMethod<&Session::Attach>("attach"),
 			InstanceMethod<&Session::RunIterator>("runIterator"),
+			InstanceMethod<&Session::WalkObject>("walk"),
 			InstanceMethod<&Session::Detach>("detach"),
 			InstanceMethod<&Session::Unload>("unload"),
 			InstanceMethod<&Session::RecursionMisses>("recursionMisses"),

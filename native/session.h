@@ -26,6 +26,7 @@ private:
 	Napi::Value LoadObject(const Napi::CallbackInfo &info);
 	void Attach(const Napi::CallbackInfo &info);
 	void RunIterator(const Napi::CallbackInfo &info);
+	Napi::Value WalkObject(const Napi::CallbackInfo &info);
 	Napi::Value Detach(const Napi::CallbackInfo &info);
 	void Unload(const Napi::CallbackInfo &info);
 	Napi::Value RecursionMisses(const Napi::CallbackInfo &info);

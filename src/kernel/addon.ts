@@ -106,8 +106,11 @@ export type NativeSession = {
   arenas(): readonly ArrayBuffer[];
   start(): void;
   load(spec: ObjectSpec): number;
-  attach(object: number, program: string): void;
+  /** Where the program says; with `cgroup`, the folder of one, to that. */
+  attach(object: number, program: string, cgroup?: string): void;
   runIterator(object: number, program: string): void;
+  /** The same off the main thread, over a map of the object, or in the network namespace of a path. Throws when it cannot begin. */
+  walk(object: number, program: string, over?: { readonly map?: string; readonly netns?: string }): Promise<void>;
   /** One program or all, off the main thread: the kernel may take seconds when it is busy. One that is not attached is no error. */
   detach(object: number, program?: string): Promise<void>;
   unload(object: number): void;
