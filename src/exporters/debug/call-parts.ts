@@ -1,6 +1,6 @@
 /** System calls in a few words. */
 import { attributeName as name, eventName } from '../../otlp/names.ts';
-import { show, type Part, type Values } from './parts.ts';
+import { before, dim, endText, show, type Part, type Values } from './parts.ts';
 
 /** `begun`: when it goes on behind the call. */
 type Words = { readonly done: string; readonly failed: string; readonly begun?: string };
@@ -14,8 +14,6 @@ const outcome = (values: Values, { done, failed, begun }: Words, what: string): 
     : [{ text: `could not ${failed}${what}: ${error}`, style: 'yellow' }];
 };
 
-const before = (text: string): string => (text === '' ? '' : ` ${text}`);
-const dim = (text: string): Part => ({ text: before(text), style: 'dim' });
 const doubt = (values: Values): Part => dim(values.get(name.unverified) === true && !values.has(name.errorType) ? '(unverified)' : '');
 
 const fileText = (values: Values): string => {
@@ -47,12 +45,6 @@ const ioParts =
     const calls = show(values, name.ioCalls);
     return [...outcome(values, words, what), dim(calls === '' ? '' : `in ${calls} calls`), doubt(values)];
   };
-
-const endText = (values: Values, address: string, port: string): string => {
-  const [host, number] = [show(values, address), show(values, port)];
-  if (number === '') return host;
-  return host.includes(':') ? `[${host}]:${number}` : `${host}:${number}`;
-};
 
 const socketParts =
   (words: Words, preposition: string) =>

@@ -4,8 +4,10 @@ import { styleText } from 'node:util';
 import type { Attribute } from '../../core/batch.ts';
 import { attributeName as name, eventName } from '../../otlp/names.ts';
 import { callParts } from './call-parts.ts';
+import { durationText } from './duration.ts';
 import { escapeText } from './escape.ts';
 import { show, valueText, type Part, type Values } from './parts.ts';
+import { sessionParts } from './session-parts.ts';
 import { cutText, padText, textWidth } from './width.ts';
 
 export type LineOptions = {
@@ -34,17 +36,6 @@ const two = (value: number): string => String(value).padStart(2, '0');
 export const clockText = (unixNs: bigint): string => {
   const time = new Date(Number(unixNs / 1_000_000n));
   return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${String(time.getMilliseconds()).padStart(3, '0')}`;
-};
-
-/** `850 µs`, `12 ms`, `3.2 s`, `2 min 5 s`, `3 h 12 min`. */
-export const durationText = (ns: number): string => {
-  if (ns < 999_500) return `${Math.round(ns / 1e3)} µs`;
-  if (ns < 999_500_000) return `${Math.round(ns / 1e6)} ms`;
-  if (ns < 59_950_000_000) return `${(ns / 1e9).toFixed(1)} s`;
-  const seconds = Math.round(ns / 1e9);
-  return seconds < 3600
-    ? `${Math.floor(seconds / 60)} min ${seconds % 60} s`
-    : `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 };
 
 const execParts = (values: Values): Part[] => {
@@ -105,6 +96,7 @@ const resultParts: Readonly<Record<string, (values: Values) => Part[]>> = {
   [eventName.processExit]: exitParts,
   [eventName.loss]: lossParts,
   ...callParts,
+  ...sessionParts,
 };
 
 const executableText = (values: Values): string => {

@@ -18,3 +18,14 @@ export const show = (values: Values, key: string): string => {
   const value = values.get(key);
   return value === undefined ? '' : valueText(value);
 };
+
+/** With a blank in front; empty when it is. */
+export const before = (text: string): string => (text === '' ? '' : ` ${text}`);
+export const dim = (text: string): Part => ({ text: before(text), style: 'dim' });
+
+/** `192.0.2.1:80`, `[::1]:80`; without a port the address alone. */
+export const endText = (values: Values, address: string, port: string): string => {
+  const [host, number] = [show(values, address), show(values, port)];
+  if (number === '') return host;
+  return host.includes(':') ? `[${host}]:${number}` : `${host}:${number}`;
+};
