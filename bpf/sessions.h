@@ -191,6 +191,7 @@ enum session_rule_flags {
 #define SESSION_RULES 64
 #define SESSION_RULE_COUNTS 256 /* numbers of rules; 0 is none */
 
+/* What is no test lets everything through: mask and address 0, ports 0 to 65535. */
 struct session_rule {
 	__u64 address[2]; /* under the mask, in network order; IPv4 as ::ffff:a.b.c.d */
 	__u64 mask[2];

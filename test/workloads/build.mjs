@@ -24,7 +24,7 @@ const flagsOf = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
 const optional = new Set(Object.keys(flagsOf));
 
 /** Objects that ask what Ringtail's own headers say: they need the description of the kernel's types, which the build writes. */
-const ownHeaders = new Set(['rules.bpf', 'rules_legacy.bpf']);
+const ownHeaders = new Set(['rules.bpf', 'rules_legacy.bpf', 'session-rules.bpf']);
 const inRepository = (/** @type {string} */ path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const architecture = process.arch === 'x64' ? 'x86' : 'arm64';
 

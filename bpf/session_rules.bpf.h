@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the rules of filters say of a session: src/kernel/sockets/rules.ts makes them, src/core/rules.ts says what they mean. */
+#ifndef RINGTAIL_SESSION_RULES_BPF_H
+#define RINGTAIL_SESSION_RULES_BPF_H
+
+#include "common.bpf.h"
+#include <bpf/bpf_endian.h>
+
+#ifndef AF_INET
+#define AF_INET 2
+#define AF_INET6 10
+#endif
+
+#define SESSION_RULE_SETS 4 /* pipelines that begin with different filters */
+
+/* Of sizes and not of types: clang describes what is behind two pointers by its name alone. */
+struct session_rule_generation {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct session_rule_set));
+};
+
+/* What is in force; nothing in it: no rules. It is exchanged whole, and that ends when no program uses the old one any more. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct session_rule_generation);
+} session_rules SEC(".maps");
+
+/* Records that each rule dropped. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SESSION_RULE_COUNTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} session_rule_counts SEC(".maps");
+
+/* One end of a session as the tests see it. */
+struct session_side {
+	union {
+		__u64 address[2];
+		__u32 words[4];
+	};
+	__u64 port;
+	__u64 has; /* SESSION_RULE_ADDRESS, SESSION_RULE_PORTS: what can be tested */
+};
+
+static __always_inline void fill_side(struct session_side *side, const __u8 *address, __u16 family, __u32 port)
+{
+	const __u64 *whole = (const __u64 *)address;
+	bool is_inet = family == AF_INET || family == AF_INET6;
+
+	side->address[0] = 0;
+	side->address[1] = 0;
+	if (family == AF_INET) {
+		side->words[2] = bpf_htonl(0xffff);
+		side->words[3] = *(const __u32 *)address;
+	} else if (family == AF_INET6) {
+		side->address[0] = whole[0];
+		side->address[1] = whole[1];
+	}
+	side->port = is_inet ? port : 0;
+	side->has = (is_inet ? SESSION_RULE_ADDRESS : 0) | (side->port ? SESSION_RULE_PORTS : 0);
+}
+
+/* 1 for 0, else 0. */
+static __always_inline __u64 is_zero(__u64 value)
+{
+	__u64 sign = value | (0 - value);
+
+	barrier_var(sign);
+	return (sign >> 63) ^ 1;
+}
+
+/*
+ * 1 when the entry holds. Without a branch, as all that is done for each entry: a verifier that had to follow each way through 64 of them would give
+ * up. What may be another peer than the one that stands there (`unsure` is 1) drops nothing and keeps.
+ */
+static __always_inline __u64 entry_holds(
+	const struct session_rule *entry, const struct session_side *local, const struct session_side *peer, __u64 unsure, __u64 want)
+{
+	__u64 flags = entry->flags, is_local = (flags / SESSION_RULE_LOCAL) & 1, pick = 0 - is_local;
+	__u64 tests = flags & (SESSION_RULE_ADDRESS | SESSION_RULE_PORTS), wrong, forced, holds, port;
+
+	barrier_var(pick);
+	port = (local->port & pick) | (peer->port & ~pick);
+	wrong = tests & ~((local->has & pick) | (peer->has & ~pick));
+	wrong |= (((local->address[0] & pick) | (peer->address[0] & ~pick)) & entry->mask[0]) ^ entry->address[0];
+	wrong |= (((local->address[1] & pick) | (peer->address[1] & ~pick)) & entry->mask[1]) ^ entry->address[1];
+	wrong |= ((port - entry->port_min) | (entry->port_max - port)) >> 63;
+	forced = unsure & ~is_local & (is_zero(tests) ^ 1);
+	holds = (is_zero(wrong) & ~forced) | (forced & ~flags);
+	return holds & (is_zero(entry->kinds & want) ^ 1) & 1;
+}
+
+/* One rule of each set: `numbers` has sixteen bits a set. */
+static __always_inline void count_session_drop(__u64 numbers, __u32 sets)
+{
+	for (__u32 set = 0; set < SESSION_RULE_SETS; set++) {
+		__u32 number = numbers & 0xffff;
+		__u64 *count;
+
+		if (set >= sets)
+			break;
+		numbers >>= 16;
+		count = bpf_map_lookup_elem(&session_rule_counts, &number);
+		if (count)
+			__sync_fetch_and_add(count, 1);
+	}
+}
+
+static __noinline int session_verdict(const struct session_rule_set *set, const struct session *session, __u32 want)
+{
+	__u64 dropped = 0, kept = 0, numbers = 0, holds = 1, unsure = (session->flags / SESSION_MANY_PEERS) & 1;
+	__u32 sets = set->sets, rules = set->rules;
+	struct session_side local, peer;
+
+	fill_side(&local, session->local, session->family, session->local_port);
+	fill_side(&peer, session->peer, session->family, session->peer_port);
+	if (session->family == AF_INET ? !peer.words[3] : !(peer.address[0] | peer.address[1]))
+		peer.has &= ~(__u64)SESSION_RULE_ADDRESS;
+	for (__u32 i = 0; i < SESSION_RULES; i++) {
+		const struct session_rule *entry = &set->entries[i];
+		__u64 flags = entry->flags, place = entry->set % SESSION_RULE_SETS, is_last, drops;
+
+		if (i >= rules)
+			break;
+		holds &= entry_holds(entry, &local, &peer, unsure, want);
+		is_last = ~(flags / SESSION_RULE_MORE) & 1;
+		drops = holds & is_last & flags;
+		numbers |= (entry->number * (drops & ~(dropped >> place))) << (16 * place);
+		dropped |= drops << place;
+		kept |= (holds & is_last & ~flags) << place;
+		holds |= is_last;
+	}
+	if (!sets || sets > SESSION_RULE_SETS || (dropped & ~kept) != (1u << sets) - 1)
+		return 0;
+	count_session_drop(numbers, sets);
+	return 1;
+}
+
+/* Whether every pipeline drops the record of this kind (enum session_want) that would be made of the session now. */
+static __always_inline bool session_is_dropped(const struct session *session, __u32 want)
+{
+	__u32 zero = 0;
+	void *generation = bpf_map_lookup_elem(&session_rules, &zero);
+	struct session_rule_set *set = generation ? bpf_map_lookup_elem(generation, &zero) : 0;
+
+	return set && set->rules && session_verdict(set, session, want);
+}
+
+#endif
