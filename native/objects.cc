@@ -106,7 +106,10 @@ std::unique_ptr<LoadedObject> LoadedObject::Load(const ObjectSpec &spec, Failure
 {
 	const LibbpfLog log;
 	std::unique_ptr<LoadedObject> loaded(new LoadedObject());
-	loaded->object_ = bpf_object__open_file(spec.path.c_str(), nullptr);
+	LIBBPF_OPTS(bpf_object_open_opts, options);
+	if (!spec.types.empty())
+		options.btf_custom_path = spec.types.c_str();
+	loaded->object_ = bpf_object__open_file(spec.path.c_str(), &options);
 	if (!loaded->object_) {
 		failure = Fail(errno, "cannot open " + spec.path, &log);
 		return nullptr;

@@ -183,6 +183,8 @@ bool ReadSpec(Napi::Env env, const Napi::Value &value, ObjectSpec &spec)
 		return false;
 	}
 	const auto object = value.As<Napi::Object>();
+	if (!object.Get("types").IsUndefined() && !ReadString(env, object.Get("types"), spec.types))
+		return false;
 	return ReadString(env, object.Get("path"), spec.path) && ReadStrings(env, object.Get("programs"), spec.programs) &&
 	       ReadNumbers(env, object.Get("options"), spec.options) && ReadNumbers(env, object.Get("mapEntries"), spec.mapEntries);
 }

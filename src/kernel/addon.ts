@@ -60,6 +60,8 @@ export type NativeSessionOptions = {
 
 export type ObjectSpec = {
   readonly path: string;
+  /** File with those of the kernel's types that the object needs, of exactly this kernel: to search them takes a tenth of the time. Else the kernel's own. */
+  readonly types?: string;
   /** Programs to load; all others stay unloaded. */
   readonly programs: readonly string[];
   /** `const volatile` globals by name. */
