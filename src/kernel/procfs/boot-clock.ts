@@ -6,8 +6,11 @@ export const parseUptimeNs = (text: string): bigint | undefined => {
   return match === null ? undefined : (BigInt(match[1]!) * 100n + BigInt(match[2]!)) * 10_000_000n;
 };
 
+/** ns */
+export type BootClock = { readonly bootNs: bigint; readonly wallOffsetNs: bigint };
+
 /** Boot time now and what turns it into Unix time, ns, to about 10 ms: as good as procfs is without a native clock. */
-export const readBootClock = async (root: string, nowMs: () => number): Promise<{ bootNs: bigint; wallOffsetNs: bigint } | undefined> => {
+export const readBootClock = async (root: string, nowMs: () => number): Promise<BootClock | undefined> => {
   const text = await readLatin1(`${root}/proc/uptime`, 128);
   const bootNs = text.ok ? parseUptimeNs(text.value) : undefined;
   return bootNs === undefined ? undefined : { bootNs, wallOffsetNs: BigInt(Math.trunc(nowMs() * 1e6)) - bootNs };
