@@ -15,6 +15,7 @@ const TICKS_PER_S = 100;
 
 export const firstOf = (paths: readonly string[]): string | undefined => paths.find((path) => existsSync(path));
 export const opensnoop = firstOf(['/usr/sbin/opensnoop', '/usr/bin/opensnoop']);
+export const tcplife = firstOf(['/usr/sbin/tcplife', '/usr/bin/tcplife']);
 export const bpftrace = firstOf(['/usr/bin/bpftrace', '/usr/sbin/bpftrace']);
 
 /** Compiles a C program of bench/ into `work`; returns its path. */
@@ -73,8 +74,12 @@ const start = async (
 
 export type RingtailOptions = {
   readonly name: string;
-  /** Options of the receiver `syscalls`, as YAML in one line. */
+  /** Options of the receiver, as YAML in one line. */
   readonly receiver: string;
+  /** Its type; `syscalls` when it is not given. */
+  readonly type?: string;
+  /** What its pipeline carries; `logs` when it is not given. */
+  readonly signal?: 'logs' | 'metrics';
   /** Options of a filter at the beginning, as YAML in one line. */
   readonly filter?: string;
   /** Where its records go; by default encoded as OTLP and thrown away. */
@@ -91,6 +96,8 @@ const DISCARD =
 export const startRingtail = async ({
   name,
   receiver,
+  type = 'syscalls',
+  signal = 'logs',
   filter,
   exporter = DISCARD,
   kernel,
@@ -102,11 +109,11 @@ export const startRingtail = async ({
   const level = metricsPort === undefined ? '{level: none}' : `{level: normal, address: "127.0.0.1:${metricsPort}"}`;
   writeFileSync(
     config,
-    `receivers: {syscalls: ${receiver}}
+    `receivers: {${type}: ${receiver}}
 ${filter === undefined ? '' : `processors: {filter: ${filter}}\n`}exporters: {${exporter}}
 ${kernel === undefined ? '' : `kernel: ${kernel}\n`}service:
   telemetry: {metrics: ${level}, logs: {encoding: json}}
-  pipelines: {logs: {receivers: [syscalls], processors: ${processors}, exporters: [${exporter.split(':')[0]}]}}
+  pipelines: {${signal}: {receivers: [${type}], processors: ${processors}, exporters: [${exporter.split(':')[0]}]}}
 `,
   );
   return await start(join(root, 'bin/ringtail'), ['run', '--config', config], join(work, `${name}.log`), (text) =>
@@ -126,3 +133,7 @@ export const startOpensnoop = async (output: string): Promise<Tracer> =>
 
 export const startBpftrace = async (script: string, output: string): Promise<Tracer> =>
   await start(bpftrace!, ['-e', `BEGIN { printf("ready\\n"); } ${script}`], output, (text) => text.includes('ready'));
+
+/** It says nothing either: its output waits in a buffer. */
+export const startTcplife = async (output: string): Promise<Tracer> =>
+  await start(tcplife!, [], output, () => programNames().includes('inet_sock_set_state'));

@@ -22,6 +22,7 @@ const benches = [
   'overhead',
   'calls',
   'call-flood',
+  'sockets',
 ];
 
 await runMain(async () => {

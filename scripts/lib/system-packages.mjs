@@ -32,6 +32,9 @@ export const needs = {
     { what: 'Go, for the OpenTelemetry Collector', any: [['golang-go']], command: 'go' },
     { what: 'curl, which the documentation asks with', any: [['curl']], command: 'curl' },
     { what: 'strace, which sees the same system calls', any: [['strace']], command: 'strace' },
+    { what: 'Python, whose programs have sockets', any: [['python3']] },
+    { what: 'nc, which has sockets too', any: [['netcat-openbsd']] },
+    { what: 'ss, which lists sockets', any: [['iproute2']], command: 'ss' },
   ],
   bench: [{ what: 'bpftrace, to compare with', any: [['bpftrace']] }],
 };

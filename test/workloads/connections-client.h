@@ -71,7 +71,7 @@ static void visit(unsigned number, int how, const union address *local)
 	char byte;
 
 	if (how != BARE)
-		ask(fd, &one, sizeof(struct request) + number % 2000, number % 701);
+		ask(fd, &one, sizeof(struct request) + number % 2000, 1 + number % 700);
 	if (how == SERVER_FIRST || how == STOP)
 		one.received += recv(fd, &byte, 1, 0);
 	if (how == RESET)

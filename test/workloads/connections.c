@@ -11,7 +11,8 @@
 
 #define NOBODY 65534
 #define MOST_PROCESSES 64
-#define HELD_SOCKETS 64
+#define HELD_SOCKETS 256
+#define HELD_NS 2000000000ull /* at least: longer than somebody looks at all of them */
 
 static const char *folder;
 
@@ -49,6 +50,10 @@ static void hold(const struct work *work)
 		int slot = rand_r(&random) % HELD_SOCKETS;
 		struct connection *one = &facts[slot];
 
+		if (fds[slot] && boot_ns() - one->began_ns < HELD_NS) {
+			usleep(100);
+			continue;
+		}
 		if (fds[slot]) {
 			end_held(fds[slot], one);
 			fds[slot] = 0;
@@ -59,7 +64,7 @@ static void hold(const struct work *work)
 			*one = (struct connection){.number = number, .how = HELD};
 			fds[slot] = connected(one, type, &peer, 0);
 			if (type == SOCK_STREAM)
-				ask(fds[slot], one, sizeof(struct request) + number % 2000, number % 701);
+				ask(fds[slot], one, sizeof(struct request) + number % 2000, 1 + number % 700);
 			else
 				one->sent = send(fds[slot], data, 1 + number % 2000, 0);
 			number += work->step;
