@@ -3,7 +3,9 @@ import { NO_ACTOR, type Batch, type BatchResource } from '../../core/batch.ts';
 import type { KernelBatch } from '../../kernel/frames.ts';
 import type { Hub } from '../../kernel/hub.ts';
 import { eventKind, sessionFlag, sessionKnownBy } from '../../kernel/layouts.gen.ts';
-import type { SessionEvent, SocketNeeds } from '../../kernel/sockets/needs.ts';
+import {
+  sessionEvents, sessionFamilies, sessionProtocols, sessionStateNames, type SessionEvent, type SocketNeeds,
+} from '../../kernel/sockets/needs.ts'; // prettier-ignore
 import { lossBatch } from '../../otlp/loss.ts';
 import { attributeName } from '../../otlp/names.ts';
 import { viewOf } from './kernel-batch.ts';
@@ -23,6 +25,15 @@ const omitted: ReadonlySet<string> = new Set([attributeName.cgroupId]);
 
 /** Which sessions an instance shows; another one may have asked for others. */
 export type SessionChoice = Pick<SocketNeeds, 'events' | 'states' | 'protocols' | 'families' | 'loopback'>;
+
+/** All that there may be. */
+export const allSessions: SessionChoice = {
+  events: new Set(sessionEvents),
+  states: new Set(sessionStateNames.keys()),
+  protocols: new Set(sessionProtocols),
+  families: new Set(sessionFamilies),
+  loopback: true,
+};
 
 type RowTest = (batch: KernelBatch, row: number) => boolean;
 

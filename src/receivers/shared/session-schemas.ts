@@ -86,7 +86,14 @@ const outcomeFields: readonly AttributeField[] = [
 /** The events of sessions by kind of record, one object for each. */
 export const sessionSchemas: ReadonlyMap<number, EventSchema> = new Map([
   [eventKind.sessionStart, { eventName: eventName.sessionStart, fields: commonFields }],
-  [eventKind.sessionState, { eventName: eventName.sessionState, fields: [...commonFields, previousState] }],
+  // of TCP alone
+  [
+    eventKind.sessionState,
+    {
+      eventName: eventName.sessionState,
+      fields: [...commonFields.filter(({ name }) => name !== attributeName.networkProtocol), previousState],
+    },
+  ],
   [eventKind.sessionEnd, { eventName: eventName.sessionEnd, fields: [...commonFields, previousState, ...outcomeFields] }],
   [eventKind.sessionListen, { eventName: eventName.sessionListen, fields: commonFields }],
 ]);

@@ -13,11 +13,10 @@ import {
   sessionRole,
   sessionState,
 } from '../../../src/kernel/layouts.gen.ts';
-import { sessionEvents, sessionFamilies, sessionProtocols, sessionStateNames } from '../../../src/kernel/sockets/needs.ts';
 import { distinctOf } from '../../../src/otlp/distinct.ts';
 import { attributesOf } from '../../../src/otlp/log-text.ts';
 import { createLogWriter } from '../../../src/otlp/log-writer.ts';
-import { subscribeSessionEvents, type SessionEventsOptions } from '../../../src/receivers/shared/session-events.ts';
+import { allSessions, subscribeSessionEvents, type SessionEventsOptions } from '../../../src/receivers/shared/session-events.ts';
 import { decodeRequest } from '../../support/otlp.ts';
 
 export type Columns = Readonly<Record<string, ColumnInput>>;
@@ -65,14 +64,6 @@ export const frameOf = (records: readonly RecordInput[]): KernelFrame => {
   return builder.build();
 };
 
-export const everything: Omit<SessionEventsOptions, 'receiver' | 'next'> = {
-  events: new Set(sessionEvents),
-  states: new Set(sessionStateNames.keys()),
-  protocols: new Set(sessionProtocols),
-  families: new Set(sessionFamilies),
-  loopback: true,
-};
-
 /** A hub that has one frame. */
 export const deliver = (frame: KernelFrame, options: Partial<SessionEventsOptions> = {}): readonly Batch[] => {
   const subscribers: Subscriber[] = [];
@@ -83,7 +74,7 @@ export const deliver = (frame: KernelFrame, options: Partial<SessionEventsOption
     },
   };
   const batches: Batch[] = [];
-  subscribeSessionEvents(hub, { ...everything, receiver: 'sockets', next: (batch) => batches.push(batch), ...options });
+  subscribeSessionEvents(hub, { ...allSessions, receiver: 'sockets', next: (batch) => batches.push(batch), ...options });
   for (const batch of frame.batches) for (const { kinds, onBatch } of subscribers) if (kinds.includes(batch.kind)) onBatch(batch, frame);
   return batches;
 };

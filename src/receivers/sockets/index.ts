@@ -1,0 +1,89 @@
+/** Sessions of sockets: whom which process talks to, since when, how it ended and how much went through. */
+import { Observable, share } from 'rxjs';
+import type { Batch } from '../../core/batch.ts';
+import type { Health, Receiver, ReceiverFactory, Settings } from '../../core/component.ts';
+import type { RuleSet } from '../../core/rules.ts';
+import type { KernelServices } from '../../kernel/services.ts';
+import type { SocketNeeds, SocketsClaim, SocketsStatus } from '../../kernel/sockets/needs.ts';
+import { ruleFields } from '../shared/rule-fields.ts';
+import { subscribeSessionEvents } from '../shared/session-events.ts';
+import { statesOf } from '../shared/session-names.ts';
+import { socketsConfig, type SocketsConfig } from './config.ts';
+import { needsOf } from './needs.ts';
+import { socketsWarnings } from './warnings.ts';
+
+/** What is not as it should be, one sentence each: of the whole, then of its parts. */
+const notesOf = ({ notes, hooks }: SocketsStatus): readonly string[] => [
+  ...notes,
+  ...hooks.flatMap(({ hook, rung, note }) => (note === '' ? [] : [`${hook} by ${rung}: ${note}`])),
+];
+
+type SocketServices = Pick<KernelServices, 'hub'> & { needSockets(needs: SocketNeeds): SocketsClaim; sockets(): SocketsStatus };
+
+const createSocketsReceiver = ({ id, logger, kernel }: Settings<SocketServices>, config: SocketsConfig): Receiver => {
+  const events = new Set(config.events);
+  const needs: Omit<SocketNeeds, 'ruleSets'> = {
+    ...needsOf(config),
+    events,
+    states: events.has('state') ? statesOf(config.states) : new Set(),
+    counted: false,
+  };
+  let ruleSets: readonly (RuleSet | undefined)[] = [];
+  let claim: SocketsClaim | undefined;
+  const isAsked = (): boolean => claim !== undefined;
+
+  // Only while somebody listens, so that of two instances that follow each other in a reload every batch reaches one.
+  const logs$ = new Observable<Batch>((subscriber) => {
+    const mine = (claim = kernel.needSockets({ ...needs, ruleSets }));
+    const unsubscribe = subscribeSessionEvents(kernel.hub, { ...needs, receiver: id, next: (batch) => subscriber.next(batch) });
+    return () => {
+      claim = undefined;
+      mine.end();
+      unsubscribe();
+    };
+  }).pipe(share());
+
+  return {
+    logs$,
+    narrow(next) {
+      ruleSets = next;
+      claim?.change({ ...needs, ruleSets });
+    },
+    start: async () => {
+      const status = kernel.sockets();
+      const { rung, hooks, pushDown } = status;
+      const notes = notesOf(status);
+      const fields = {
+        receiver: id,
+        rung,
+        ...(hooks.length === 0 ? {} : { hooks: Object.fromEntries(hooks.map((one) => [one.hook, one.rung])) }),
+        ...(notes.length === 0 ? {} : { notes }),
+        ...ruleFields(pushDown),
+      };
+      if (rung === 'none' && isAsked()) logger.warn(fields, 'this host tells of no sockets');
+      else logger.info(fields, 'receiver started');
+    },
+    // what the kernel has written still comes, until the kernel side has stopped
+    stop: async () => {},
+    health(): Health {
+      const status = kernel.sockets();
+      const { rung, hooks } = status;
+      return {
+        status: rung === 'none' && isAsked() ? 'failed' : 'ok',
+        message: notesOf(status).join('; '),
+        details: { rung, ...Object.fromEntries(hooks.map((one) => [`hook_${one.hook}`, one.rung])) },
+      };
+    },
+  };
+};
+
+export const socketsReceiver: ReceiverFactory = {
+  kind: 'receiver',
+  type: 'sockets',
+  summary: 'Sessions of TCP, UDP, ICMP, raw and unix sockets: both ends, the process that owns them, bytes and result',
+  signals: ['logs', 'metrics'],
+  config: socketsConfig,
+  hostNeeds: () => [{ kind: 'kernel' }],
+  warnings: socketsWarnings,
+  create: createSocketsReceiver as ReceiverFactory['create'],
+};
