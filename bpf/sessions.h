@@ -35,6 +35,7 @@ enum session_flags {
 	SESSION_MANY_PEERS = 1 << 11, /* of a datagram socket whose peers cannot be told apart here */
 	SESSION_IS_LEFT_OUT = 1 << 13,  /* its owner is Ringtail itself, or whom the configuration leaves out: kept, and not told */
 	SESSION_HAS_UNACKED = 1 << 12, /* TCP, at the end: bytes_unacked counts */
+	SESSION_IS_LISTENER = 1 << 14, /* TCP: it listens; with SESSION_IS_CLOSED it did */
 };
 
 /* What may happen at one moment on two processors; set once, and never taken back. */
@@ -97,7 +98,7 @@ struct session {
 	__u64 before_sent; /* TCP: what a socket that was open before had moved when it was entered: metrics leave it out */
 	__u64 before_received;
 	__u32 steps; /* enum session_step */
-	__u32 zero;
+	__u32 last_state; /* TCP, when it is closed: the one before */
 };
 
 /* What the iterator of `ringtail who` writes: an open socket and one of its descriptors. */
