@@ -28,6 +28,13 @@ export const callEventLabels: EventLabels = new Map([
   [eventKind.callFailed, 'call_failed'],
 ]);
 
+export const sessionEventLabels: EventLabels = new Map([
+  [eventKind.sessionStart, 'start'],
+  [eventKind.sessionState, 'state'],
+  [eventKind.sessionEnd, 'end'],
+  [eventKind.sessionListen, 'listen'],
+]);
+
 /** A reading is good for this long: a scrape asks for some thirty numbers, one after the other. */
 const READING_MS = 20;
 

@@ -10,7 +10,10 @@ export type Rung = (typeof rungs)[number];
 export const wantedFacts = {
   functions: ['bpf_rdonly_cast'],
   helpers: ['loop', 'task_pt_regs', 'get_current_task_btf'],
-  tracepoints: ['sched_process_exec', 'sched_process_exit', 'task_newtask', 'sys_exit'],
+  tracepoints: [
+    'sched_process_exec', 'sched_process_exit', 'task_newtask', 'sys_exit', 'sock_send_length', 'sock_recv_length', 'udp_fail_queue_rcv_skb',
+    'io_uring_complete',
+  ], // prettier-ignore
 } as const;
 
 type KernelRung = Exclude<Rung, 'procfs'>;

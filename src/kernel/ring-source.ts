@@ -10,8 +10,10 @@ import type { Exclusion } from './exclude.ts';
 import type { Hub } from './hub.ts';
 import { createCallPrograms, type CallPrograms } from './calls/programs.ts';
 import type { CallNeeds } from './calls/needs.ts';
-import { callEventLabels, createKernelCounters, processEventLabels, type KernelCounters } from './kernel-counters.ts';
-import { createLossWatch } from './loss-watch.ts';
+import { callEventLabels, createKernelCounters, processEventLabels, sessionEventLabels, type KernelCounters } from './kernel-counters.ts';
+import { createLossWatch, type LossSource } from './loss-watch.ts';
+import type { SocketNeeds } from './sockets/needs.ts';
+import { createSocketPrograms, type SocketPrograms } from './sockets/programs.ts';
 import { changeProcessNeeds, loadProcessPrograms, type LoadedPrograms, type ProcessNeeds, type Rung } from './process-programs.ts';
 
 /** A frame holds `flush_rows` records of usual length; four of them cover a stall of the main thread while the ring fills. */
@@ -49,6 +51,10 @@ export type RingSourceOptions = {
   readonly exclusion: Exclusion;
   /** Number of the mount namespace of the host; 0 = not known. */
   readonly hostMountNs: number;
+  /** Prefix of /proc. */
+  readonly root: string;
+  /** Where the v2 hierarchy is mounted, seen from here; undefined: it is not. */
+  readonly cgroupRoot: () => Promise<string | undefined>;
   /** Gets the records of each frame as they were in the ring. */
   readonly recorder?: Pick<Recorder, 'keep'> | undefined;
 };
@@ -56,10 +62,13 @@ export type RingSourceOptions = {
 export type RingSource = {
   readonly programs: LoadedPrograms;
   readonly calls: CallPrograms;
+  readonly sockets: SocketPrograms;
   /** Of the programs of processes. */
   readonly counters: KernelCounters;
   /** The same for system calls; undefined before somebody asked for them. */
   callCounters(): KernelCounters | undefined;
+  /** The same for sessions. */
+  sessionCounters(): KernelCounters | undefined;
   stats(): NativeStats;
   /** Frames that went through the hub. */
   delivered(): number;
@@ -68,7 +77,7 @@ export type RingSource = {
   /** For tests: holds the reading up. */
   pause(paused: boolean): void;
   /** Other needs, for the programs that run; one call at a time. Throws when the kernel does not take them; then those of before are in force. */
-  change(needs: ProcessNeeds, calls: CallNeeds | undefined): Promise<void>;
+  change(needs: ProcessNeeds, calls: CallNeeds | undefined, sockets: SocketNeeds | undefined): Promise<void>;
   /** Detaches, reads the ring to its end and waits for the frames; true when all that was written came through by the deadline. */
   quiesce(deadlineMs: number): Promise<boolean>;
   /** Gives everything back and waits until the kernel has freed it, for a second at the most. */
@@ -150,20 +159,18 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
   const stats = () => (lastStats = open ? session.stats() : lastStats);
   const readCounters = () => (open ? session.counters() : undefined);
   const counts = createKernelCounters(counters, 'process', processEventLabels, readCounters);
-  const { facts, ringBytes, selfPid, hostMountNs } = options;
-  const calls = createCallPrograms({
-    session,
-    facts,
-    ringBytes,
-    selfPid,
-    hostMountNs,
-    processObject: loaded.object,
-    rungs: loaded.rung === 'tp_btf' ? ['tp_btf', 'raw_tp'] : ['raw_tp'],
-    counters,
-  });
+  const { facts, ringBytes, selfPid, hostMountNs, root, cgroupRoot } = options;
+  const common = { session, facts, ringBytes, selfPid, processObject: loaded.object, counters };
+  const calls = createCallPrograms({ ...common, hostMountNs, rungs: loaded.rung === 'tp_btf' ? ['tp_btf', 'raw_tp'] : ['raw_tp'] });
+  const sockets = createSocketPrograms({ ...common, cgroupRoot, root, logger });
   /** Nothing stands on the page that nobody asked for. */
   let callCounts: KernelCounters | undefined;
-  const written = () => counts.total('written') + (callCounts?.total('written') ?? 0);
+  let sessionCounts: KernelCounters | undefined;
+  const allCounts = (): readonly KernelCounters[] => [counts, callCounts, sessionCounts].filter((some) => some !== undefined);
+  const refreshCounts = (): void => {
+    for (const some of allCounts()) some.refresh();
+  };
+  const written = () => allCounts().reduce((sum, some) => sum + some.total('written'), 0);
   const unregister = [
     counters.gauge('ringtail_ring_bytes', {}, () => stats().ringBytes),
     counters.gauge('ringtail_ring_used_bytes', {}, () => stats().ringUsedBytes),
@@ -192,22 +199,25 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
     skipped: () => session.recursionMisses(loaded.object),
     kindOf: (program: string) => kindOfProgram.find(([prefix]) => program.startsWith(prefix))?.[1],
   };
-  let watchLoss = createLossWatch([processLoss], hub);
+  const lossWatches = [createLossWatch([processLoss], hub)];
+  const watchLoss = (): void => {
+    for (const watch of lossWatches) watch();
+  };
+  const watchAlso = (source: LossSource): void => void lossWatches.push(createLossWatch([source], hub));
   const startCallCounts = (): void => {
     if (callCounts !== undefined) return;
     callCounts = createKernelCounters(counters, 'syscalls', callEventLabels, readCounters);
     let missed = 0;
     unregister.push(counters.observed('ringtail_calls_missed', { call: 'close' }, () => (missed = open ? calls.missed() : missed)));
-    const callLoss = createLossWatch(
-      // one program writes all kinds, and nobody knows what it would have been
-      [{ labels: callEventLabels, counts: callCounts, skipped: calls.recursionMisses, kindOf: () => eventKind.callFailed }],
-      hub,
-    );
-    const processesOnly = watchLoss;
-    watchLoss = () => {
-      processesOnly();
-      callLoss();
-    };
+    // one program writes all kinds, and nobody knows what it would have been
+    watchAlso({ labels: callEventLabels, counts: callCounts, skipped: calls.recursionMisses, kindOf: () => eventKind.callFailed });
+  };
+  const startSessionCounts = (): void => {
+    if (sessionCounts !== undefined) return;
+    sessionCounts = createKernelCounters(counters, 'sockets', sessionEventLabels, readCounters);
+    // every program can begin and end a session, so what one missed another tells; a change of state is told by one alone
+    const kindOf = (program: string) => (program === 'on_set_state' ? eventKind.sessionState : undefined);
+    watchAlso({ labels: sessionEventLabels, counts: sessionCounts, skipped: sockets.recursionMisses, kindOf });
   };
   const timer = setInterval(() => {
     try {
@@ -224,14 +234,13 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
     clearInterval(timer);
     session.pause(false);
     let detached = false;
-    const detaching = Promise.all([calls.detach(), session.detach(loaded.object)]).then(() => (detached = true));
+    const detaching = Promise.all([calls.detach(), sockets.detach(), session.detach(loaded.object)]).then(() => (detached = true));
     await Promise.race([detaching, sleep(deadlineMs)]);
     let settled = false;
     while (!settled && performance.now() < end) {
       session.kick();
       await sleep(DRAIN_POLL_MS);
-      counts.refresh();
-      callCounts?.refresh();
+      refreshCounts();
       // a program that was running when it was detached may still write
       settled = detached && stats().read >= written() && stats().ringUsedBytes === 0 && stats().frames === delivered;
     }
@@ -243,40 +252,42 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
     source: {
       programs: loaded,
       calls,
+      sockets,
       counters: counts,
       callCounters: () => callCounts,
+      sessionCounters: () => sessionCounts,
       stats,
       delivered: () => delivered,
       mark() {
         if (!open) return () => true;
-        counts.refresh();
-        callCounts?.refresh();
+        refreshCounts();
         const target = written();
         session.kick();
         return () => !open || deliveredRows + stats().malformed >= target;
       },
       pause: (paused) => session.pause(paused),
-      async change(wanted, wantedCalls) {
+      async change(wanted, wantedCalls, wantedSockets) {
         await changeProcessNeeds(session, loaded, needs, wanted);
         needs = { ...wanted, idle: needs.idle === true && wanted.idle === true };
         if (wantedCalls !== undefined) startCallCounts();
         await calls.change(wantedCalls);
+        if (wantedSockets !== undefined) startSessionCounts();
+        await sockets.change(wantedSockets);
       },
       quiesce: (deadlineMs) => (quiet ??= drain(deadlineMs)),
       async close() {
         if (!open) return;
         clearInterval(timer);
         stats();
-        counts.refresh();
-        callCounts?.refresh();
+        refreshCounts();
         open = false;
         options.exclusion.use(undefined);
         abandoned = hub.abandon();
         if (abandoned > 0) logger.warn({ rows: abandoned }, 'records were still waiting for facts at the deadline and are lost');
         calls.release();
+        sockets.release();
         session.close();
-        counts.unregister();
-        callCounts?.unregister();
+        for (const some of allCounts()) some.unregister();
         for (const remove of unregister) remove();
         // the kernel frees behind a grace period; whoever looks when we are gone shall find nothing
         const end = performance.now() + FREED_WITHIN_MS;

@@ -18,6 +18,8 @@ import { hostMountNamespace, ownKernelPid } from './self.ts';
 import type { KernelLookups } from './service-types.ts';
 import { openRingSource, type RingSource } from './ring-source.ts';
 import type { CallNeeds, CallsClaim, CallsStatus } from './calls/needs.ts';
+import type { SocketNeeds, SocketsClaim, SocketsStatus } from './sockets/needs.ts';
+import { createSocketService, programNeeds, type SocketMaps } from './sockets/service.ts';
 
 export type KernelOptions = {
   /** A power of two, at least a page. */
@@ -58,11 +60,16 @@ export type KernelServices = Lifecycle &
     needProcesses(needs: ProcessNeeds): () => void;
     /** The same for system calls; who asks for calls asks for processes too. */
     needCalls(needs: CallNeeds): CallsClaim;
+    /** The same for sessions of sockets. */
+    needSockets(needs: SocketNeeds): SocketsClaim;
+    /** What became of that; the maps of the programs. */
+    sockets(): SocketsStatus;
+    readonly socketMaps: SocketMaps;
     /**
      * Calls back once when the programs have been detached for good and pipelines still listen: what the kernel has added up is final then, and may be
-     * handed to the hub. Returns a function that takes it back.
+     * handed to the hub; what it promises is waited for. Returns a function that takes it back.
      */
-    onQuiet(listener: () => void): () => void;
+    onQuiet(listener: () => void | Promise<void>): () => void;
     /**
      * Resolves when all that the kernel had written into the ring by now went through the hub, or after a second: what is read from a map then finds its
      * processes known.
@@ -131,11 +138,16 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   const hub = createHub({ gate, logger, observer: recorder?.observer(lookups) });
   const exclusion = createExclusion({ root, rules: options.exclude ?? NOBODY_EXCLUDED, logger });
   const asked = createAsked();
-  const quietListeners = new Set<() => void>();
+  const quietListeners = new Set<() => void | Promise<void>>();
   if (recorder !== undefined) {
     for (const need of ['process', 'user', 'cgroup'] as const) gate.require(need);
     asked.needProcesses(recorder.needs);
   }
+  const cgroupRoot = async (): Promise<string | undefined> => {
+    const place = await cgroup2Mount(root);
+    return place === undefined ? undefined : `${root}${place}`;
+  };
+  const sockets = createSocketService({ root, hub, logger, exclusion, programs: () => ring?.sockets });
   let current: KernelStatus = UNUSED;
   let unregisterRung = (): void => {};
   let ring: RingSource | undefined;
@@ -167,6 +179,8 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
         selfPid,
         exclusion,
         hostMountNs: hostMountNamespace(`${root}/proc`),
+        root,
+        cgroupRoot,
         recorder,
       });
       if (result.source === undefined) return result.refusals;
@@ -208,9 +222,10 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       hub.releaseHolds();
       await watcher?.scan();
       await watcher?.stop();
+      await sockets.stop();
       const complete = (await ring?.quiesce(deadlineMs)) ?? true;
       if (!complete) logger.warn({ deadline_ms: deadlineMs }, 'the ring was not read to its end by the deadline');
-      for (const listener of quietListeners) listener();
+      await Promise.all(Array.from(quietListeners, (listener) => listener()));
       for (let waitedMs = 0; hub.pending > 0 && waitedMs < LAST_WAIT_MS; waitedMs += LAST_POLL_MS) await sleep(LAST_POLL_MS);
     })();
     return quiet;
@@ -260,10 +275,15 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
 
   const reconfigure = async (): Promise<void> => {
     const needs = asked.processes();
-    if (needs === undefined) return await close();
+    const wantedSockets = asked.sockets();
+    if (needs === undefined) {
+      await sockets.change(undefined);
+      return await close();
+    }
     await gate.start();
     if (ring === undefined && watcher === undefined) await open(needs);
-    await ring?.change(needs, asked.calls());
+    await ring?.change(needs, asked.calls(), programNeeds(wantedSockets));
+    await sockets.change(wantedSockets);
   };
 
   return {
@@ -271,6 +291,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     hub,
     needProcesses: asked.needProcesses,
     needCalls: asked.needCalls,
+    needSockets: asked.needSockets,
     onQuiet(listener) {
       quietListeners.add(listener);
       return () => quietListeners.delete(listener);
@@ -281,6 +302,8 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       for (let waitedMs = 0; !isThrough() && waitedMs < CATCH_UP_MS; waitedMs += LAST_POLL_MS) await sleep(LAST_POLL_MS);
     },
     calls: () => ring?.calls.status() ?? { ...NO_CALLS, notes: current.rung === 'procfs' ? [PROCFS_NO_CALLS] : [] },
+    sockets: sockets.status,
+    socketMaps: sockets.maps,
     callMaps: { read: (map) => ring?.calls.read(map), take: (map, key) => ring?.calls.take(map, key) },
     reconfigure,
     health() {
@@ -300,8 +323,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     async probe() {
       const addon = loadAddon();
       const facts: KernelFacts = { ...probeFacts(addon), ...injectedFacts };
-      const place = await cgroup2Mount(root);
-      return probeKernel({ addon, facts, procfsRoot: `${root}/proc`, cgroup2Path: place === undefined ? undefined : `${root}${place}` });
+      return probeKernel({ addon, facts, procfsRoot: `${root}/proc`, cgroup2Path: await cgroupRoot() });
     },
   };
 };

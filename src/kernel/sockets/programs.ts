@@ -1,0 +1,257 @@
+/** The programs of sockets: loaded when somebody asks, changed while they run, given back when nobody asks any more. */
+import { statSync } from 'node:fs';
+import { messageOf } from '../../core/errors.ts';
+import type { Counters } from '../../core/counters.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { PushDownReport } from '../../core/rules.ts';
+import type { KernelFacts, MapEntries, NativeSession } from '../addon.ts';
+import { describeRefusal } from '../process-programs.ts';
+import { attachHooks, loadHooks, type LoadedHooks } from './hooks.ts';
+import { loadTracing, type LoadedTracing, type TracingGroup } from './tracing.ts';
+import type { SocketHook, SocketNeeds, SocketsStatus } from './needs.ts';
+import { createBreath } from './procfs/breath.ts';
+import { listProcesses, readNamespaces } from './procfs/namespaces.ts';
+import { createSessionRules, type SessionRules } from './rules.ts';
+import { encodeSocketSettings } from './settings.ts';
+
+/** How often sessions without a datagram are looked for. */
+const SWEEP_MS = 1_000;
+/** How often all holders of sockets are looked at: an owner that handed its socket on is corrected then. */
+const OWNERS_MS = 15_000;
+const NO_RULES: PushDownReport = { places: [] };
+const NOTHING: SocketsStatus = { rung: 'none', notes: [], hooks: [], pushDown: NO_RULES };
+
+export type SocketMap = 'sessions' | 'flows' | 'session_counts' | 'session_live' | 'session_rest' | 'session_stats' | 'session_rule_counts';
+export type SocketWalk = 'on_clear_live' | 'on_live_sessions' | 'on_live_flows';
+
+const mapOfWalk: Readonly<Record<SocketWalk, SocketMap>> = {
+  on_clear_live: 'session_live',
+  on_live_sessions: 'sessions',
+  on_live_flows: 'flows',
+};
+
+export type SocketProgramsOptions = {
+  readonly session: NativeSession;
+  readonly facts: KernelFacts;
+  readonly ringBytes: number;
+  readonly selfPid: number;
+  /** Object of the process programs. */
+  readonly processObject: number;
+  /** Where the v2 hierarchy is mounted, seen from here; undefined: it is not. */
+  readonly cgroupRoot: () => Promise<string | undefined>;
+  /** Prefix of /proc. */
+  readonly root: string;
+  readonly counters: Counters;
+  readonly logger: Logger;
+};
+
+export type SocketPrograms = {
+  /** Other needs; undefined: nobody asks. One call at a time. A kernel that gives no sessions is told by `status`, not thrown. */
+  change(needs: SocketNeeds | undefined): Promise<void>;
+  status(): SocketsStatus;
+  /** Lets go of the hooks; what is counted can still be read. */
+  detach(): Promise<void>;
+  /** Before the session is closed. */
+  release(): void;
+  /** Runs that the kernel skipped, by program. */
+  recursionMisses(): Readonly<Record<string, number>>;
+  /** Entries of a map; undefined when it is not loaded. */
+  read(map: SocketMap): MapEntries | undefined;
+  /** Runs an iterator over its map; false when it is not loaded. */
+  walk(program: SocketWalk): Promise<boolean>;
+  /** Runs an iterator in every network namespace that a process is in; false when it is not loaded. */
+  walkNamespaces(program: 'on_time_wait'): Promise<boolean>;
+};
+
+type Loaded = {
+  readonly tracing: LoadedTracing;
+  readonly hooks: LoadedHooks;
+  readonly rules: SessionRules;
+  readonly timers: readonly NodeJS.Timeout[];
+};
+
+/** The cgroup that counts: its folder, and the number that the kernel knows it by; 0n for the root, whose sockets are all. */
+const cgroupOf = (wanted: string | undefined, root: string | undefined): { readonly folder: string | undefined; readonly id: bigint } => {
+  if (wanted === undefined || wanted === root) return { folder: root, id: 0n };
+  return { folder: wanted, id: statSync(wanted, { bigint: true }).ino };
+};
+
+const hasGroup = ({ groups }: LoadedTracing, group: TracingGroup): boolean => groups.has(group);
+
+/** What each part is done by. */
+const hooksOf = (tracing: LoadedTracing, { attached, refusals }: LoadedHooks, existing: string | undefined): readonly SocketHook[] => {
+  const because = (names: readonly string[]): string => names.flatMap((name) => refusals.get(name) ?? []).at(0) ?? '';
+  const hook = (name: SocketHook['hook'], rung: string | undefined, note: string): SocketHook => ({
+    hook: name,
+    rung: rung ?? 'none',
+    note,
+  });
+  const byCgroup = (name: SocketHook['hook'], program: string, otherwise: string): SocketHook =>
+    attached.has(program)
+      ? hook(name, 'cgroup', '')
+      : hook(name, undefined, `${otherwise}${because([program]) === '' ? '' : `: ${because([program])}`}`);
+  const udp = hasGroup(tracing, 'length') ? 'length' : attached.has('on_egress') ? 'cgroup_skb' : undefined;
+  return [
+    hook('tcp', 'tp_btf', ''),
+    hook('accept', 'tp_btf', ''),
+    hook(
+      'udp',
+      udp,
+      udp === undefined
+        ? `no sessions of UDP${because(['on_egress']) === '' ? '' : `: ${because(['on_egress'])}`}`
+        : udp === 'cgroup_skb'
+          ? 'this kernel has no tracepoint of lengths: received bytes are those that reached the socket'
+          : '',
+    ),
+    udp === 'cgroup_skb'
+      ? hook('peer', 'cgroup_skb', '')
+      : byCgroup('peer', 'on_sendmsg4', 'sockets that are not connected have sessions without a peer'),
+    byCgroup('release', 'on_sock_release', 'sessions that are not TCP end by idle time'),
+    byCgroup('create', 'on_sock_create', 'who made a raw or ICMP socket is found by looking at all open sockets'),
+    byCgroup('connect_failed', 'on_connect4', 'connects that fail before a packet leaves are told without their peer'),
+    hook(
+      'existing',
+      existing === undefined ? 'iterator' : undefined,
+      existing === undefined ? '' : `what was open before is not known: ${existing}`,
+    ),
+  ];
+};
+
+export const createSocketPrograms = (options: SocketProgramsOptions): SocketPrograms => {
+  const { session, facts, ringBytes, selfPid, processObject, cgroupRoot, root, counters, logger } = options;
+  let loaded: Loaded | undefined;
+  let status = NOTHING;
+  let isWalking = false;
+
+  const writeSettings = (object: number, needs: SocketNeeds | undefined, cgroupId: bigint): void =>
+    session.putEntry(object, 'session_settings', new Uint8Array(4), encodeSocketSettings(needs, cgroupId));
+
+  /** In our own namespace, then in every other one. */
+  const inNamespaces = async (object: number, program: string): Promise<void> => {
+    const namespaces = await readNamespaces(root, listProcesses(root) ?? [], createBreath());
+    for (const { folders } of namespaces) {
+      for (const folder of folders) {
+        try {
+          await session.walk(object, program, { netns: `${folder}/ns/net` });
+          break;
+        } catch {
+          // the process went; the namespace may live on in another one
+        }
+      }
+    }
+  };
+
+  /** Enters what is open already. Returns why that could not be. */
+  const enterExisting = async ({ object, groups }: LoadedTracing): Promise<string | undefined> => {
+    if (!groups.has('existing')) return 'the kernel does not take the iterator';
+    try {
+      await session.walk(object, 'on_socket_file');
+      for (const program of ['on_open_tcp', 'on_open_udp']) if (groups.has('tables')) await inNamespaces(object, program);
+      return undefined;
+    } catch (error) {
+      return describeRefusal(error);
+    }
+  };
+
+  /** One at a time; what goes wrong is tried again in its time. */
+  const repeat = (intervalMs: number, work: (now: Loaded) => Promise<void>): NodeJS.Timeout =>
+    setInterval(() => {
+      if (loaded === undefined || isWalking) return;
+      isWalking = true;
+      work(loaded)
+        .catch((error: unknown) => logger.warn({ error: messageOf(error) }, 'cannot walk the open sockets'))
+        .finally(() => (isWalking = false));
+    }, intervalMs).unref();
+
+  const sweep = async ({ tracing: { object, groups } }: Loaded): Promise<void> => {
+    if (!groups.has('sweep')) return;
+    await session.walk(object, 'on_sweep_flows', { map: 'flows' });
+    await session.walk(object, 'on_sweep_sessions', { map: 'sessions' });
+  };
+
+  const open = async (needs: SocketNeeds): Promise<void> => {
+    let tracing: LoadedTracing | undefined;
+    let hooks: LoadedHooks | undefined;
+    let rules: SessionRules | undefined;
+    try {
+      const place = cgroupOf(needs.cgroup, await cgroupRoot());
+      tracing = loadTracing({ session, facts, ringBytes, selfPid, processObject, maxSessions: needs.maxSessions });
+      rules = createSessionRules({ session, object: tracing.object, counters });
+      const pushDown = await rules.set(needs.ruleSets);
+      writeSettings(tracing.object, needs, place.id);
+      hooks = loadHooks({ session, facts, ringBytes, selfPid, tracing, hasLengths: hasGroup(tracing, 'length') });
+      for (const program of tracing.first) session.attach(tracing.object, program);
+      attachHooks(session, hooks, place.folder);
+      for (const program of tracing.last) session.attach(tracing.object, program);
+      const existing = await enterExisting(tracing);
+      const timers = [
+        repeat(SWEEP_MS, sweep),
+        repeat(OWNERS_MS, async (now) => {
+          if (hasGroup(now.tracing, 'existing')) await session.walk(now.tracing.object, 'on_socket_file');
+        }),
+      ];
+      loaded = { tracing, hooks, rules, timers };
+      status = { rung: 'ebpf', notes: tracing.notes, hooks: hooksOf(tracing, hooks, existing), pushDown };
+    } catch (error) {
+      rules?.close();
+      if (hooks?.object !== undefined) session.unload(hooks.object);
+      if (tracing !== undefined) session.unload(tracing.object);
+      status = { ...NOTHING, notes: [describeRefusal(error)] };
+    }
+  };
+
+  const close = async (): Promise<void> => {
+    if (loaded === undefined) return;
+    const { tracing, hooks, rules, timers } = loaded;
+    for (const timer of timers) clearInterval(timer);
+    writeSettings(tracing.object, undefined, 0n);
+    loaded = undefined;
+    status = NOTHING;
+    await session.detach(tracing.object);
+    if (hooks.object !== undefined) await session.detach(hooks.object);
+    rules.close();
+    if (hooks.object !== undefined) session.unload(hooks.object);
+    session.unload(tracing.object);
+  };
+
+  /** What cannot change while the programs run: the size of the maps, and where the hooks are attached. */
+  let frozen: Pick<SocketNeeds, 'cgroup' | 'maxSessions'> = { cgroup: undefined, maxSessions: 0 };
+
+  return {
+    async change(needs) {
+      if (needs === undefined) return await close();
+      if (loaded !== undefined && (frozen.cgroup !== needs.cgroup || frozen.maxSessions !== needs.maxSessions)) await close();
+      if (loaded === undefined) {
+        frozen = { cgroup: needs.cgroup, maxSessions: needs.maxSessions };
+        return await open(needs);
+      }
+      const pushDown = await loaded.rules.set(needs.ruleSets);
+      writeSettings(loaded.tracing.object, needs, cgroupOf(needs.cgroup, await cgroupRoot()).id);
+      status = { ...status, pushDown };
+    },
+    status: () => status,
+    async detach() {
+      if (loaded === undefined) return;
+      const { tracing, hooks, timers } = loaded;
+      for (const timer of timers) clearInterval(timer);
+      await session.detach(tracing.object);
+      if (hooks.object !== undefined) await session.detach(hooks.object);
+    },
+    release() {
+      for (const timer of loaded?.timers ?? []) clearInterval(timer);
+      loaded?.rules.close();
+    },
+    recursionMisses: () => (loaded === undefined ? {} : session.recursionMisses(loaded.tracing.object)),
+    read: (map) => (loaded === undefined ? undefined : session.readEntries(loaded.tracing.object, map)),
+    async walk(program) {
+      if (loaded === undefined || !hasGroup(loaded.tracing, 'live')) return false;
+      await session.walk(loaded.tracing.object, program, { map: mapOfWalk[program] });
+      return true;
+    },
+    async walkNamespaces(program) {
+      if (loaded === undefined || !hasGroup(loaded.tracing, 'time_wait')) return false;
+      await inNamespaces(loaded.tracing.object, program);
+      return true;
+    },
+  };
+};

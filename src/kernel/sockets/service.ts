@@ -1,0 +1,112 @@
+/** Sessions of one running Ringtail: by the kernel's programs, or by procfs where these cannot be had or are not wanted. */
+import type { Health } from '../../core/component.ts';
+import { KernelError, messageOf } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { MapEntries } from '../addon.ts';
+import type { Exclusion } from '../exclude.ts';
+import type { Hub } from '../hub.ts';
+import type { SocketNeeds, SocketsStatus } from './needs.ts';
+import { createSocketProcfsWatcher, SOCKETS_PROCFS_LIMITS, type SocketProcfsWatcher } from './procfs-watcher.ts';
+import type { SocketMap, SocketPrograms, SocketWalk } from './programs.ts';
+
+/** Maps of the programs of sockets; nothing while these are not loaded. */
+export type SocketMaps = {
+  read(map: SocketMap): MapEntries | undefined;
+  /** Runs an iterator over its map; false: it cannot be had. */
+  walk(program: SocketWalk): Promise<boolean>;
+  /** Runs an iterator in every network namespace that a process is in; false: it cannot be had. */
+  walkNamespaces(program: 'on_time_wait'): Promise<boolean>;
+};
+
+export type SocketService = {
+  /**
+   * Other needs; undefined: nobody asks. The programs have been told already. Throws a KernelError when they were asked for by name and cannot be had.
+   */
+  change(needs: SocketNeeds | undefined): Promise<void>;
+  status(): SocketsStatus;
+  readonly maps: SocketMaps;
+  health(): Health;
+  stop(): Promise<void>;
+};
+
+export type SocketServiceOptions = {
+  readonly root: string;
+  readonly hub: Hub;
+  readonly logger: Logger;
+  readonly exclusion: Pick<Exclusion, 'leavesOut'>;
+  /** Undefined: there is no ring. */
+  readonly programs: () => SocketPrograms | undefined;
+};
+
+const NOTHING: SocketsStatus = { rung: 'none', notes: [], hooks: [], pushDown: { places: [] } };
+
+/** What the programs are to do: nothing when procfs is wanted. */
+export const programNeeds = (needs: SocketNeeds | undefined): SocketNeeds | undefined => (needs?.mode === 'procfs' ? undefined : needs);
+
+export const createSocketService = ({ root, hub, logger, exclusion, programs }: SocketServiceOptions): SocketService => {
+  let watcher: SocketProcfsWatcher | undefined;
+  let current = NOTHING;
+
+  const stop = async (): Promise<void> => {
+    const last = watcher;
+    watcher = undefined;
+    await last?.stop();
+  };
+
+  const watchProcfs = async (needs: SocketNeeds, reasons: readonly string[]): Promise<void> => {
+    const status: SocketsStatus = { ...NOTHING, rung: 'procfs', notes: [...reasons, SOCKETS_PROCFS_LIMITS] };
+    if (watcher !== undefined) {
+      watcher.change(needs);
+      current = status;
+      return;
+    }
+    const next = createSocketProcfsWatcher({
+      root,
+      needs,
+      leavesOut: exclusion.leavesOut,
+      onFrame: (frame) => hub.deliver(frame, () => {}),
+      isBehind: () => hub.pending > 0,
+      onError: (error) => logger.warn({ error: messageOf(error) }, 'sockets could not be read from /proc'),
+    });
+    if (!(await next.scan()))
+      throw new KernelError(
+        `sockets can be followed neither by the kernel nor by procfs: ${[...reasons, `${root}/proc cannot be read`].join('; ')}`,
+        {
+          advice: 'run as root on a kernel of 5.8 or newer with BTF, or mount procfs; `ringtail doctor` tells what is missing',
+        },
+      );
+    await next.start();
+    watcher = next;
+    current = status;
+  };
+
+  return {
+    async change(needs) {
+      if (needs === undefined) {
+        await stop();
+        current = NOTHING;
+        return;
+      }
+      const kernel = needs.mode === 'procfs' ? undefined : programs()?.status();
+      if (kernel?.rung === 'ebpf') {
+        await stop();
+        current = kernel;
+        return;
+      }
+      const reasons = needs.mode === 'procfs' ? [] : (kernel?.notes ?? ['there is no ring of the kernel']);
+      if (needs.mode === 'ebpf')
+        throw new KernelError(`sockets are to be followed by the kernel's programs, which cannot be had here: ${reasons.join('; ')}`, {
+          advice: 'set mode to auto, or see what `ringtail doctor` says',
+        });
+      await watchProcfs(needs, reasons);
+    },
+    status: () => (current.rung === 'ebpf' ? (programs()?.status() ?? NOTHING) : current),
+    maps: {
+      read: (map) => programs()?.read(map),
+      walk: async (program) => (await programs()?.walk(program)) ?? false,
+      walkNamespaces: async (program) => (await programs()?.walkNamespaces(program)) ?? false,
+    },
+    health: () => watcher?.health() ?? { status: 'ok', message: '', details: { rung: current.rung } },
+    stop,
+  };
+};

@@ -1,0 +1,106 @@
+/** The tracing programs of sockets: which of them this kernel takes. */
+import { buildPath, type KernelFacts, type NativeSession } from '../addon.ts';
+import { describeRefusal } from '../process-programs.ts';
+
+/**
+ * What may be missing without harm to the rest. `length`: bytes of datagrams. `overflow`: datagrams that found no room. `uring`: calls through io_uring.
+ * `existing`, `tables`: what was open before. `sweep`: idle sessions. `live`: what is open, for metrics. `time_wait`: the same for TIME_WAIT.
+ */
+export type TracingGroup = 'length' | 'overflow' | 'uring' | 'existing' | 'tables' | 'sweep' | 'live' | 'time_wait';
+
+type Group = {
+  readonly group: TracingGroup;
+  readonly programs: readonly string[];
+  /** Those of them that are attached; the others are iterators. */
+  readonly attached: readonly string[];
+};
+
+export type TracingOptions = {
+  readonly session: NativeSession;
+  readonly facts: KernelFacts;
+  readonly ringBytes: number;
+  readonly selfPid: number;
+  readonly processObject: number;
+  readonly maxSessions: number;
+};
+
+export type LoadedTracing = {
+  readonly object: number;
+  readonly groups: ReadonlySet<TracingGroup>;
+  /** Attached in this order, before the hooks of cgroups. */
+  readonly first: readonly string[];
+  /** Behind them: whoever begins a session comes last, so that nothing begins whose end is not seen. */
+  readonly last: readonly string[];
+  /** Why a group is missing, a sentence each. */
+  readonly notes: readonly string[];
+};
+
+/** What the programs of processes and these must have in common. */
+const SHARED_MAPS = ['excluded', 'excluded_kinds', 'left_out_runs'];
+const FIRST = ['on_destroy', 'on_socket_exit'];
+const LAST = ['on_set_state'];
+
+/** `io_uring_complete` by the number of its arguments: 5.10, 6.1 to 6.17, since 6.18. */
+const uringOf = (argumentCount: number): string | undefined => {
+  if (argumentCount === 3) return 'on_uring_618';
+  if (argumentCount === 4) return 'on_uring_510';
+  return argumentCount >= 5 ? 'on_uring_61' : undefined;
+};
+
+export const isModern = ({ helpers }: KernelFacts): boolean =>
+  ['loop', 'task_pt_regs', 'get_current_task_btf'].every((helper) => helpers[helper] === true);
+
+const groupsOf = ({ traceArguments }: KernelFacts): readonly Group[] => {
+  const has = (...tracepoints: readonly string[]): boolean => tracepoints.every((name) => (traceArguments[name] ?? -1) > 0);
+  const hooked = (group: TracingGroup, programs: readonly string[]): Group => ({ group, programs, attached: programs });
+  const walked = (group: TracingGroup, programs: readonly string[]): Group => ({ group, programs, attached: [] });
+  const uring = uringOf(traceArguments['io_uring_complete'] ?? -1);
+  const hasLengths = has('sock_send_length', 'sock_recv_length');
+  return [
+    ...(hasLengths ? [hooked('length', ['on_send', 'on_receive'])] : []),
+    ...(!hasLengths && has('udp_fail_queue_rcv_skb') ? [hooked('overflow', ['on_queue_failed'])] : []),
+    ...(uring === undefined ? [] : [hooked('uring', [uring])]),
+    walked('existing', ['on_socket_file']),
+    walked('tables', ['on_open_tcp', 'on_open_udp']),
+    walked('sweep', ['on_sweep_flows', 'on_sweep_sessions']),
+    walked('live', ['on_clear_live', 'on_live_sessions', 'on_live_flows']),
+    walked('time_wait', ['on_time_wait']),
+  ];
+};
+
+/** Throws what loading the programs that are needed throws; the others are left out one by one. */
+export const loadTracing = ({ session, facts, ringBytes, selfPid, processObject, maxSessions }: TracingOptions): LoadedTracing => {
+  const load = (groups: readonly Group[]): number =>
+    session.load({
+      path: buildPath(isModern(facts) ? 'bpf/sockets.bpf.o' : 'bpf/sockets_legacy.bpf.o'),
+      programs: [...FIRST, ...LAST, ...groups.flatMap(({ programs }) => programs)],
+      options: { ring_bytes: ringBytes, self_tgid: selfPid, have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0 },
+      mapEntries: { sessions: maxSessions, flows: maxSessions },
+      share: { from: processObject, maps: SHARED_MAPS },
+    });
+  const result = (object: number, groups: readonly Group[], notes: readonly string[]): LoadedTracing => ({
+    object,
+    groups: new Set(groups.map(({ group }) => group)),
+    first: [...FIRST, ...groups.flatMap(({ attached }) => attached)],
+    last: LAST,
+    notes,
+  });
+
+  const wanted = groupsOf(facts);
+  try {
+    return result(load(wanted), wanted, []);
+  } catch {
+    // one of them is not for this kernel: the good ones are found one by one
+  }
+  const good: Group[] = [];
+  const notes: string[] = [];
+  for (const group of wanted) {
+    try {
+      session.unload(load([group]));
+      good.push(group);
+    } catch (error) {
+      notes.push(`${group.programs.join(', ')}: ${describeRefusal(error)}`);
+    }
+  }
+  return result(load(good), good, notes);
+};
