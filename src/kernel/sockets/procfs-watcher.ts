@@ -203,7 +203,7 @@ export const createSocketProcfsWatcher = (options: SocketProcfsWatcherOptions): 
     change: (changed) => void (nextNeeds = changed),
     health() {
       const { size, skipped } = tracker;
-      const message = skipped === 0 ? '' : `${skipped} sockets are beyond max_sessions and not followed`;
+      const message = skipped === 0 ? '' : `sockets beyond max_sessions, which are not followed: ${skipped}`;
       return {
         status: skipped === 0 ? 'ok' : 'recoverable',
         message,
