@@ -1,6 +1,6 @@
 /** What the kernel has added up of sessions, summed over CPUs, and what is open now. */
 import type { MapEntries } from '../addon.ts';
-import { mapLayout, sessionDuration } from '../layouts.gen.ts';
+import { mapLayout, netTransport, sessionDuration, sessionState } from '../layouts.gen.ts';
 
 /** Upper bounds of the buckets of durations, in ms, ascending; behind the last one is a bucket more. */
 export const durationBoundsMs: readonly number[] = Object.values(sessionDuration).toSorted((a, b) => a - b);
@@ -46,14 +46,18 @@ export type SessionCounts = {
 
 export type SessionEntries = { readonly sessions: number; readonly flows: number };
 
-export type SessionWalk = 'on_clear_live' | 'on_live_sessions' | 'on_live_flows' | 'on_time_wait';
-
 export type CountMaps = {
   /** Undefined while the programs are not loaded. */
   read(map: 'session_counts' | 'session_live' | 'session_rest'): MapEntries | undefined;
-  /** Runs an iterator to its end: over the map that it is about, or in every network namespace that has sockets. */
-  walk(program: SessionWalk): Promise<void>;
+  /** Runs an iterator over the map that it is about, to its end; false: it cannot be had. */
+  walk(program: LiveWalk): Promise<boolean>;
+  /** Runs an iterator in every network namespace that a process is in; false: it cannot be had. */
+  walkNamespaces(program: 'on_time_wait'): Promise<boolean>;
+  /** Connections in TIME_WAIT of all network namespaces, as procfs tells them; undefined: it does not. */
+  timeWait(): Promise<number | undefined>;
 };
+
+export type LiveWalk = 'on_clear_live' | 'on_live_sessions' | 'on_live_flows';
 
 const { sessionCountKey, sessionCount, sessionLive, sessionRest } = mapLayout;
 
@@ -96,21 +100,47 @@ const rowsOf = <T>({ count, keyBytes, valueBytes, keys, values }: MapEntries, re
     ...read(values, entry * valueBytes, (entry + 1) * valueBytes),
   }));
 
-const walks = ['on_clear_live', 'on_live_sessions', 'on_live_flows', 'on_time_wait'] as const satisfies readonly SessionWalk[];
+type Live = Pick<SessionCounts, 'live'> & { readonly rest: SessionsOpen };
+
+const NOTHING_OPEN: SessionsOpen = { open: 0n, sent: 0n, received: 0n };
+/** Of every family and namespace. */
+const timeWaitKey: SessionKey = {
+  cgroupId: 0n,
+  netnsCookie: 0n,
+  transport: netTransport.tcp,
+  family: 0,
+  role: 0,
+  state: sessionState.tcpTimeWait,
+  error: 0,
+};
+
+const walkAll = async (maps: CountMaps): Promise<Live | undefined> => {
+  const isWalked = await maps.walk('on_clear_live');
+  if (isWalked) {
+    await maps.walk('on_live_sessions');
+    await maps.walk('on_live_flows');
+  }
+  const timeWait = (await maps.walkNamespaces('on_time_wait')) ? undefined : await maps.timeWait();
+  const open = maps.read('session_live');
+  const rest = maps.read('session_rest');
+  if (open === undefined || rest === undefined) return undefined;
+  const live = isWalked ? rowsOf(open, openAt) : [];
+  return {
+    live: timeWait === undefined ? live : [...live, { ...timeWaitKey, ...NOTHING_OPEN, open: BigInt(timeWait) }],
+    rest: isWalked ? openAt(rest.values, sessionRest.live) : NOTHING_OPEN,
+  };
+};
+
 /** The walks of one kernel side write into one map: they go one after the other. */
 const lastWalk = new WeakMap<object, Promise<unknown>>();
 
-const walkAll = async (maps: CountMaps): Promise<(Pick<SessionCounts, 'live'> & { readonly rest: SessionsOpen }) | undefined> => {
-  for (const program of walks) await maps.walk(program);
-  const live = maps.read('session_live');
-  const rest = maps.read('session_rest');
-  return live === undefined || rest === undefined ? undefined : { live: rowsOf(live, openAt), rest: openAt(rest.values, sessionRest.live) };
-};
-
 /** What is open now. Undefined while the programs are not loaded; rejects with a NativeError. */
-const readLive = (maps: CountMaps): ReturnType<typeof walkAll> => {
+const readLive = (maps: CountMaps): Promise<Live | undefined> => {
   const walked = (lastWalk.get(maps) ?? Promise.resolve()).then(() => walkAll(maps));
-  lastWalk.set(maps, walked.catch(() => {})); // prettier-ignore
+  lastWalk.set(
+    maps,
+    walked.catch(() => {}),
+  );
   return walked;
 };
 

@@ -5,7 +5,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { Metric, MetricBatch, MetricHistogramPoint, MetricPoint } from '../../core/metric-batch.ts';
 import { createRateLimit } from '../../core/rate-limit.ts';
 import { type CountMaps, durationBoundsMs } from '../../kernel/sockets/counts.ts';
-import type { SocketNeeds, SocketsClaim } from '../../kernel/sockets/needs.ts';
+import { sessionFamilies, type SocketNeeds, type SocketsClaim } from '../../kernel/sockets/needs.ts';
 import { metricName } from '../../otlp/names.ts';
 import { transportOf } from '../shared/session-names.ts';
 import type { SocketsConfig } from './config.ts';
@@ -69,7 +69,11 @@ export const createSessionMetrics = (options: SessionMetricsOptions): Observable
   const { receiver, config, kernel, logger, nowMs = Date.now } = options;
   const { collection_interval: intervalMs, temporality } = config.metrics;
   const transports = new Set<number>(config.protocols.map((name) => transportOf[name]));
-  const families = new Set<number>([0, ...config.families.map((name) => familyNumbers[name])]);
+  const families = new Set<number>(config.families.map((name) => familyNumbers[name]));
+  const isWhole = families.size === sessionFamilies.length && config.loopback && config.cgroup === undefined;
+  /** What procfs counts of TCP is of both families, whoever's it was. */
+  const isWanted = ({ transport, family }: CountedSeries): boolean =>
+    transport === undefined || families.has(family) || (family === 0 && (isWhole || transport !== transportOf.tcp));
   const nowNs = (): bigint => BigInt(Math.trunc(nowMs() * 1000)) * 1000n;
   const limit = createRateLimit();
 
@@ -103,8 +107,7 @@ export const createSessionMetrics = (options: SessionMetricsOptions): Observable
       try {
         const counted = await counting.read();
         if (subscriber.closed || counted === undefined) return;
-        const series = counted.filter(({ transport, family }) => transport === undefined || families.has(family));
-        const metrics = metricsOf(series, nowNs());
+        const metrics = metricsOf(counted.filter(isWanted), nowNs());
         if (metrics.length > 0) subscriber.next({ receiver, resource: undefined, metrics });
       } catch (error) {
         limit(

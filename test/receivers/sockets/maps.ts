@@ -1,7 +1,7 @@
 /** The maps of sessions, as the addon gives them, out of plain values. */
 import type { MapEntries } from '../../../src/kernel/addon.ts';
 import { mapLayout, netTransport, sessionRole } from '../../../src/kernel/layouts.gen.ts';
-import { DURATION_BUCKETS, type SessionWalk } from '../../../src/kernel/sockets/counts.ts';
+import { DURATION_BUCKETS, type LiveWalk } from '../../../src/kernel/sockets/counts.ts';
 
 const CPUS = 2;
 
@@ -79,6 +79,9 @@ const entriesOf = (keys: readonly Buffer[], values: readonly Buffer[], keyBytes:
 export const createSessionMaps = () => {
   const now = {
     isLoaded: true,
+    canWalk: true,
+    /** By procfs, because the kernel has no iterator of TCP. */
+    timeWait: undefined as number | undefined,
     ended: [] as readonly (KeyInput & SumsInput)[],
     live: [] as readonly (KeyInput & LiveInput)[],
     rest: {} as SumsInput,
@@ -87,7 +90,7 @@ export const createSessionMaps = () => {
     beforeWalk: undefined as (() => void) | undefined,
   };
   let walked: readonly (KeyInput & LiveInput)[] = [];
-  const walks: SessionWalk[] = [];
+  const walks: string[] = [];
   return {
     now,
     walks,
@@ -106,14 +109,21 @@ export const createSessionMaps = () => {
         rest.writeBigUInt64LE(BigInt(walked.length), mapLayout.sessionRest.sessions);
         return entriesOf([Buffer.alloc(4)], [rest], 4, mapLayout.sessionRest.size);
       },
-      async walk(program: SessionWalk): Promise<void> {
+      async walk(program: LiveWalk): Promise<boolean> {
         walks.push(program);
+        if (!now.canWalk) return false;
         if (program === 'on_clear_live') {
           now.beforeWalk?.();
           walked = [];
         }
         if (program === 'on_live_sessions') walked = now.live;
+        return true;
       },
+      async walkNamespaces(program: string): Promise<boolean> {
+        walks.push(program);
+        return now.timeWait === undefined;
+      },
+      timeWait: async () => now.timeWait,
     },
   };
 }; // prettier-ignore

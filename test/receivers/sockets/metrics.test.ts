@@ -137,6 +137,21 @@ describe('metrics of sessions', () => {
     ]);
   });
 
+  it('have TIME_WAIT from procfs where there is no iterator, and nothing of what is open', async () => {
+    const { open, now } = setUp();
+    now.canWalk = false;
+    now.timeWait = 12;
+    now.live = [{ state: tcpEstablished, open: 1, sent: 5 }];
+    const [whole, part] = [open(), open({ families: ['ipv4'] })];
+    now.ended = [{ opened: 1, sent: 5 }];
+    await pass(10);
+    expect(linesOf(whole.batches[0]!).filter((line) => line.startsWith('session.count'))).toEqual([
+      'session.count{network.transport=tcp,connection.state=time_wait} 12 100..110',
+    ]);
+    expect(part.batches.map((batch) => valuesOf(batch, 'session.count'))).toEqual([[]]);
+    expect(valuesOf(whole.batches[0]!, 'network.io')).toEqual(['5']);
+  });
+
   it('begin with what is there when they are asked for', async () => {
     const { open, now } = setUp();
     now.ended = [{ opened: 5, sent: 100 }];
