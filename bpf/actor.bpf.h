@@ -66,10 +66,12 @@ static __always_inline void fill_head(struct event_head *head, __u32 kind, __u32
 	fill_actor(&head->actor, task);
 }
 
-/* The same for a call of the current task, many times a second: plain loads where the kernel allows them. */
-static __always_inline void fill_call_head(struct event_head *head, __u32 kind, __u32 len, struct task_struct *task)
+/*
+ * The same many times a second: plain loads where the kernel allows them. `named` is the task that gives the name: the thread itself or
+ * its leader. The cgroup is left to the caller.
+ */
+static __always_inline void fill_actor_fast(struct event_actor *actor, struct task_struct *task, __u64 named)
 {
-	struct event_actor *actor = &head->actor;
 	__u64 leader, parent, above, cred, pid, word;
 	__u32 level = 0, flags;
 
@@ -83,10 +85,6 @@ static __always_inline void fill_call_head(struct event_head *head, __u32 kind, 
 		KREAD(level, pid, pid, level);
 	if (level > PID_NS_LEVEL_MAX)
 		level = 0;
-	head->kind = kind;
-	head->version = 1;
-	head->len = len;
-	head->boot_ns = bpf_ktime_get_boot_ns();
 	KREAD(actor->pid, task, task_struct, tgid);
 	KREAD(actor->tid, task, task_struct, pid);
 	KREAD(actor->ppid, parent, task_struct, tgid);
@@ -94,7 +92,6 @@ static __always_inline void fill_call_head(struct event_head *head, __u32 kind, 
 	KREAD(actor->start_ns, leader, task_struct, start_boottime);
 	KREAD(actor->parent_start_ns, above, task_struct, start_boottime);
 	KREAD(actor->parent_exec_id, parent, task_struct, self_exec_id);
-	actor->cgroup_id = bpf_get_current_cgroup_id();
 	KREAD(actor->uid, cred, cred, uid.val);
 	KREAD(actor->euid, cred, cred, euid.val);
 	actor->login_uid = LOGIN_UID_UNSET;
@@ -104,10 +101,21 @@ static __always_inline void fill_call_head(struct event_head *head, __u32 kind, 
 	if (level)
 		KREAD(actor->vpid, pid + bpf_core_field_offset(struct pid, numbers) + (__u64)level * bpf_core_type_size(struct upid), upid, nr);
 	actor->flags = (flags & PF_KTHREAD ? HEAD_KERNEL_THREAD : 0) | (level ? HEAD_NESTED_PID_NS : 0);
-	KREAD_WORD(word, (__u64)task + bpf_core_field_offset(struct task_struct, comm));
+	KREAD_WORD(word, named + bpf_core_field_offset(struct task_struct, comm));
 	__builtin_memcpy(actor->comm, &word, sizeof(word));
-	KREAD_WORD(word, (__u64)task + bpf_core_field_offset(struct task_struct, comm) + sizeof(word));
+	KREAD_WORD(word, named + bpf_core_field_offset(struct task_struct, comm) + sizeof(word));
 	__builtin_memcpy(actor->comm + sizeof(word), &word, sizeof(word));
+}
+
+/* Of a call of the current task. */
+static __always_inline void fill_call_head(struct event_head *head, __u32 kind, __u32 len, struct task_struct *task)
+{
+	head->kind = kind;
+	head->version = 1;
+	head->len = len;
+	head->boot_ns = bpf_ktime_get_boot_ns();
+	fill_actor_fast(&head->actor, task, (__u64)task);
+	head->actor.cgroup_id = bpf_get_current_cgroup_id();
 }
 
 #endif

@@ -13,6 +13,12 @@
 #define NR_EXECVEAT 322
 #define NR_EXECVE_COMPAT 11
 #define NR_EXECVEAT_COMPAT 358
+#define NR_CONNECT 42
+#define NR_ACCEPT 43
+#define NR_ACCEPT4 288
+#define NR_CONNECT_COMPAT 362
+#define NR_ACCEPT4_COMPAT 364
+#define NR_SOCKETCALL_COMPAT 102
 #define THREAD_BYTES 16384 /* without KASAN */
 #define OPEN_DIRECTORY 0200000
 #define OPEN_NOFOLLOW 0400000
@@ -55,6 +61,12 @@ static __always_inline bool is_compat(struct task_struct *task)
 #define NR_EXECVEAT 281
 #define NR_EXECVE_COMPAT 11
 #define NR_EXECVEAT_COMPAT 387
+#define NR_CONNECT 203
+#define NR_ACCEPT 202
+#define NR_ACCEPT4 242
+#define NR_CONNECT_COMPAT 283
+#define NR_ACCEPT_COMPAT 285
+#define NR_ACCEPT4_COMPAT 366
 #define THREAD_BYTES 16384 /* 4 KiB pages */
 #define TIF_32BIT 22
 #define OPEN_DIRECTORY 040000

@@ -4,7 +4,7 @@
 #define RINGTAIL_CALL_BPF_H
 
 #include "common.bpf.h"
-#include "kread.bpf.h"
+#include "sock.bpf.h"
 
 #define CALL_ARGS 6
 
@@ -58,19 +58,7 @@ static __always_inline bool has_shared_files(struct call_ctx *call)
 /* Address of the struct file behind a descriptor of the current task; 0 = none. */
 static __always_inline __u64 file_at(struct call_ctx *call, __u32 fd)
 {
-	__u64 files, table, slots, file;
-	__u32 most;
-
-	KREAD(files, call->task, task_struct, files);
-	if (!files)
-		return 0;
-	KREAD(table, files, files_struct, fdt);
-	KREAD(most, table, fdtable, max_fds);
-	if (fd >= most)
-		return 0;
-	KREAD(slots, table, fdtable, fd);
-	KREAD_WORD(file, slots + sizeof(__u64) * fd);
-	return file;
+	return file_of(call->task, fd);
 }
 
 #endif

@@ -89,14 +89,11 @@ static __always_inline void inherit_run(struct task_struct *maker, __u32 child_t
 		bpf_map_update_elem(&left_out_runs, &child_tgid, &start, BPF_ANY);
 }
 
-/* True for Ringtail and for whom the configuration leaves out; `task` is the one that acts. */
-static __always_inline bool is_left_out(struct task_struct *task)
+/* True for whom the configuration leaves out. */
+static __always_inline bool is_excluded(struct task_struct *task)
 {
-	__u32 zero = 0, *kinds;
+	__u32 zero = 0, *kinds = bpf_map_lookup_elem(&excluded_kinds, &zero);
 
-	if (is_self())
-		return true;
-	kinds = bpf_map_lookup_elem(&excluded_kinds, &zero);
 	if (!kinds || !*kinds)
 		return false;
 	if (*kinds & EXCLUDED_PROCESS &&
@@ -105,6 +102,12 @@ static __always_inline bool is_left_out(struct task_struct *task)
 	if (*kinds & EXCLUDED_EXECUTABLE && runs_excluded(task))
 		return true;
 	return *kinds & EXCLUDED_CGROUP && in_excluded_cgroup(task);
+}
+
+/* True for Ringtail and for whom the configuration leaves out; `task` is the current one. */
+static __always_inline bool is_left_out(struct task_struct *task)
+{
+	return is_self() || is_excluded(task);
 }
 
 #endif

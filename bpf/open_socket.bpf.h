@@ -5,26 +5,6 @@
 
 #include "socket_fields.bpf.h"
 
-/* Before 5.15: a pointer, or class numbers of the v1 hierarchies. */
-struct sock_cgroup_data___val {
-	__u64 val;
-};
-
-/* The `struct sock` of a file; 0: it is no socket. */
-static __always_inline __u64 sock_of_file(__u64 file)
-{
-	__u64 inode, super, magic, socket, sk;
-
-	KREAD(inode, file, file, f_inode);
-	KREAD(super, inode, inode, i_sb);
-	KREAD(magic, super, super_block, s_magic);
-	if (magic != SOCKFS_MAGIC)
-		return 0;
-	KREAD(socket, file, file, private_data);
-	KREAD(sk, socket, socket, sk);
-	return sk;
-}
-
 /* What tells a socket from others: protocol and ports. */
 static __always_inline void read_open_socket(struct session *s, __u64 sk)
 {
@@ -73,24 +53,6 @@ static __always_inline void read_tcp_counts(struct session *s, __u64 sk)
 	s->flags |= SESSION_HAS_BYTES;
 }
 
-static __always_inline __u64 cgroup_of_sock(__u64 sk)
-{
-	__u64 group = 0, node, id = 0;
-
-	if (bpf_core_field_exists(struct sock_cgroup_data, cgroup)) {
-		KREAD(group, sk, sock, sk_cgrp_data.cgroup);
-	} else if (bpf_core_field_exists(struct sock_cgroup_data___val, val)) {
-		bpf_probe_read_kernel(&group, sizeof(group), (void *)sk + bpf_core_field_offset(struct sock, sk_cgrp_data));
-		if (group & 1)
-			return 0;
-	}
-	if (!group)
-		return 0;
-	KREAD(node, group, cgroup, kn);
-	KREAD(id, node, kernfs_node, id);
-	return id;
-}
-
 /* The rest: addresses, state and bytes, user, namespace, cgroup. */
 static __always_inline void read_more_of_open_socket(struct session *s, __u64 sk)
 {
@@ -102,7 +64,7 @@ static __always_inline void read_more_of_open_socket(struct session *s, __u64 sk
 	KREAD(s->netns, net, net, ns.inum);
 	s->netns_cookie = netns_cookie_of(sk);
 	KREAD(s->uid, sk, sock, sk_uid.val);
-	s->cgroup_id = cgroup_of_sock(sk);
+	s->cgroup_id = cgroup_number(cgroup_of_sock(sk));
 	if (s->family == AF_INET) {
 		KREAD(*(__u32 *)s->local, sk, sock, __sk_common.skc_rcv_saddr);
 		KREAD(*(__u32 *)s->peer, sk, sock, __sk_common.skc_daddr);

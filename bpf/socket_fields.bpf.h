@@ -4,21 +4,10 @@
 #define RINGTAIL_SOCKET_FIELDS_BPF_H
 
 #include "call.bpf.h"
-#include "kread.bpf.h"
-#include <bpf/bpf_endian.h>
+#include "sock.bpf.h"
 
-#define SOCKFS_MAGIC 0x534f434b /* include/uapi/linux/magic.h */
-#define AF_UNIX 1
-#define AF_INET 2
-#define AF_INET6 10
-#define ICMPV6 58
-#define SOCK_TYPE_STREAM 1
-#define SOCK_TYPE_RAW 3
-#define SOCK_TYPE_SEQPACKET 5
 #define STATE_ESTABLISHED 1 /* of datagrams: the socket has a peer */
 
-#define IPV4_BYTES 4
-#define IPV6_BYTES 16
 #define SUN_PATH_BYTES 108
 #define ADDRESS_ROOM 128 /* of any address, and of what the verifier takes for one */
 
@@ -38,57 +27,12 @@ struct socket_facts {
 	struct socket_end peer;
 };
 
-/* Before 5.12. */
-struct net___atomic {
-	atomic64_t net_cookie;
-};
-
 /* The `struct sock` behind a descriptor of the current task; 0: there is none, or it is something else. */
 static __always_inline __u64 socket_at(struct call_ctx *call, __u32 fd)
 {
-	__u64 file = file_at(call, fd), inode, super, magic, socket, sk;
+	__u64 file = file_at(call, fd);
 
-	if (!file)
-		return 0;
-	KREAD(inode, file, file, f_inode);
-	KREAD(super, inode, inode, i_sb);
-	KREAD(magic, super, super_block, s_magic);
-	if (magic != SOCKFS_MAGIC)
-		return 0;
-	KREAD(socket, file, file, private_data); /* null when it was opened with O_PATH */
-	KREAD(sk, socket, socket, sk);
-	return sk;
-}
-
-static __always_inline __u32 transport_of(__u32 family, __u32 type, __u32 protocol)
-{
-	if (family == AF_UNIX)
-		return NET_UNIX;
-	if (family != AF_INET && family != AF_INET6)
-		return NET_OTHER;
-	switch (protocol) {
-	case IPPROTO_ICMP:
-	case ICMPV6:
-		return NET_ICMP;
-	case IPPROTO_TCP:
-	case IPPROTO_MPTCP:
-		return type == SOCK_TYPE_RAW ? NET_RAW : NET_TCP;
-	case IPPROTO_UDP:
-		return type == SOCK_TYPE_RAW ? NET_RAW : NET_UDP;
-	}
-	return type == SOCK_TYPE_RAW ? NET_RAW : NET_OTHER;
-}
-
-static __always_inline __u64 netns_cookie_of(__u64 sk)
-{
-	__u64 net, cookie = 0;
-
-	KREAD(net, sk, sock, __sk_common.skc_net.net);
-	if (bpf_core_field_exists(struct net, net_cookie))
-		KREAD(cookie, net, net, net_cookie);
-	else if (bpf_core_field_exists(struct net___atomic, net_cookie))
-		bpf_probe_read_kernel(&cookie, sizeof(cookie), (void *)net + bpf_core_field_offset(struct net___atomic, net_cookie));
-	return cookie;
+	return file ? sock_of_file(file) : 0;
 }
 
 static __always_inline bool is_stream(const struct socket_facts *facts)
@@ -119,13 +63,6 @@ static __always_inline void read_ipv4(struct socket_facts *facts, __u64 sk, bool
 		*(__u32 *)facts->peer.bytes = address;
 		facts->peer.len = IPV4_BYTES;
 	}
-}
-
-static __always_inline bool is_any(const __u8 *bytes)
-{
-	const __u64 *halves = (const __u64 *)bytes;
-
-	return !halves[0] && !halves[1];
 }
 
 static __always_inline void read_ipv6(struct socket_facts *facts, __u64 sk, bool bound, bool has_peer)

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From a connection that nobody accepted to the socket that listens. The kernel copies the storage of a listener into each of its children. Before
+ * 5.11 it is found by namespace and port, and when processes share a port, nobody can say whose it is.
+ */
+#ifndef RINGTAIL_SESSION_LISTENER_BPF_H
+#define RINGTAIL_SESSION_LISTENER_BPF_H
+
+#include "session.bpf.h"
+
+/* Until somebody accepts it, the owner is that of the listener. */
+static __always_inline void take_listener_owner(struct session *s, __u64 listener)
+{
+	struct session *from = bpf_map_lookup_elem(&sessions, &listener);
+
+	if (!from || !(from->flags & SESSION_IS_LISTENER) || from->known_by == KNOWN_NOT)
+		return;
+	OWNER_WRITE(s, KNOWN_BY_LISTENER, s->owner = from->owner);
+	s->flags |= from->flags & SESSION_IS_LEFT_OUT;
+}
+
+#ifdef RINGTAIL_LEGACY
+
+#define LISTENED_PORTS 8192
+
+struct listened_port {
+	__u32 netns;
+	__u32 port;
+};
+
+struct port_listeners {
+	__u64 sk; /* one of them */
+	__u32 pid;
+	__u32 users;
+	__u32 mixed; /* they belong to several processes */
+	__u32 zero;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LISTENED_PORTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct listened_port);
+	__type(value, struct port_listeners);
+} port_listeners SEC(".maps");
+
+static __always_inline void remember_listener(struct session *s, struct sock *sk)
+{
+	struct listened_port key = {.netns = s->netns, .port = s->local_port};
+	struct port_listeners *now = bpf_map_lookup_elem(&port_listeners, &key), first = {.sk = (__u64)sk, .pid = s->owner.pid, .users = 1};
+
+	if (!now) {
+		bpf_map_update_elem(&port_listeners, &key, &first, BPF_ANY);
+		return;
+	}
+	now->users++;
+	if (now->pid != s->owner.pid)
+		now->mixed = 1;
+	now->sk = (__u64)sk;
+}
+
+static __always_inline void forget_listener(struct session *s)
+{
+	struct listened_port key = {.netns = s->netns, .port = s->local_port};
+	struct port_listeners *now = bpf_map_lookup_elem(&port_listeners, &key);
+
+	if (now && now->users > 1)
+		now->users--;
+	else if (now)
+		bpf_map_delete_elem(&port_listeners, &key);
+}
+
+static __always_inline void inherit_listener(struct session *s, struct sock *sk)
+{
+	struct listened_port key = {.netns = s->netns};
+	struct port_listeners *now;
+	__u16 port;
+
+	KREAD(port, sk, sock, __sk_common.skc_num);
+	key.port = port;
+	now = bpf_map_lookup_elem(&port_listeners, &key);
+	if (now && !now->mixed)
+		take_listener_owner(s, now->sk);
+}
+
+#else
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, __u64);
+} listener_of SEC(".maps");
+
+static __always_inline void remember_listener(struct session *s, struct sock *sk)
+{
+	__u64 at = (__u64)sk;
+	__u64 *kept = bpf_sk_storage_get(&listener_of, sk, &at, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (kept)
+		*kept = at;
+}
+
+static __always_inline void forget_listener(struct session *s) {}
+
+static __always_inline void inherit_listener(struct session *s, struct sock *sk)
+{
+	__u64 *kept = bpf_sk_storage_get(&listener_of, sk, 0, 0);
+
+	if (kept)
+		take_listener_owner(s, *kept);
+}
+
+#endif
+
+#endif
