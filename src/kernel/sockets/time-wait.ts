@@ -1,0 +1,21 @@
+/** Connections in TIME_WAIT where no iterator of the kernel can tell them. */
+import { createBreath } from './procfs/breath.ts';
+import { listProcesses, readNamespaces } from './procfs/namespaces.ts';
+import { readSockstat } from './procfs/sockstat.ts';
+
+const pidOf = (folder: string): number => Number(/\/proc\/(\d+)/.exec(folder)![1]);
+
+/** Of IPv4 and IPv6, in all network namespaces that a process is in; undefined when procfs tells it of none. */
+export const countTimeWait = async (root: string): Promise<number | undefined> => {
+  const namespaces = await readNamespaces(root, listProcesses(root) ?? [], createBreath());
+  const counts: number[] = [];
+  for (const { folders } of namespaces) {
+    for (const folder of folders) {
+      const timeWait = (await readSockstat(root, pidOf(folder)))?.timeWait;
+      if (timeWait === undefined) continue;
+      counts.push(timeWait);
+      break;
+    }
+  }
+  return counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
+};

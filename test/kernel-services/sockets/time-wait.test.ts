@@ -1,0 +1,40 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { countTimeWait } from '../../../src/kernel/sockets/time-wait.ts';
+
+let root: string;
+beforeEach(() => void (root = mkdtempSync(join(tmpdir(), 'ringtail-time-wait-'))));
+afterEach(() => rmSync(root, { recursive: true }));
+
+const addProcess = (pid: number, netns: number, timeWait?: number): void => {
+  const folder = `${root}/proc/${pid}`;
+  mkdirSync(`${folder}/ns`, { recursive: true });
+  mkdirSync(`${folder}/net`);
+  symlinkSync(`net:[${netns}]`, `${folder}/ns/net`);
+  writeFileSync(`${folder}/net/dev`, '');
+  if (timeWait === undefined) return;
+  writeFileSync(`${folder}/net/sockstat`, `sockets: used 5\nTCP: inuse 1 orphan 0 tw ${timeWait} alloc 2 mem 1\n`);
+};
+
+describe('connections in TIME_WAIT', () => {
+  it('are added up over network namespaces, each counted once', async () => {
+    addProcess(10, 1, 4);
+    addProcess(11, 1, 4);
+    addProcess(12, 2, 3);
+    expect(await countTimeWait(root)).toBe(7);
+  });
+
+  it('are told by another process of the namespace when one is gone', async () => {
+    addProcess(10, 1);
+    addProcess(11, 1, 4);
+    expect(await countTimeWait(root)).toBe(4);
+  });
+
+  it('are not known where procfs does not tell them', async () => {
+    expect(await countTimeWait(root)).toBeUndefined();
+    addProcess(10, 1);
+    expect(await countTimeWait(root)).toBeUndefined();
+  });
+});
