@@ -68,6 +68,18 @@ Examples:
   $ ringtail doctor --json
 
 Exit code 3 when processes can be followed by nothing, not even procfs.`,
+  who: `
+Examples:
+  $ ringtail who :8080                                who listens there, and who is connected to it
+  $ ringtail who 10.0.0.5:443                         who talks to it, or serves it
+  $ ringtail who 10.0.0.9:51234 10.0.0.5:443          one connection by its two ends
+  $ ringtail who 53/udp
+  $ ringtail who --pid 1234
+  $ ringtail who nginx --json
+  $ ringtail who                                      everything
+
+Root sees all network namespaces and all holders; an ordinary user what its own processes hold.
+Exit codes: 0 found, 1 nothing found, 2 usage.`,
   ledger: `
 Examples:
   $ ringtail ledger

@@ -11,6 +11,7 @@ import { type ConfigOptions, type Shell, shells, withConfigOptions } from './opt
 import type { RecordOptions } from './record.ts';
 import type { RunOptions } from './run.ts';
 import type { ValidateOptions } from './validate.ts';
+import type { WhoOptions } from './who.ts';
 
 /** The whole command line. `finish` gets the exit code of the command that ran. */
 export const createProgram = (context: CommandContext, finish: (code: ExitCode) => void): Command => {
@@ -67,6 +68,19 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
     .option('--json', 'as JSON')
     .action(async (options: { address?: string; json?: boolean }) =>
       finish(await (await import('./ledger.ts')).ledgerCommand(options, context)),
+    );
+  command('who', 'tell which process is behind an address, a port or a connection of this host')
+    .addArgument(
+      new Argument(
+        '[question...]',
+        'an address, a port (:8080, 443/tcp), both (10.0.0.5:443), the two ends of a connection, or the name of a program',
+      ),
+    )
+    .option('--pid <number>', 'what this process has open')
+    .option('--json', 'as JSON')
+    .option('--root-path <dir>', "where the host's root is mounted")
+    .action(async (words: readonly string[], options: WhoOptions) =>
+      finish(await (await import('./who.ts')).whoCommand(words, options, context)),
     );
   command('completion', 'print a script that completes this command line in a shell')
     .addArgument(new Argument('<shell>', 'which shell').choices(shells))
