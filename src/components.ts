@@ -17,11 +17,13 @@ import { resolveUserProcessor } from './processors/resolve-user/index.ts';
 import { resourceProcessor } from './processors/resource/index.ts';
 import { processReceiver } from './receivers/process/index.ts';
 import { replayReceiver } from './receivers/replay/index.ts';
+import { socketsReceiver } from './receivers/sockets/index.ts';
 import { syscallsReceiver } from './receivers/syscalls/index.ts';
 
 export const components: readonly ComponentFactory[] = [
   processReceiver,
   replayReceiver,
+  socketsReceiver,
   syscallsReceiver,
 
   attributesProcessor,

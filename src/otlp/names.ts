@@ -115,9 +115,9 @@ export const eventName = {
 
 /** Of points that have no other one. */
 export const metricAttributeName = {
+  networkIoDirection: 'network.io.direction',
   /** What a budget of series had no room for. */
   overflow: 'otel.metric.overflow',
-  networkIoDirection: 'network.io.direction',
 } as const;
 
 export const metricName = {

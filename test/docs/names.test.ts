@@ -9,6 +9,7 @@ import { lossSchema } from '../../src/otlp/loss.ts';
 import type { CallName } from '../../src/kernel/calls/needs.ts';
 import { callNameOf, kindsOf } from '../../src/receivers/shared/call-names.ts';
 import { callSchemas } from '../../src/receivers/shared/call-schemas.ts';
+import { sessionSchemas } from '../../src/receivers/shared/session-schemas.ts';
 import { execSchema, exitSchema, failedExecSchema, forkSchema } from '../../src/receivers/shared/process-schemas.ts';
 import { books, totalName } from '../../src/service/ledger.ts';
 import { createCli } from '../commands/fakes.ts';
@@ -49,8 +50,11 @@ const attributesByEvent = {
   [eventName.processExec]: [...attributesOf(execSchema(true), failedExecSchema), `${attributeName.callerExecutablePath} string`],
   [eventName.processFork]: attributesOf(forkSchema(true)),
   [eventName.processExit]: attributesOf(exitSchema),
+  ...Object.fromEntries(Array.from(sessionSchemas.values(), (schema) => [schema.eventName, attributesOf(schema)])),
   [eventName.loss]: attributesOf(lossSchema),
 };
+/** Of the process on other records, on sessions of the socket. */
+const ofSocketsToo: ReadonlySet<string> = new Set([attributeName.cgroupId, attributeName.attribution]);
 
 /** Events that have the same attributes share one. */
 const headings = Array.from(sectionOf(signals, '## Events').matchAll(/^### `.*`$/gm), ([heading]) => heading);
@@ -81,7 +85,7 @@ describe('docs/signals.md', () => {
         .flat()
         .map((attribute) => attribute.split(' ')[0]),
     );
-    const common = Object.values(attributeName).filter((name) => !owned.has(name));
+    const common = Object.values(attributeName).filter((name) => !owned.has(name) || ofSocketsToo.has(name));
     expect(firstCodes(sectionOf(signals, '### Common attributes'), 'attribute').toSorted()).toEqual(common.toSorted());
   });
 

@@ -6,10 +6,11 @@ import { subscribeCallEvents } from '../shared/call-events.ts';
 import { callsOf, listedCalls } from '../shared/call-names.ts';
 import type { ProcessConfig } from '../shared/process-config.ts';
 import { subscribeProcessEvents } from '../shared/process-events.ts';
+import { allSessions, subscribeSessionEvents } from '../shared/session-events.ts';
 import type { Player, PlayOptions } from './player.ts';
 
 /** The receivers whose records a capture gives: they are the same as the live ones, their scope included. */
-const LIVE_RECEIVERS = { processes: 'process', calls: 'syscalls' } as const;
+const LIVE_RECEIVERS = { processes: 'process', calls: 'syscalls', sessions: 'sockets' } as const;
 
 /** The first chunk was played: it says which host it was. */
 const subscribe = (replay: Replay, config: ProcessConfig, next: PlayOptions['next']): (() => void) => {
@@ -26,6 +27,7 @@ const subscribe = (replay: Replay, config: ProcessConfig, next: PlayOptions['nex
       resource,
       next,
     }),
+    subscribeSessionEvents(replay.hub, { ...allSessions, receiver: LIVE_RECEIVERS.sessions, resource, next }),
   ];
   return () => {
     for (const end of ends) end();
@@ -57,8 +59,8 @@ const playChunks = async (replay: Replay, config: ProcessConfig, { path, logger,
 };
 
 /**
- * Plays a capture as the process receiver with `config` would have told it, and as the receiver of system calls would with all of them; with the
- * resource of the host that it was recorded on.
+ * Plays a capture as the process receiver with `config` would have told it, and as those of system calls and of sockets would with all of theirs; with
+ * the resource of the host that it was recorded on.
  */
 export const createCapturePlayer =
   (config: ProcessConfig): Player =>

@@ -18,9 +18,7 @@ const notesOf = ({ notes, hooks }: SocketsStatus): readonly string[] => [
   ...hooks.flatMap(({ hook, rung, note }) => (note === '' ? [] : [`${hook} by ${rung}: ${note}`])),
 ];
 
-type SocketServices = Pick<KernelServices, 'hub'> & { needSockets(needs: SocketNeeds): SocketsClaim; sockets(): SocketsStatus };
-
-const createSocketsReceiver = ({ id, logger, kernel }: Settings<SocketServices>, config: SocketsConfig): Receiver => {
+const createSocketsReceiver = ({ id, logger, kernel }: Settings<KernelServices>, config: SocketsConfig): Receiver => {
   const events = new Set(config.events);
   const needs: Omit<SocketNeeds, 'ruleSets'> = {
     ...needsOf(config),
