@@ -7,7 +7,8 @@
  *
  * A path or peer that may be another than the one that stands there is uncertain: of it every test fails in a drop rule and holds in a keep rule, so
  * that nobody hides behind a name. Uncertain are
- * - path, address and port with CALL_IS_UNVERIFIED;
+ * - path, addresses and ports with CALL_IS_UNVERIFIED;
+ * - address and port of a session with SESSION_MANY_PEERS;
  * - a path with PATH_TRUNCATED or PATH_FAULT, one with PATH_DETACHED that is not PATH_PSEUDO too, and an empty one;
  * - the caller's word, which is the path of a failed open and of every unlink, when it is not absolute or has a part `..`;
  * - the path of an open or unlink that failed with another error than ENOENT: what is not there cannot be read, while any other failure may be of a file
@@ -25,6 +26,9 @@ export type AddressTest = { readonly text: string; readonly bytes: Uint8Array; r
 
 /** `success`: ret >= 0; `failure`: ret < 0; else one error, `ENOENT`. */
 export type ResultTest = { readonly text: string; readonly type: 'success' | 'failure' | 'error'; readonly errno: number };
+
+/** Both ends count. */
+export type PortTest = { readonly text: string; readonly min: number; readonly max: number };
 
 /** Both ends count; absent = no bound. */
 export type SizeTest = { readonly text: string; readonly min?: number; readonly max?: number };
@@ -60,9 +64,12 @@ export type ContextTests = {
   readonly path?: readonly TextTest[];
   /** The peer's. */
   readonly address?: readonly AddressTest[];
-  /** The peer's; 0 = it has none. */
-  readonly port?: readonly number[];
-  /** Of every kind with a column `ret`. */
+  /** The peer's, of what has ports. */
+  readonly port?: readonly PortTest[];
+  /** Of the end that is on this host. */
+  readonly localAddress?: readonly AddressTest[];
+  readonly localPort?: readonly PortTest[];
+  /** Of every kind with a column `ret`, and of the end of a session. */
   readonly result?: readonly ResultTest[];
   /** Bytes that were transferred: `ret` >= 0 of read, write, send and receive, but for sendmmsg and recvmmsg, which count messages. */
   readonly size?: readonly SizeTest[];

@@ -1,15 +1,18 @@
 /** Records whose process stands in attributes and in no actor: those of a replayed OTLP file. */
 import type { Attribute, AttributeValue, Batch } from '../../core/batch.ts';
+import { errnoNames } from '../../core/errno.ts';
 import { callFlag, pathFlag } from '../../kernel/layouts.gen.ts';
 import { rowReaderOf } from '../../otlp/log-text.ts';
 import { attributeName, eventName } from '../../otlp/names.ts';
 import { parseAddress } from './address-tests.ts';
 import type { Who } from './compiled-rules.ts';
 import type { JudgedRecord } from './judge.ts';
-import { fieldsOfEvent } from './what-columns.ts';
+import { fieldsOfEvent, isSession, isZero } from './what-columns.ts';
 import { containerOf } from './who-reader.ts';
 
 const utf8 = new TextEncoder();
+const NONE = new Uint8Array(0);
+const numbersOfErrors: ReadonlyMap<string, number> = new Map(Array.from(errnoNames, ([number, name]) => [name, number]));
 type Values = ReadonlyMap<string, AttributeValue>;
 
 const textOf = (values: Values, name: string): string | undefined => {
@@ -45,11 +48,23 @@ const whoOf = (values: Values): Who | undefined => {
   };
 };
 
+/** The end of a session names its error, or has none. */
+const resultOf = (values: Values, event: string): number | undefined => {
+  if (event !== eventName.sessionEnd) return numberOf(values, attributeName.syscallReturn);
+  const error = textOf(values, attributeName.errorType);
+  return error === undefined ? 0 : (numbersOfErrors.get(error) ?? -1);
+};
+
+/** As records show it: `*` for any address, a zone behind one of a link. */
+const parseShown = (text: string | undefined): Uint8Array | undefined =>
+  text === undefined ? undefined : parseAddress(text === '*' ? '::' : text.split('%')[0]!);
+
 const recordOf = (event: string, attributes: readonly Attribute[]): JudgedRecord => {
   const values: Values = new Map(attributes);
   const fields = fieldsOfEvent(event);
-  const peer = textOf(values, attributeName.networkPeerAddress);
-  const ret = fields.has('result') ? numberOf(values, attributeName.syscallReturn) : undefined;
+  const ret = fields.has('result') ? resultOf(values, event) : undefined;
+  const addressOf = (name: string): Uint8Array => parseShown(textOf(values, name)) ?? NONE;
+  const peer = addressOf(attributeName.networkPeerAddress);
   // every failed open says that its path is the caller's word, which does not make it uncertain
   const isWord = event === eventName.fileOpen && (ret ?? 0) < 0;
   return {
@@ -59,8 +74,10 @@ const recordOf = (event: string, attributes: readonly Attribute[]): JudgedRecord
     pathFlags: isTrue(values, attributeName.pathTruncated) ? pathFlag.truncated : 0,
     callFlags: isTrue(values, attributeName.unverified) && !isWord ? callFlag.isUnverified : 0,
     ret,
-    peer: fields.has('address') ? ((peer === undefined ? undefined : parseAddress(peer)) ?? new Uint8Array(0)) : undefined,
+    peer: fields.has('address') ? (isSession(event) && isZero(peer, 0, peer.length) ? NONE : peer) : undefined,
     peerPort: numberOf(values, attributeName.networkPeerPort),
+    local: fields.has('localAddress') ? addressOf(attributeName.networkLocalAddress) : undefined,
+    localPort: numberOf(values, attributeName.networkLocalPort),
     size: fields.has('size') ? numberOf(values, attributeName.ioTransferred) : undefined,
   };
 };

@@ -1,5 +1,5 @@
 /** Rules made ready: a set of alternatives a field. */
-import type { AddressTest, ContextTests, ProcessTests, ResultTest, Rule, RuleSet, SizeTest, TextTest } from '../../core/rules.ts';
+import type { AddressTest, ContextTests, PortTest, ProcessTests, ResultTest, Rule, RuleSet, SizeTest, TextTest } from '../../core/rules.ts';
 import { createAddressIndex, type AddressIndex } from './address-tests.ts';
 import { createTextIndex } from './text-index.ts';
 import { compileText, matchesText, type CompiledText } from './text-tests.ts';
@@ -24,6 +24,17 @@ export type Who = {
 export const fieldState = { absent: 0, certain: 1, uncertain: 2 } as const;
 export type FieldState = (typeof fieldState)[keyof typeof fieldState];
 
+/** One end of a connection. */
+export type WhatEnd = {
+  address: FieldState;
+  /** `length` bytes from `start`, 4 or 16 when the address is certain. */
+  bytes: Uint8Array;
+  start: number;
+  length: number;
+  port: FieldState;
+  number: number;
+};
+
 /** What was done. Filled anew for each record. */
 export type What = {
   path: FieldState;
@@ -31,12 +42,8 @@ export type What = {
   pathBytes: Uint8Array;
   pathStart: number;
   pathEnd: number;
-  peer: FieldState;
-  peerBytes: Uint8Array;
-  peerStart: number;
-  peerLength: number;
-  port: FieldState;
-  peerPort: number;
+  readonly peer: WhatEnd;
+  readonly local: WhatEnd;
   hasRet: boolean;
   ret: number;
   /** Bytes transferred; -1: it has none. */
@@ -44,17 +51,21 @@ export type What = {
 };
 
 const NOTHING = new Uint8Array(0);
+const createEnd = (): WhatEnd => ({
+  address: fieldState.absent,
+  bytes: NOTHING,
+  start: 0,
+  length: 0,
+  port: fieldState.absent,
+  number: 0,
+});
 export const createWhat = (): What => ({
   path: fieldState.absent,
   pathBytes: NOTHING,
   pathStart: 0,
   pathEnd: 0,
-  peer: fieldState.absent,
-  peerBytes: NOTHING,
-  peerStart: 0,
-  peerLength: 0,
-  port: fieldState.absent,
-  peerPort: 0,
+  peer: createEnd(),
+  local: createEnd(),
   hasRet: false,
   ret: 0,
   size: -1,
@@ -66,7 +77,15 @@ export type TextField = (typeof textFields)[number];
 export type NumberField = (typeof numberFields)[number];
 export type WhoField = TextField | NumberField | 'kernelThread' | 'nestedPidNamespace';
 export type WhatField = Exclude<keyof ContextTests, 'event'>;
-const whatFields = ['path', 'address', 'port', 'result', 'size'] as const satisfies readonly WhatField[];
+export const whatFields = [
+  'path',
+  'address',
+  'port',
+  'localAddress',
+  'localPort',
+  'result',
+  'size',
+] as const satisfies readonly WhatField[];
 
 export type WhoTest = { readonly field: WhoField; readonly holds: (who: Who) => boolean };
 export type WhatTest = { readonly field: WhatField; readonly holds: (what: What) => boolean };
@@ -137,20 +156,28 @@ const whoTestsOf = (tests: ProcessTests): readonly WhoTest[] => [
   ...textFields.flatMap((field) => (tests[field] === undefined ? [] : [whoTextTest(field, tests[field])])),
 ];
 
-/** What a test says of a field that may be wrong is what is safe. */
-const guarded = (field: 'path' | 'peer' | 'port', isKeep: boolean, holds: (what: What) => boolean): ((what: What) => boolean) => {
-  return (what) => (what[field] === fieldState.certain ? holds(what) : isKeep && what[field] === fieldState.uncertain);
-};
+/** What a test says of a field that may be wrong is what is safe; undefined: it is right. */
+const guarded = (state: FieldState, isKeep: boolean): boolean | undefined =>
+  state === fieldState.certain ? undefined : isKeep && state === fieldState.uncertain;
 
-const addressSet = (tests: readonly AddressTest[]): ((what: What) => boolean) => {
+const addressSet = (tests: readonly AddressTest[], side: 'peer' | 'local', isKeep: boolean): ((what: What) => boolean) => {
   let index: AddressIndex | undefined;
   const found: number[] = [];
-  return ({ peerBytes, peerStart, peerLength }) => {
+  return ({ [side]: { address, bytes, start, length } }) => {
+    const answer = guarded(address, isKeep);
+    if (answer !== undefined) return answer;
     found.length = 0;
     index ??= createAddressIndex(tests.map((test) => ({ test, id: 0 })));
-    index.collect(peerBytes, peerStart, peerLength, found);
+    index.collect(bytes, start, length, found);
     return found.length > 0;
   };
+};
+
+const portSet = (tests: readonly PortTest[], side: 'peer' | 'local', isKeep: boolean): ((what: What) => boolean) => {
+  const single = new Set(tests.filter(({ min, max }) => min === max).map(({ min }) => min));
+  const ranges = tests.filter(({ min, max }) => min !== max);
+  return ({ [side]: { port, number } }) =>
+    guarded(port, isKeep) ?? (single.has(number) || ranges.some(({ min, max }) => number >= min && number <= max));
 };
 
 const resultSet = (tests: readonly ResultTest[]): ((what: What) => boolean) => {
@@ -170,15 +197,16 @@ const whatTestOf = (field: WhatField, tests: ContextTests, isKeep: boolean): ((w
     case 'path': {
       if (tests.path === undefined) return undefined;
       const matches = textSet(tests.path);
-      return guarded('path', isKeep, ({ pathBytes, pathStart, pathEnd }) => matches(pathBytes, pathStart, pathEnd));
+      return ({ path, pathBytes, pathStart, pathEnd }) => guarded(path, isKeep) ?? matches(pathBytes, pathStart, pathEnd);
     }
     case 'address':
-      return tests.address && guarded('peer', isKeep, addressSet(tests.address));
-    case 'port': {
-      if (tests.port === undefined) return undefined;
-      const ports = new Set(tests.port);
-      return guarded('port', isKeep, ({ peerPort }) => ports.has(peerPort));
-    }
+      return tests.address && addressSet(tests.address, 'peer', isKeep);
+    case 'port':
+      return tests.port && portSet(tests.port, 'peer', isKeep);
+    case 'localAddress':
+      return tests.localAddress && addressSet(tests.localAddress, 'local', isKeep);
+    case 'localPort':
+      return tests.localPort && portSet(tests.localPort, 'local', isKeep);
     case 'result':
       return tests.result && resultSet(tests.result);
     case 'size':

@@ -1,7 +1,8 @@
 /** What rules say of one record: the plain way, for records that come as attributes, and for tests that hold other ways to it. */
 import type { Rule, RuleSet } from '../../core/rules.ts';
-import { compileRules, createWhat, type CompiledRule, type CompiledRules, type What, type Who } from './compiled-rules.ts';
-import { pathOriginOf, pathStateOf, peerStateOf } from './uncertain.ts';
+import { callFlag } from '../../kernel/layouts.gen.ts';
+import { compileRules, createWhat, type CompiledRule, type CompiledRules, type What, type WhatEnd, type Who } from './compiled-rules.ts';
+import { endStateOf, pathOriginOf, pathStateOf } from './uncertain.ts';
 
 export type JudgedRecord = {
   /** LogRecord.event_name. */
@@ -19,26 +20,37 @@ export type JudgedRecord = {
   readonly peer?: Uint8Array | undefined;
   /** 0: none. Only beside `peer`. */
   readonly peerPort?: number | undefined;
+  /** Of a session: the peer may be another. */
+  readonly manyPeers?: boolean | undefined;
+  /** The same of the end on this host. */
+  readonly local?: Uint8Array | undefined;
+  readonly localPort?: number | undefined;
   /** Bytes that were transferred. */
   readonly size?: number | undefined;
 };
 
 const utf8 = new TextEncoder();
 
-const whatOf = ({ event, path, pathFlags = 0, callFlags = 0, ret, peer, peerPort = 0, size = -1 }: JudgedRecord): What => {
+const fillEnd = (end: WhatEnd, isUnsure: boolean, address: Uint8Array | undefined, port = 0): void => {
+  if (address === undefined) return;
+  end.address = endStateOf(isUnsure, address.length > 0);
+  end.bytes = address;
+  end.length = address.length;
+  end.port = endStateOf(isUnsure, port !== 0);
+  end.number = port;
+};
+
+const whatOf = (record: JudgedRecord): What => {
+  const { event, path, pathFlags = 0, callFlags = 0, ret, size = -1 } = record;
+  const isUnverified = (callFlags & callFlag.isUnverified) !== 0;
   const what = createWhat();
   if (path !== undefined) {
     what.path = pathStateOf(pathOriginOf(event), ret ?? 0, callFlags, pathFlags, path, 0, path.length);
     what.pathBytes = path;
     what.pathEnd = path.length;
   }
-  if (peer !== undefined) {
-    what.peer = peerStateOf(callFlags, peer.length > 0);
-    what.peerBytes = peer;
-    what.peerLength = peer.length;
-    what.port = peerStateOf(callFlags, peerPort !== 0);
-    what.peerPort = peerPort;
-  }
+  fillEnd(what.peer, isUnverified || record.manyPeers === true, record.peer, record.peerPort);
+  fillEnd(what.local, isUnverified, record.local, record.localPort);
   what.hasRet = ret !== undefined;
   what.ret = ret ?? 0;
   what.size = size;

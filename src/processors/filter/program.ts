@@ -4,8 +4,8 @@
  */
 import { NO_ACTOR, type Actors, type Frame, type StringTable } from '../../core/batch.ts';
 import type { KernelLookups } from '../../kernel/service-types.ts';
-import { createAddressIndex } from './address-tests.ts';
-import { createWhat, fieldState, type CompiledRule, type WhatField, type WhatTest, type WhoField } from './compiled-rules.ts';
+import { createWhat, fieldState, type CompiledRule, type WhatEnd, type WhatField, type WhatTest, type WhoField } from './compiled-rules.ts';
+import { createEndIndex, type EndIndex } from './end-index.ts';
 import { createIdMemo } from './id-memo.ts';
 import { createTextIndex } from './text-index.ts';
 import { compileText } from './text-tests.ts';
@@ -19,8 +19,8 @@ export type Program = {
   readonly asked: ReadonlySet<WhatField>;
   /** Before rows of a frame; cheap when it is the same again. */
   open(frame: Frame, lookups: KernelLookups): void;
-  /** Index of the rule that drops a row; -1: it is kept. `pathId` and `peerId` are ids of the frame's strings, 0 where there is none. */
-  judge(columns: WhatColumns, row: number, actor: number, pathId: number, peerId: number): number;
+  /** Index of the rule that drops a row; -1: it is kept. The ids are those of the frame's strings, 0 where there is none. */
+  judge(columns: WhatColumns, row: number, actor: number, pathId: number, peerId: number, localId: number): number;
 };
 
 /** A rule that was found by one of its fields, and what is left to ask. */
@@ -40,6 +40,12 @@ type ActorState = {
 
 const NO_CANDIDATES: readonly Candidate[] = [];
 
+/** In the order in which a rule is found by them. */
+const endFields = ['address', 'localAddress', 'port', 'localPort'] as const;
+type EndField = (typeof endFields)[number];
+/** They tell more than who did it; ports do not. */
+const isAddress = (field: EndField): boolean => field === 'address' || field === 'localAddress';
+
 const asks = ({ what }: CompiledRule, wanted: WhatField): boolean => what.some(({ field }) => field === wanted);
 
 export const createProgram = (rules: readonly CompiledRule[]): Program => {
@@ -47,11 +53,14 @@ export const createProgram = (rules: readonly CompiledRule[]): Program => {
   const byWhoAlone = rules.filter(({ what }) => what.length === 0);
   const mixed = rules.filter(({ what }) => what.length > 0);
   const byPath = mixed.filter((rule) => asks(rule, 'path'));
-  const byAddress = mixed.filter((rule) => !asks(rule, 'path') && asks(rule, 'address'));
-  const remaining = mixed.filter((rule) => !asks(rule, 'path') && !asks(rule, 'address'));
+  const byEnd = new Map<CompiledRule, EndField>();
+  for (const rule of mixed) {
+    const field = asks(rule, 'path') ? undefined : endFields.find((one) => asks(rule, one) && (isAddress(one) || rule.who.length === 0));
+    if (field !== undefined) byEnd.set(rule, field);
+  }
+  const remaining = mixed.filter((rule) => !asks(rule, 'path') && !byEnd.has(rule));
   const byWho = remaining.filter(({ who }) => who.length > 0);
-  const byPort = remaining.filter((rule) => rule.who.length === 0 && asks(rule, 'port'));
-  const others = remaining.filter((rule) => rule.who.length === 0 && !asks(rule, 'port')).map((rule) => candidateOf(rule, undefined));
+  const others = remaining.filter(({ who }) => who.length === 0).map((rule) => candidateOf(rule, undefined));
 
   const whoIndex = createWhoIndex([...byWhoAlone, ...byWho].filter(({ who }) => who.length > 0));
   /** Rules that ask for nothing but the event: of records that nobody did too. */
@@ -63,13 +72,10 @@ export const createProgram = (rules: readonly CompiledRule[]): Program => {
   const pathCandidates = byPath.map((rule) => candidateOf(rule, 'path'));
   const pathIndex = createTextIndex(byPath.flatMap(({ rule }, id) => rule.tests.path!.map((test) => ({ test: compileText(test), id }))));
   const pathKeeps = pathCandidates.filter(({ rule }) => rule.isKeep);
-  const addressCandidates = byAddress.map((rule) => candidateOf(rule, 'address'));
-  const addressIndex = createAddressIndex(byAddress.flatMap(({ rule }, id) => rule.tests.address!.map((test) => ({ test, id }))));
-  const addressKeeps = addressCandidates.filter(({ rule }) => rule.isKeep);
-  const portCandidates = new Map<number, Candidate[]>();
-  for (const rule of byPort)
-    for (const port of rule.rule.tests.port!) portCandidates.set(port, [...(portCandidates.get(port) ?? []), candidateOf(rule, 'port')]);
-  const portKeeps = byPort.filter(({ isKeep }) => isKeep).map((rule) => candidateOf(rule, 'port'));
+  const foundBy = (wanted: EndField) =>
+    [...byEnd].flatMap(([rule, field]) => (field === wanted ? [{ rule, found: candidateOf(rule, field) }] : []));
+  const peers = createEndIndex('peer', { address: foundBy('address'), port: foundBy('port') });
+  const locals = createEndIndex('local', { address: foundBy('localAddress'), port: foundBy('localPort') });
 
   const whoReader = createWhoReader(new Set(rules.flatMap(({ who }) => who.map(({ field }): WhoField => field))));
   const asksWho = rules.some(({ who }) => who.length > 0);
@@ -77,7 +83,6 @@ export const createProgram = (rules: readonly CompiledRule[]): Program => {
   const verdict = createVerdict();
   const found: number[] = [];
   const pathMemo = createIdMemo<readonly Candidate[]>();
-  const addressMemo = createIdMemo<readonly Candidate[]>();
   let actors: Actors | undefined;
   let strings: StringTable | undefined;
   const states = createIdMemo<ActorState>();
@@ -114,16 +119,6 @@ export const createProgram = (rules: readonly CompiledRule[]): Program => {
     }
     return list;
   };
-  const addressesOf = (id: number): readonly Candidate[] => {
-    if (what.peer === fieldState.uncertain) return addressKeeps;
-    let list = addressMemo.get(id);
-    if (list === undefined) {
-      found.length = 0;
-      addressIndex.collect(what.peerBytes, what.peerStart, what.peerLength, found);
-      addressMemo.set(id, (list = collected(addressCandidates)));
-    }
-    return list;
-  };
 
   const isHis = ({ who }: CompiledRule, actor: number): boolean => {
     if (actor === NO_ACTOR) return false;
@@ -141,12 +136,18 @@ export const createProgram = (rules: readonly CompiledRule[]): Program => {
     }
   };
 
+  const considerEnd = (index: EndIndex<Candidate>, end: WhatEnd, id: number, actor: number): void => {
+    consider(index.byAddress(end, id), actor);
+    consider(index.byPort(end), actor);
+  };
+
   return {
     asked,
     open(frame, lookups) {
       if (frame.actors !== actors || frame.strings !== strings) {
         pathMemo.open(frame.strings.count);
-        addressMemo.open(frame.strings.count);
+        peers.open(frame.strings.count);
+        locals.open(frame.strings.count);
         if (asksWho) {
           whoReader.open(frame, lookups);
           states.open(frame.actors.count);
@@ -155,15 +156,14 @@ export const createProgram = (rules: readonly CompiledRule[]): Program => {
         strings = frame.strings;
       }
     },
-    judge(columns, row, actor, pathId, peerId) {
+    judge(columns, row, actor, pathId, peerId, localId) {
       const state = stateOf(actor);
       if (mixed.length === 0) return droppedBy(state.verdict);
       copyVerdict(verdict, state.verdict);
       columns.fill(what, row);
       if (what.path !== fieldState.absent) consider(pathsOf(pathId), actor);
-      if (what.peer !== fieldState.absent) consider(addressesOf(peerId), actor);
-      if (what.port === fieldState.certain) consider(portCandidates.get(what.peerPort) ?? NO_CANDIDATES, actor);
-      else if (what.port === fieldState.uncertain) consider(portKeeps, actor);
+      considerEnd(peers, what.peer, peerId, actor);
+      considerEnd(locals, what.local, localId, actor);
       consider(state.candidates, actor);
       consider(others, actor);
       return droppedBy(verdict);

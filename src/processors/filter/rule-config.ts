@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { crossCheck } from '../../core/cross-check.ts';
 import { parseNetwork } from './address-tests.ts';
-import { commProblem, eventProblem, parseResult, parseSize, pathProblem, textProblem } from './rule-values.ts';
+import { commProblem, eventProblem, parsePorts, parseResult, parseSize, pathProblem, textProblem } from './rule-values.ts';
 import { impossibility } from './rule-sense.ts';
 
 /** Numbers of processes are below this on every kernel: PID_MAX_LIMIT. */
@@ -13,6 +13,7 @@ export const MOST_RULES = 65_536;
 
 const oneOrMany = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1)]);
 const texts = oneOrMany(z.string());
+const ports = oneOrMany(z.union([z.int(), z.string()]));
 
 const whoFields = {
   comm: texts.optional().describe('name of the thread; programs choose it themselves'),
@@ -32,7 +33,9 @@ const whatFields = {
   event: texts.optional().describe('name of the event'),
   path: texts.optional().describe('file.path'),
   address: texts.optional().describe('address of the peer, or its network as 10.0.0.0/8'),
-  port: oneOrMany(z.int().min(1).max(65_535)).optional().describe('port of the peer'),
+  port: ports.optional().describe('port of the peer, or a range as 8000-8099'),
+  local_address: texts.optional().describe('address of this end, or its network'),
+  local_port: ports.optional().describe('port of this end, or a range'),
   result: texts.optional().describe('success, failure, or the name of an error as ENOENT'),
   size: oneOrMany(z.union([z.string(), z.int().min(0)]))
     .optional()
@@ -56,6 +59,9 @@ const valueProblems: Readonly<Record<string, (value: never) => string | undefine
   container: textProblem,
   event: eventProblem,
   address: problemOf(parseNetwork),
+  local_address: problemOf(parseNetwork),
+  port: problemOf(parsePorts),
+  local_port: problemOf(parsePorts),
   result: problemOf(parseResult),
   size: problemOf(parseSize),
 };
@@ -64,8 +70,9 @@ const valueProblems: Readonly<Record<string, (value: never) => string | undefine
 export const valuesOf = <T>(value: T | readonly T[] | undefined): readonly T[] =>
   value === undefined ? [] : Array.isArray(value) ? (value as readonly T[]) : [value as T];
 
+const numbersToo: ReadonlySet<string> = new Set(['size', 'port', 'local_port']);
 const isRightType = (field: string, value: unknown): boolean =>
-  typeof value === 'string' || (field === 'size' && typeof value === 'number');
+  typeof value === 'string' || (numbersToo.has(field) && typeof value === 'number');
 
 const checkRule = crossCheck<object>((rule, add) => {
   const fields = Object.entries(rule).filter(([, value]) => value !== undefined);

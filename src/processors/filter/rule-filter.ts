@@ -91,9 +91,9 @@ export const createRuleFilter = (ruleSet: RuleSet, onDrop: (rule: number) => voi
       program.open(batch.frame, lookups);
       const columns = whatColumnsOf(batch, program.asked);
       const { actor } = batch;
-      const { path, peer } = batch.columns;
+      const { path, peer, local } = batch.columns;
       return keptRows(batch, (row) => {
-        const rule = program.judge(columns, row, actor[row]!, path === undefined ? 0 : path[row]!, peer === undefined ? 0 : peer[row]!);
+        const rule = program.judge(columns, row, actor[row]!, path?.[row] ?? 0, peer?.[row] ?? 0, local?.[row] ?? 0);
         if (rule < 0) return false;
         onDrop(rule);
         return true;

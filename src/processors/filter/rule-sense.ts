@@ -7,7 +7,16 @@ import { fieldsOfEvent } from './what-columns.ts';
 
 const utf8 = new TextEncoder();
 const events = Object.values(eventName).map((name) => ({ name, bytes: utf8.encode(name), fields: fieldsOfEvent(name) }));
-const whatFields: readonly WhatField[] = ['path', 'address', 'port', 'result', 'size'];
+/** By their names in YAML. */
+const whatFields: readonly (readonly [written: string, field: WhatField])[] = [
+  ['path', 'path'],
+  ['address', 'address'],
+  ['port', 'port'],
+  ['local_address', 'localAddress'],
+  ['local_port', 'localPort'],
+  ['result', 'result'],
+  ['size', 'size'],
+];
 
 /** Names of the known events that texts, in a list or alone, match; all for none. */
 export const eventsOf = (value: unknown): readonly string[] => {
@@ -30,13 +39,14 @@ export const impossibility = (rule: object): { readonly field: string; readonly 
         message: `threads of the kernel have no ${field === 'parent' ? 'parent with an executable' : field}; the rule would match nothing`,
       };
   }
-  const asked = whatFields.filter((field) => raw[field] !== undefined);
+  const asked = whatFields.filter(([written]) => raw[written] !== undefined);
   if (asked.length === 0) return undefined;
   const named = new Set(eventsOf(raw['event']));
-  const having = events.filter(({ fields }) => asked.every((field) => fields.has(field)));
+  const having = events.filter(({ fields }) => asked.every(([, field]) => fields.has(field)));
   if (having.some(({ name }) => named.has(name))) return undefined;
-  const what = oneOf(asked).replace(' or ', ' and ');
-  if (having.length === 0) return { field: asked.at(-1)!, message: `no event has ${what}; the rule would match nothing` };
+  const names = asked.map(([written]) => written);
+  const what = oneOf(names).replace(' or ', ' and ');
+  if (having.length === 0) return { field: names.at(-1)!, message: `no event has ${what}; the rule would match nothing` };
   return {
     field: 'event',
     message: `of these no event has ${what}; the rule would match nothing; ${oneOf(having.map(({ name }) => name))} has`,

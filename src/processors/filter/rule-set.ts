@@ -1,10 +1,10 @@
 /** From the configuration to rules. */
 import type { ComponentId } from '../../core/component.ts';
-import type { AddressTest, ContextTests, ProcessTests, ResultTest, Rule, RuleSet, SizeTest } from '../../core/rules.ts';
+import type { AddressTest, ContextTests, PortTest, ProcessTests, ResultTest, Rule, RuleSet, SizeTest } from '../../core/rules.ts';
 import { parseNetwork } from './address-tests.ts';
 import type { FilterConfig } from './config.ts';
 import { valuesOf, type ContextRule } from './rule-config.ts';
-import { parseResult, parseSize } from './rule-values.ts';
+import { parsePorts, parseResult, parseSize } from './rule-values.ts';
 import { parseTextTest } from './text-tests.ts';
 
 /** The configuration was checked. */
@@ -22,6 +22,8 @@ const some = <K extends string, V, T>(
   const tests: Record<string, readonly T[]> = value === undefined ? {} : { [key]: valuesOf(value).map(parse) };
   return tests as { readonly [P in K]?: readonly T[] };
 };
+const networkOf = (text: string): AddressTest => parsed(parseNetwork(text));
+const portOf = (value: string | number): PortTest => parsed(parsePorts(value));
 const itself = <T>(value: T): T => value;
 
 const testsOf = (rule: ContextRule): ProcessTests & ContextTests => ({
@@ -38,8 +40,10 @@ const testsOf = (rule: ContextRule): ProcessTests & ContextTests => ({
   ...(rule.pid_namespace === undefined ? {} : { nestedPidNamespace: rule.pid_namespace === 'nested' }),
   ...some('event', rule.event, parseTextTest),
   ...some('path', rule.path, parseTextTest),
-  ...some('address', rule.address, (text: string): AddressTest => parsed(parseNetwork(text))),
-  ...some('port', rule.port, itself<number>),
+  ...some('address', rule.address, networkOf),
+  ...some('port', rule.port, portOf),
+  ...some('localAddress', rule.local_address, networkOf),
+  ...some('localPort', rule.local_port, portOf),
   ...some('result', rule.result, (text: string): ResultTest => parsed(parseResult(text))),
   ...some('size', rule.size, (value: string | number): SizeTest => parsed(parseSize(value))),
 });

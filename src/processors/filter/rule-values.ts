@@ -2,7 +2,7 @@
 import { errnoNames } from '../../core/errno.ts';
 import { parseByteSize } from '../../core/config-types.ts';
 import { didYouMean } from '../../core/nearest.ts';
-import type { ResultTest, SizeTest, TextTest } from '../../core/rules.ts';
+import type { PortTest, ResultTest, SizeTest, TextTest } from '../../core/rules.ts';
 import { eventName } from '../../otlp/names.ts';
 import { compileText, matchesText, parseTextTest } from './text-tests.ts';
 
@@ -14,6 +14,7 @@ const LONGEST_TEXT = 4096;
 const pseudoPaths = ['pipe:', 'socket:', 'anon_inode:', 'memfd:'];
 /** Of the beginning of such a path; less is rather a relative path. */
 const SHORTEST_PSEUDO = 4;
+export const MOST_PORT = 65_535;
 const utf8 = new TextEncoder();
 const events: readonly string[] = Object.values(eventName);
 const eventBytes = events.map((name) => utf8.encode(name));
@@ -69,6 +70,17 @@ export const parseResult = (text: string): ResultTest | string => {
   const errno = numberOfError.get(text);
   if (errno !== undefined) return { text, type: 'error', errno };
   return `not a result; allowed is success, failure or the name of an error as ENOENT${didYouMean(text, ['success', 'failure', ...numberOfError.keys()])}`;
+};
+
+/** `443`, `8000-8099`. */
+export const parsePorts = (value: string | number): PortTest | string => {
+  const text = String(value);
+  const [, from, to = from] = /^([0-9]{1,5})(?:-([0-9]{1,5}))?$/.exec(text) ?? [];
+  const min = Number(from);
+  const max = Number(to);
+  if (from === undefined || min < 1 || min > MOST_PORT || max < 1 || max > MOST_PORT)
+    return `not a port; write a number from 1 to ${MOST_PORT} as 443, or a range as 8000-8099`;
+  return min > max ? `from ${min} to ${max} there is nothing; it would match nothing` : { text, min, max };
 };
 
 /** `<100`, `>=4KiB`, `10-20`, `512`. */

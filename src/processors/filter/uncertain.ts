@@ -47,8 +47,8 @@ export const pathStateOf = (
   return isTelling ? fieldState.certain : fieldState.uncertain;
 };
 
-/** Of the peer's address or port; `isThere`: the record says one. */
-export const peerStateOf = (callFlags: number, isThere: boolean): FieldState => {
-  if ((callFlags & callFlag.isUnverified) !== 0) return fieldState.uncertain;
+/** Of the address or port of an end; `isUnsure`: it may be another, `isThere`: the record says one. */
+export const endStateOf = (isUnsure: boolean, isThere: boolean): FieldState => {
+  if (isUnsure) return fieldState.uncertain;
   return isThere ? fieldState.certain : fieldState.absent;
 };

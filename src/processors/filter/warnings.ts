@@ -16,12 +16,14 @@ type Stage = 'process' | 'context';
 const stages: readonly Stage[] = ['process', 'context'];
 
 const networkWarnings = (rule: ContextRule, path: OptionPath): readonly ConfigWarning[] =>
-  valuesOf(rule.address).flatMap((text, index): ConfigWarning[] => {
-    const network = parseNetwork(text);
-    if (typeof network === 'string' || !hasHostBits(network)) return [];
-    const option = [...path, 'address', ...(Array.isArray(rule.address) ? [index] : [])];
-    return [{ option, message: `only the first ${network.bits} bits of the address count` }];
-  });
+  (['address', 'local_address'] as const).flatMap((field) =>
+    valuesOf(rule[field]).flatMap((text, index): ConfigWarning[] => {
+      const network = parseNetwork(text);
+      if (typeof network === 'string' || !hasHostBits(network)) return [];
+      const option = [...path, field, ...(Array.isArray(rule[field]) ? [index] : [])];
+      return [{ option, message: `only the first ${network.bits} bits of the address count` }];
+    }),
+  );
 
 /** True when of events with a path there are none but these. */
 const isOfDeletions = (event: ContextRule['event']): boolean =>

@@ -1,9 +1,9 @@
 /** Where a kind of event has what rules ask of it. */
-import { LENGTH_MASK, type Batch, type EventSchema } from '../../core/batch.ts';
-import { callId, netFlag } from '../../kernel/layouts.gen.ts';
+import { LENGTH_MASK, type Batch, type Column, type EventSchema } from '../../core/batch.ts';
+import { callFlag, callId, netFlag, netTransport, sessionFlag } from '../../kernel/layouts.gen.ts';
 import { attributeName, eventName } from '../../otlp/names.ts';
-import { fieldState, type What, type WhatField } from './compiled-rules.ts';
-import { pathOriginOf, pathStateOf, peerStateOf } from './uncertain.ts';
+import { fieldState, type What, type WhatEnd, type WhatField } from './compiled-rules.ts';
+import { endStateOf, pathOriginOf, pathStateOf } from './uncertain.ts';
 
 const fileEvents: ReadonlySet<string> = new Set([eventName.fileOpen, eventName.fileRead, eventName.fileWrite, eventName.fileUnlink]);
 const networkEvents: ReadonlySet<string> = new Set([
@@ -13,6 +13,13 @@ const networkEvents: ReadonlySet<string> = new Set([
   eventName.networkReceive,
   eventName.networkClose,
 ]);
+const sessionEvents: ReadonlySet<string> = new Set([
+  eventName.sessionStart,
+  eventName.sessionState,
+  eventName.sessionEnd,
+  eventName.sessionListen,
+]);
+export const isSession = (event: string): boolean => sessionEvents.has(event);
 const sizedEvents: ReadonlySet<string> = new Set([
   eventName.fileRead,
   eventName.fileWrite,
@@ -31,33 +38,68 @@ export type WhatColumns = {
 
 const isTold = ({ fields }: EventSchema, name: string): boolean => fields.some((field) => field.name === name);
 
+/** Of a session only the end has one. */
+const hasResult = (event: string): boolean =>
+  event !== eventName.processExit &&
+  event !== eventName.loss &&
+  event !== eventName.processFork &&
+  (!isSession(event) || event === eventName.sessionEnd);
+
 /** Fields that events of this name may have. */
 export const fieldsOfEvent = (event: string): ReadonlySet<WhatField> =>
   new Set<WhatField>([
     ...(fileEvents.has(event) ? (['path'] as const) : []),
-    ...(networkEvents.has(event) ? (['address', 'port'] as const) : []),
+    ...(networkEvents.has(event) || isSession(event) ? (['address', 'port', 'localAddress', 'localPort'] as const) : []),
     ...(sizedEvents.has(event) ? (['size'] as const) : []),
-    ...(event === eventName.processExit || event === eventName.loss || event === eventName.processFork ? [] : (['result'] as const)),
+    ...(hasResult(event) ? (['result'] as const) : []),
   ]);
+
+/** The address of a dual-stack socket that is bound to none is told as one byte; it counts as `::`. */
+const UNSPECIFIED = new Uint8Array(16);
+const ADDRESS_BYTES = 16;
+
+/** True when every byte is 0: such a peer is none, of a session. */
+export const isZero = (bytes: Uint8Array, start: number, length: number): boolean => {
+  for (let i = start; i < start + length; i++) if (bytes[i] !== 0) return false;
+  return true;
+};
+
+const clearEnd = (end: WhatEnd): void => {
+  end.address = fieldState.absent;
+  end.port = fieldState.absent;
+};
 
 /** What a processor before took off the records is not there for rules either. */
 export const whatColumnsOf = ({ kind, columns, frame: { strings } }: Batch, asked: ReadonlySet<WhatField>): WhatColumns => {
-  const { path, pathFlags, callFlags, ret, call, peer, peerPort, netFlags, transferredLo, transferredHi } = columns;
+  const { path, pathFlags, callFlags, call, netFlags, transferredLo, transferredHi } = columns;
   const may = fieldsOfEvent(kind.eventName);
+  const isOfSession = isSession(kind.eventName);
+  const ret = isOfSession ? columns['error'] : columns['ret'];
   const hasPath = path !== undefined && may.has('path') && isTold(kind, attributeName.filePath);
-  const hasPeer = peer !== undefined && may.has('address') && isTold(kind, attributeName.networkPeerAddress);
-  const hasPort = peerPort !== undefined && may.has('port') && isTold(kind, attributeName.networkPeerPort);
+  const hasColumn = (field: WhatField, column: string, name: string): boolean =>
+    columns[column] !== undefined && may.has(field) && isTold(kind, name);
+  const hasPeer = hasColumn('address', 'peer', attributeName.networkPeerAddress);
+  const hasPort = hasColumn('port', 'peerPort', attributeName.networkPeerPort);
+  const hasLocal = hasColumn('localAddress', 'local', attributeName.networkLocalAddress);
+  const hasLocalPort = hasColumn('localPort', 'localPort', attributeName.networkLocalPort);
   const hasRet = ret !== undefined && may.has('result');
   const hasSize = (ret !== undefined || transferredLo !== undefined) && may.has('size') && isTold(kind, attributeName.ioTransferred);
   const has = new Set<WhatField>([
     ...(hasPath ? (['path'] as const) : []),
     ...(hasPeer ? (['address'] as const) : []),
     ...(hasPort ? (['port'] as const) : []),
+    ...(hasLocal ? (['localAddress'] as const) : []),
+    ...(hasLocalPort ? (['localPort'] as const) : []),
     ...(hasRet ? (['result'] as const) : []),
     ...(hasSize ? (['size'] as const) : []),
   ]);
   const wantsPath = hasPath && asked.has('path');
   const wantsPeer = (hasPeer && asked.has('address')) || (hasPort && asked.has('port'));
+  const wantsLocal = (hasLocal && asked.has('localAddress')) || (hasLocalPort && asked.has('localPort'));
+  const peer = hasPeer ? columns['peer'] : undefined;
+  const peerPort = hasPort ? columns['peerPort'] : undefined;
+  const local = hasLocal ? columns['local'] : undefined;
+  const localPort = hasLocalPort ? columns['localPort'] : undefined;
   const origin = pathOriginOf(kind.eventName);
   const { bytes, offsets, lengths } = strings;
 
@@ -68,16 +110,29 @@ export const whatColumnsOf = ({ kind, columns, frame: { strings } }: Batch, aske
     what.pathBytes = bytes;
     what.path = pathStateOf(origin, what.ret, callFlags?.[row] ?? 0, pathFlags?.[row] ?? 0, bytes, what.pathStart, what.pathEnd);
   };
-  const fillPeer = (what: What, row: number): void => {
-    const flags = callFlags?.[row] ?? 0;
+  const { flags, transport } = columns;
+  const hasPorts = (row: number): boolean =>
+    !isOfSession || transport === undefined || (transport[row] !== netTransport.icmp && transport[row] !== netTransport.raw);
+  const isUnsure = (row: number, isPeer: boolean): boolean =>
+    isOfSession ? isPeer && ((flags?.[row] ?? 0) & sessionFlag.manyPeers) !== 0 : ((callFlags?.[row] ?? 0) & callFlag.isUnverified) !== 0;
+
+  const fillAddress = (end: WhatEnd, id: number, isPeer: boolean): void => {
+    const length = lengths[id]! & LENGTH_MASK;
+    const isDual = isOfSession && length === 1;
+    end.bytes = isDual ? UNSPECIFIED : bytes;
+    end.start = isDual ? 0 : offsets[id]!;
+    // a zone may stand behind it
+    end.length = isDual || length > ADDRESS_BYTES ? ADDRESS_BYTES : length;
+    if (isOfSession && isPeer && isZero(end.bytes, end.start, end.length)) end.length = 0;
+  };
+  const fillEnd = (end: WhatEnd, row: number, isPeer: boolean, ids: Column | undefined, ports: Column | undefined): void => {
     const isInet = netFlags === undefined || (netFlags[row]! & netFlag.isInet) !== 0;
-    const id = peer === undefined ? 0 : peer[row]!;
-    what.peerStart = offsets[id]!;
-    what.peerLength = isInet ? lengths[id]! & LENGTH_MASK : 0;
-    what.peerBytes = bytes;
-    what.peer = hasPeer ? peerStateOf(flags, what.peerLength > 0) : fieldState.absent;
-    what.peerPort = isInet && hasPort ? peerPort[row]! : 0;
-    what.port = hasPort ? peerStateOf(flags, what.peerPort !== 0) : fieldState.absent;
+    const unsure = isUnsure(row, isPeer);
+    end.length = 0;
+    if (isInet && ids !== undefined) fillAddress(end, ids[row]!, isPeer);
+    end.number = isInet && ports !== undefined && hasPorts(row) ? ports[row]! : 0;
+    end.address = ids === undefined ? fieldState.absent : endStateOf(unsure, end.length > 0);
+    end.port = ports === undefined ? fieldState.absent : endStateOf(unsure, end.number !== 0);
   };
   const sizeOf = (what: What, row: number): number => {
     if (!hasSize) return -1;
@@ -93,9 +148,10 @@ export const whatColumnsOf = ({ kind, columns, frame: { strings } }: Batch, aske
       what.size = sizeOf(what, row);
       what.path = fieldState.absent;
       if (wantsPath) fillPath(what, row);
-      what.peer = fieldState.absent;
-      what.port = fieldState.absent;
-      if (wantsPeer) fillPeer(what, row);
+      if (wantsPeer) fillEnd(what.peer, row, true, peer, peerPort);
+      else clearEnd(what.peer);
+      if (wantsLocal) fillEnd(what.local, row, false, local, localPort);
+      else clearEnd(what.local);
     },
   };
 };

@@ -6,6 +6,7 @@ import { eventKind } from '../../../src/kernel/layouts.gen.ts';
 import { eventName } from '../../../src/otlp/names.ts';
 
 const exact = (text: string) => ({ type: 'exact', text }) as const;
+const port = (number: number) => ({ text: String(number), min: number, max: number });
 const prefix = (text: string) => ({ type: 'prefix', text }) as const;
 const glob = (text: string) => ({ type: 'glob', text }) as const;
 
@@ -29,11 +30,14 @@ describe('what the kernel takes', () => {
     ['a glob of names of events', { event: [glob('ringtail.*.open')] }, 'kernel'],
     ['an event that is no call', { event: [exact(eventName.processExec)] }, 'it is about no event of a system call'],
     ['a path of a connection', { event: [exact(eventName.networkConnect)], path: [exact('/a')] }, 'it is about no event of a system call'],
-    ['a path and an address', { port: [53], path: [exact('/a')] }, 'it is about no event of a system call'],
+    ['a path and an address', { port: [port(53)], path: [exact('/a')] }, 'it is about no event of a system call'],
     ['numbers', { uid: [0], pid: [1], parentPid: [2] }, 'kernel'],
     ['flags', { kernelThread: true, nestedPidNamespace: false }, 'kernel'],
     ['a result', { result: [{ text: 'ENOENT', type: 'error', errno: 2 }] }, 'kernel'],
-    ['an address', { address: [{ text: '10.0.0.0/8', bytes: Uint8Array.of(10, 0, 0, 0), bits: 8 }], port: [53] }, 'kernel'],
+    ['an address', { address: [{ text: '10.0.0.0/8', bytes: Uint8Array.of(10, 0, 0, 0), bits: 8 }], port: [port(53)] }, 'kernel'],
+    ['a range of ports', { port: [{ text: '1000-2023', min: 1000, max: 2023 }] }, 'kernel'],
+    ['a wide range', { port: [{ text: '1000-2024', min: 1000, max: 2024 }] }, 'the range 1000-2024 of port holds more than 1024'],
+    ['this end', { localPort: [port(22)] }, 'ports of this end of a call are compared in user space only'],
     ['a user', { user: [exact('root')] }, 'names of users are known in user space only'],
     ['a parent', { parent: [exact('/a')] }, 'executables of parents are known in user space only'],
     ['a cgroup', { cgroup: [exact('/a')] }, 'paths of cgroups are known in user space only'],

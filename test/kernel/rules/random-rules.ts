@@ -68,7 +68,9 @@ export const createRandomRules = (random: Random) => {
     ...(chance(10) ? { event: [{ type: 'prefix', text: 'ringtail.file.' }] } : {}),
     ...(file && chance(60) ? { path: several(4, () => textTest(path)) } : {}),
     ...(!file && chance(40) ? { address: several(3, address) } : {}),
-    ...(!file && chance(30) ? { port: several(3, () => one([22, 53, 443])) } : {}),
+    ...(!file && chance(30)
+      ? { port: several(3, () => one([22, 53, 443, 50])).map((min) => ({ text: '', min, max: min === 50 ? 60 : min })) }
+      : {}),
     ...(chance(15)
       ? {
           result: several(2, () =>

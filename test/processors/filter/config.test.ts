@@ -65,6 +65,14 @@ describe('a rule that never matches', () => {
     ['path: /a, address: 10.0.0.1', 'address: no event has path and address'],
     ['path: /a, event: ringtail.network.*', 'event: of these no event has path; .*ringtail.file.open'],
     ['size: 1, event: ringtail.network.close', 'event: of these no event has size'],
+    ['port: 0', 'port: not a port; write a number from 1 to 65535'],
+    ['port: [1, 20-10]', 'port.1: from 20 to 10 there is nothing'],
+    ['local_port: https', 'local_port: not a port'],
+    ['local_port: 1-65536', 'local_port: not a port'],
+    ['local_address: 10.0.0', 'local_address: not an address'],
+    ['path: /a, local_port: 1', 'local_port: no event has path and local_port'],
+    ['result: success, event: ringtail.session.start', 'event: of these no event has result'],
+    ['size: 1, event: ringtail.session.*', 'event: of these no event has size'],
     ['result: success, event: ringtail.process.exit', 'event: of these no event has result'],
   ])('%s: %s', (rule, message) => {
     const problems = contextRule(rule);
@@ -101,6 +109,7 @@ describe('a rule that may match', () => {
   it.each([
     'path: ["pipe:*", "/a b/*", "/..a", "/a..", "*"]',
     'address: [10.1.2.3, "::1", "fd00::/8", "::ffff:10.0.0.0/104", 0.0.0.0/0, "::/0"]',
+    'port: [1, "65535", 1-65535], local_port: 22, local_address: [10.0.0.0/8, "fe80::/10"]',
     'size: [0, "5", "<=4KiB", ">1MiB", "10 - 20"]',
     'result: [success, failure, ENOENT]',
     'event: ringtail.*, path: /a, comm: b',
@@ -116,7 +125,7 @@ process:
   keep: [{pid: 7}]
   drop: [{comm: [foo, bar*, 'b?z', 'a\*'], kernel_thread: false, pid_namespace: nested}]
 context:
-  drop: [{event: ringtail.network.connect, address: 10.0.0.0/8, port: [53, 80], result: [failure, ENOENT], parent_pid: 1}, {size: '10-20', event: '*.read'}]
+  drop: [{event: ringtail.network.connect, address: 10.0.0.0/8, port: [53, 8000-8099], local_address: "::1", local_port: "22", result: [failure, ENOENT], parent_pid: 1}, {size: '10-20', event: '*.read'}]
 log_conditions: ["true"]
 `);
   const { rules, neverDrop, hasMore } = ruleSetOf('filter/a', config);
@@ -141,7 +150,12 @@ log_conditions: ["true"]
     {
       event: [{ type: 'exact', text: 'ringtail.network.connect' }],
       address: [{ text: '10.0.0.0/8', bytes: Uint8Array.of(10, 0, 0, 0), bits: 8 }],
-      port: [53, 80],
+      port: [
+        { text: '53', min: 53, max: 53 },
+        { text: '8000-8099', min: 8000, max: 8099 },
+      ],
+      localAddress: [{ text: '::1', bytes: Uint8Array.of(...Array<number>(15).fill(0), 1), bits: 128 }],
+      localPort: [{ text: '22', min: 22, max: 22 }],
       result: [
         { text: 'failure', type: 'failure', errno: 0 },
         { text: 'ENOENT', type: 'error', errno: 2 },

@@ -337,3 +337,39 @@ it('records whose process stands in attributes are judged by those', () => {
   expect([...left!.selection!]).toEqual([1, 2]);
   expect(matches()).toEqual(['filter/a process.drop[0] 1', 'filter/a context.drop[0] 2', 'filter/a context.drop[1] 1']);
 });
+
+it('sessions that stand in attributes are judged by both ends and by how they ended', () => {
+  const { through } = filterOf(
+    '{context: {drop: [{local_address: "::", local_port: 1-100}, {address: 0.0.0.0/0}, {local_address: fe80::/10}, {result: [success, ECONNRESET]}], keep: [{port: 443}]}}',
+  );
+  const ends = [
+    [['network.local.address', '*'], ['network.local.port', 22], ['network.peer.port', 9], ['error.type', 'EPIPE']],
+    [['network.local.address', '::'], ['network.local.port', 101], ['error.type', 'EPIPE']],
+    [['network.peer.address', '0.0.0.0'], ['error.type', 'EPIPE']],
+    [['network.peer.address', '10.0.0.1'], ['error.type', 'EPIPE']],
+    [['network.peer.address', '::ffff:10.0.0.1'], ['network.peer.port', 443], ['error.type', 'EPIPE']],
+    [['network.local.address', 'fe80::1%eth0'], ['error.type', 'EPIPE']],
+    [['error.type', 'ECONNRESET']],
+    [['error.type', 'ESOMETHING']],
+    [],
+  ] as const; // prettier-ignore
+  const builder = createKernelFrameBuilder({ wallOffsetNs: 0n });
+  ends.forEach(() => builder.addRow(eventKind.sessionEnd, { bootNs: 1n, actor: NO_ACTOR }));
+  const frame = builder.build();
+  const entries = (id: number) => ends[id - 1] ?? [];
+  const source = { size: () => 0, write: (_id: number, _out: Uint8Array, at: number) => at, entries };
+  const ids = Uint32Array.from(ends, (_, index) => index + 1);
+  const batch: Batch = {
+    ...frame.batches[0]!,
+    columns: {},
+    kind: { eventName: eventName.sessionEnd, fields: [] },
+    receiver: 'replay',
+    frame,
+    selection: undefined,
+    actorAttributes: [],
+    rowAttributes: [{ source: source as never, ids }],
+    resource: undefined,
+    omitted: undefined,
+  };
+  expect([...through([batch])[0]!.selection!]).toEqual([1, 2, 4, 7]);
+});

@@ -1,6 +1,6 @@
 /** Rules in plain words, one record at a time, without the code of the filter. */
 import { isUtf8 } from 'node:buffer';
-import type { AddressTest, Rule, RuleSet, TextTest } from '../../../src/core/rules.ts';
+import type { AddressTest, PortTest, Rule, RuleSet, TextTest } from '../../../src/core/rules.ts';
 
 export type ModelWho = {
   readonly comm: string;
@@ -30,6 +30,12 @@ export type ModelRecord = {
   readonly isInet: boolean;
   readonly peer: readonly number[];
   readonly port: number;
+  /** One byte: any address; more than 16: a zone stands behind it. */
+  readonly local: readonly number[];
+  readonly localPort: number;
+  /** Of sessions. */
+  readonly manyPeers: boolean;
+  readonly isEcho: boolean;
 };
 
 const has = {
@@ -86,6 +92,11 @@ const modelAddress = ({ bytes, bits }: AddressTest, peer: readonly number[]): bo
   return bitsOf(bytes).slice(0, length) === bitsOf(peer).slice(0, length);
 };
 
+const isNowhere = (peer: readonly number[]): boolean => peer.every((byte) => byte === 0);
+const addressOf = (shown: readonly number[]): readonly number[] =>
+  shown.length === 1 ? Array.from({ length: 16 }, () => 0) : shown.slice(0, 16);
+const modelPort = (tests: readonly PortTest[], number: number): boolean => tests.some(({ min, max }) => min <= number && number <= max);
+
 const isUncertainPath = ({ event, ret, unverified, path, isCut, isDetached, isPseudo }: ModelRecord): boolean => {
   if (unverified || isCut || path === '' || (isDetached && !isPseudo)) return true;
   const isWord = event.endsWith('.unlink') || (event.endsWith('.open') && ret < 0);
@@ -112,16 +123,27 @@ const fieldHolds = (rule: Rule, record: ModelRecord): readonly (boolean | 'perha
     else if (isUncertainPath(record)) results.push('perhaps');
     else results.push(tests.path.some((test) => modelText(test, record.path)));
   }
-  const peerOf = (isThere: boolean, holds: () => boolean): boolean | 'perhaps' => {
-    if (!isOneOf(record.event, has.peer)) return false;
-    if (record.unverified) return 'perhaps';
-    return record.isInet && isThere && holds();
+  const hasPorts = !record.isEcho || !record.event.startsWith('ringtail.session.');
+  const isSession = record.event.startsWith('ringtail.session.');
+  const endOf = (isPerhaps: boolean, isThere: boolean, holds: () => boolean): boolean | 'perhaps' => {
+    if (!isSession && !isOneOf(record.event, has.peer)) return false;
+    return isPerhaps ? 'perhaps' : record.isInet && isThere && holds();
   };
+  const peerOf = (isThere: boolean, holds: () => boolean) => endOf(isSession ? record.manyPeers : record.unverified, isThere, holds);
+  const localOf = (isThere: boolean, holds: () => boolean) => endOf(!isSession && record.unverified, isThere, holds);
   if (tests.address !== undefined)
-    results.push(peerOf(record.peer.length > 0, () => tests.address!.some((test) => modelAddress(test, record.peer))));
-  if (tests.port !== undefined) results.push(peerOf(record.port !== 0, () => tests.port!.includes(record.port)));
+    results.push(
+      peerOf(record.peer.length > 0 && !(isSession && isNowhere(record.peer)), () =>
+        tests.address!.some((test) => modelAddress(test, record.peer)),
+      ),
+    );
+  if (tests.port !== undefined) results.push(peerOf(record.port !== 0 && hasPorts, () => modelPort(tests.port!, record.port)));
+  if (tests.localAddress !== undefined)
+    results.push(localOf(record.local.length > 0, () => tests.localAddress!.some((test) => modelAddress(test, addressOf(record.local)))));
+  if (tests.localPort !== undefined)
+    results.push(localOf(record.localPort !== 0 && hasPorts, () => modelPort(tests.localPort!, record.localPort)));
   if (tests.result !== undefined) {
-    const knows = !record.event.endsWith('.exit') && !record.event.endsWith('.loss');
+    const knows = !record.event.endsWith('.exit') && !record.event.endsWith('.loss') && (!isSession || record.event.endsWith('.end'));
     results.push(
       knows &&
         tests.result.some(({ type, errno }) =>

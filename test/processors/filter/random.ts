@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import type { Batch, EventSchema } from '../../../src/core/batch.ts';
 import { NO_ACTOR } from '../../../src/core/batch.ts';
 import { createFrameBuilder } from '../../../src/core/frame-builder.ts';
-import type { AddressTest, ResultTest, Rule, RuleSet, SizeTest, TextTest } from '../../../src/core/rules.ts';
-import { callFlag, callId, eventKind, headFlag, netFlag, pathFlag } from '../../../src/kernel/layouts.gen.ts';
+import type { AddressTest, PortTest, ResultTest, Rule, RuleSet, SizeTest, TextTest } from '../../../src/core/rules.ts';
+import { callFlag, callId, eventKind, headFlag, netFlag, netTransport, pathFlag, sessionFlag } from '../../../src/kernel/layouts.gen.ts';
 import type { KernelLookups } from '../../../src/kernel/service-types.ts';
 import { attributeName, eventName } from '../../../src/otlp/names.ts';
 import { callSchemas } from '../../../src/receivers/shared/call-schemas.ts';
+import { sessionSchemas } from '../../../src/receivers/shared/session-schemas.ts';
 import { execSchema, exitSchema } from '../../../src/receivers/shared/process-schemas.ts';
 import { parseTextTest } from '../../../src/processors/filter/text-tests.ts';
 import type { ModelRecord, ModelWho } from './model.ts';
@@ -18,6 +19,7 @@ export const kinds: readonly (readonly [number, EventSchema])[] = [
     eventKind.open, eventKind.read, eventKind.write, eventKind.unlink, eventKind.connect, eventKind.accept, eventKind.send,
     eventKind.receive, eventKind.close, eventKind.callFailed,
   ].map((kind) => [kind, schemas.get(kind)!] as const),
+  ...sessionSchemas,
   [eventKind.exec, execSchema(true)],
   [eventKind.exit, exitSchema],
 ]; // prettier-ignore
@@ -35,6 +37,10 @@ const textTest: fc.Arbitrary<TextTest> = fc.oneof(
 );
 const some = <T>(arbitrary: fc.Arbitrary<T>, maxLength = 3) => fc.array(arbitrary, { minLength: 1, maxLength });
 const number = fc.integer({ min: 1, max: 4 });
+
+const portTest: fc.Arbitrary<PortTest> = fc
+  .tuple(number, fc.constantFrom(0, 0, 1, 2, 100))
+  .map(([min, more]) => ({ text: '', min, max: min + more }));
 
 const address = fc.oneof(
   fc.array(fc.constantFrom(10, 0, 255), { minLength: 4, maxLength: 4 }),
@@ -73,10 +79,12 @@ const whoTests = {
   nestedPidNamespace: fc.boolean(),
 };
 const whatTests = {
-  event: some(fc.constantFrom<TextTest>({ type: 'prefix', text: 'ringtail.file.' }, { type: 'prefix', text: 'ringtail.network.' }, { type: 'prefix', text: '' }, { type: 'glob', text: '*.open' }, { type: 'exact', text: 'ringtail.file.read' })),
+  event: some(fc.constantFrom<TextTest>({ type: 'prefix', text: 'ringtail.file.' }, { type: 'prefix', text: 'ringtail.network.' }, { type: 'prefix', text: 'ringtail.session.' }, { type: 'prefix', text: '' }, { type: 'glob', text: '*.open' }, { type: 'exact', text: 'ringtail.file.read' })),
   path: some(textTest, 6),
   address: some(addressTest, 6),
-  port: some(number),
+  port: some(portTest),
+  localAddress: some(addressTest, 6),
+  localPort: some(portTest),
   result: some(resultTest),
   size: some(sizeTest),
 }; // prettier-ignore
@@ -141,7 +149,17 @@ const who: fc.Arbitrary<ModelWho> = fc
     container: one.cgroup?.includes('docker') === true ? container : undefined,
   })); // prettier-ignore
 
-export type Row = { readonly kind: number; readonly actor: number; readonly record: Omit<ModelRecord, 'who' | 'event'> };
+export type Row = {
+  readonly kind: number;
+  readonly actor: number;
+  readonly record: Omit<ModelRecord, 'who' | 'event'> & { readonly shown: 'plain' | 'any' | 'zone' };
+};
+
+/** Only sessions show more than plain addresses. */
+const shownLocal = ({ local, shown }: Row['record'], isSession: boolean): readonly number[] => {
+  if (!isSession || shown === 'plain') return local;
+  return shown === 'any' ? [0x2a] : local.length === 16 ? [...local, 0x65, 0x74, 0x68] : local;
+};
 export const rows: fc.Arbitrary<readonly Row[]> = fc.array(
   fc.record({
     kind: fc.constantFrom(...kinds.map(([kind]) => kind)),
@@ -155,8 +173,13 @@ export const rows: fc.Arbitrary<readonly Row[]> = fc.array(
       isDetached: fc.constantFrom(false, false, true),
       isPseudo: fc.boolean(),
       isInet: fc.constantFrom(true, true, false),
-      peer: fc.oneof(address, fc.constant([])),
+      peer: fc.oneof(address, fc.constant([]), fc.constantFrom([0, 0, 0, 0], Array<number>(16).fill(0))),
       port: fc.nat(4),
+      local: fc.oneof(address, fc.constant([])),
+      localPort: fc.nat(4),
+      shown: fc.constantFrom('plain', 'plain', 'any', 'zone'),
+      manyPeers: fc.constantFrom(false, false, false, true),
+      isEcho: fc.constantFrom(false, false, false, true),
     }),
   }),
   { minLength: 1, maxLength: 20 },
@@ -200,16 +223,29 @@ export const batchesOf = (list: readonly Row[], known: readonly ModelWho[]) => {
     }),
   );
   for (const { kind, actor, record } of list) {
-    const isNetwork = kind >= eventKind.connect && kind <= eventKind.close;
+    const isCall = kind >= eventKind.connect && kind <= eventKind.close;
+    const isSession = sessionSchemas.has(kind);
     builder.addRow(kind, {
       bootNs: 1n,
       actor: actor < 0 ? NO_ACTOR : ids[actor]!,
       columns: {
-        ...(kind === eventKind.exit ? {} : { ret: record.ret >>> 0 }),
+        ...(kind === eventKind.exit ? {} : { [isSession ? 'error' : 'ret']: record.ret >>> 0 }),
+        ...(isSession
+          ? {
+              flags: record.manyPeers ? sessionFlag.manyPeers : 0,
+              transport: record.isEcho ? netTransport.icmp : netTransport.udp,
+            }
+          : {}),
         call: record.messages ? (kind === eventKind.receive ? callId.recvmmsg : callId.sendmmsg) : callId.read,
         callFlags: record.unverified ? callFlag.isUnverified : 0,
-        ...(isNetwork
-          ? { peer: Uint8Array.from(record.peer), peerPort: record.port, netFlags: record.isInet ? netFlag.isInet : netFlag.isUnix }
+        ...(isCall || isSession
+          ? {
+              peer: Uint8Array.from(record.peer),
+              peerPort: record.port,
+              local: Uint8Array.from(shownLocal(record, isSession)),
+              localPort: record.localPort,
+              netFlags: record.isInet ? netFlag.isInet : netFlag.isUnix,
+            }
           : {
               path: Buffer.from(record.path, 'latin1'),
               pathFlags:
@@ -238,7 +274,12 @@ export const batchesOf = (list: readonly Row[], known: readonly ModelWho[]) => {
       };
       const records = list
         .filter(({ kind }) => kind === built.kind)
-        .map(({ actor, record }): ModelRecord => ({ ...record, event: schema.eventName, who: actor < 0 ? undefined : known[actor] }));
+        .map(({ actor, record }): ModelRecord => ({
+          ...record,
+          local: shownLocal(record, sessionSchemas.has(built.kind)),
+          event: schema.eventName,
+          who: actor < 0 ? undefined : known[actor],
+        }));
       return { batch, records };
     }),
   };

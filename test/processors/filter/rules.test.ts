@@ -11,6 +11,23 @@ import { actors, batchesOf, rows, ruleSet } from './random.ts';
 const latin1 = (text: string) => Buffer.from(text, 'latin1');
 const maybe = (text: string | undefined) => (text === undefined ? undefined : latin1(text));
 
+const isOfSession = ({ event }: ModelRecord): boolean => event.startsWith('ringtail.session.');
+
+/** As somebody would say it who has no columns. */
+const endsOf = (record: ModelRecord) => {
+  const isSession = isOfSession(record);
+  const isNowhere = isSession && record.peer.every((byte) => byte === 0);
+  const hasPorts = record.isInet && !(isSession && record.isEcho);
+  const local = record.local.length === 1 ? Array<number>(16).fill(0) : record.local.slice(0, 16);
+  return {
+    peer: Uint8Array.from(record.isInet && !isNowhere ? record.peer : []),
+    peerPort: hasPorts ? record.port : 0,
+    local: Uint8Array.from(record.isInet ? local : []),
+    localPort: hasPorts ? record.localPort : 0,
+    manyPeers: isSession && record.manyPeers,
+  };
+};
+
 const judged = (record: ModelRecord): JudgedRecord => {
   const { event, who } = record;
   const fields = fieldsOfEvent(event);
@@ -27,9 +44,9 @@ const judged = (record: ModelRecord): JudgedRecord => {
     },
     ...(fields.has('result') && { ret: record.ret }),
     ...(fields.has('path') && { path: latin1(record.path) }),
-    ...(fields.has('address') && { peer: Uint8Array.from(record.isInet ? record.peer : []), peerPort: record.isInet ? record.port : 0 }),
+    ...(fields.has('address') && endsOf(record)),
     ...(fields.has('size') && record.ret >= 0 && !record.messages && { size: record.ret }),
-    callFlags: record.unverified ? callFlag.isUnverified : 0,
+    callFlags: record.unverified && !isOfSession(record) ? callFlag.isUnverified : 0,
     pathFlags:
       (record.isCut ? pathFlag.truncated : 0) | (record.isDetached ? pathFlag.detached : 0) | (record.isPseudo ? pathFlag.pseudo : 0),
   };

@@ -1,11 +1,13 @@
 /** What of a rule the kernel can test, and what keeps the rest from it. */
-import type { AddressTest, Rule, TextTest } from '../../../core/rules.ts';
+import type { AddressTest, PortTest, Rule, TextTest } from '../../../core/rules.ts';
 import { eventName } from '../../../otlp/names.ts';
 import { eventKind } from '../../layouts.gen.ts';
 
 /** `LPM_TRIE` takes 256 bytes; what stands before the text is the generation. */
 const LONGEST_PATH_BYTES = 250;
 const LONGEST_COMM_BYTES = 15;
+/** Of one range. */
+const MOST_PORTS = 1024;
 
 const fileKinds: Readonly<Record<string, number>> = {
   [eventName.fileOpen]: eventKind.open,
@@ -86,6 +88,16 @@ const addressEntry = ({ bytes, bits }: AddressTest): TextEntry => {
   return { text: (bytes.length === 4 ? MAPPED : '') + all.slice(0, bits), exact: false };
 };
 
+/** Each port is an entry. */
+const portEntries = (tests: readonly PortTest[], missing: string[]): readonly number[] | undefined => {
+  const wide = tests.find(({ min, max }) => max - min >= MOST_PORTS);
+  if (wide === undefined) return tests.flatMap(({ min, max }) => Array.from({ length: max - min + 1 }, (_, index) => min + index));
+  missing.push(`the range ${wide.text} of port holds more than ${MOST_PORTS}`);
+  return undefined;
+};
+
+const endFields = ['address', 'port', 'localAddress', 'localPort'] as const;
+
 /** Fields that are known in user space only. */
 const elsewhere = {
   user: 'names of users are known in user space only',
@@ -93,6 +105,8 @@ const elsewhere = {
   cgroup: 'paths of cgroups are known in user space only',
   container: 'containers are known in user space only',
   size: 'sizes are compared in user space only',
+  localAddress: 'addresses of this end of a call are compared in user space only',
+  localPort: 'ports of this end of a call are compared in user space only',
 } as const;
 
 export const translate = ({ tests }: Rule): Translation => {
@@ -108,7 +122,9 @@ export const translate = ({ tests }: Rule): Translation => {
   }
   if (tests.address !== undefined) texts.address = tests.address.map(addressEntry);
   const numbers: { -readonly [K in keyof KernelTests['numbers']]: KernelTests['numbers'][K] } = {};
-  for (const field of ['port', 'pid', 'uid', 'parentPid'] as const) if (tests[field] !== undefined) numbers[field] = tests[field];
+  for (const field of ['pid', 'uid', 'parentPid'] as const) if (tests[field] !== undefined) numbers[field] = tests[field];
+  const ports = tests.port && portEntries(tests.port, missing);
+  if (ports !== undefined) numbers.port = ports;
   for (const field of Object.keys(elsewhere) as (keyof typeof elsewhere)[]) if (tests[field] !== undefined) missing.push(elsewhere[field]);
   const { result } = tests;
   return {
@@ -130,7 +146,7 @@ export const translate = ({ tests }: Rule): Translation => {
       kinds:
         (tests.event === undefined ? CALL_KINDS : kindsNamed(tests.event)) &
         (tests.path === undefined ? CALL_KINDS : FILE_KINDS) &
-        (tests.address === undefined && tests.port === undefined ? CALL_KINDS : PEER_KINDS),
+        (endFields.every((field) => tests[field] === undefined) ? CALL_KINDS : PEER_KINDS),
     },
   };
 };
