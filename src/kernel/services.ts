@@ -4,19 +4,19 @@ import type { Counters } from '../core/counters.ts';
 import type { Health, Lifecycle } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
 import { createAsked } from './asked.ts';
-import { loadAddon, type KernelFacts, type MapEntries, type NativeError } from './addon.ts';
+import { loadAddon, type KernelFacts, type MapEntries } from './addon.ts';
 import type { Recorder } from './capture/recorder.ts';
 import { createExclusion, NOBODY_EXCLUDED, type ExcludeRules } from './exclude.ts';
 import { createHub, type Hub } from './hub.ts';
 import { createLookups } from './lookups.ts';
-import { probeFacts, probeKernel, refusalOf, ringAdvice, type ProbeReport } from './probe.ts';
+import { probeFacts, probeKernel, type ProbeReport } from './probe.ts';
 import type { LookupUsers } from './users.ts';
 import { rungs, type ProcessNeeds, type Rung } from './process-programs.ts';
 import { cgroup2Mount } from './procfs/mounts.ts';
 import { createProcfsWatcher, PROCFS_LIMITS, type ProcfsWatcher } from './procfs/watcher.ts';
-import { hostMountNamespace, ownKernelPid } from './self.ts';
 import type { KernelLookups } from './service-types.ts';
-import { openRingSource, type RingSource } from './ring-source.ts';
+import { openRing } from './open-ring.ts';
+import type { RingSource } from './ring-source.ts';
 import type { CallNeeds, CallsClaim, CallsStatus } from './calls/needs.ts';
 import type { SocketNeeds, SocketsClaim, SocketsStatus } from './sockets/needs.ts';
 import { createSocketService, programNeeds, type SocketMaps } from './sockets/service.ts';
@@ -103,7 +103,6 @@ export type CallMaps = {
 
 type KernelRung = Exclude<Rung, 'procfs'>;
 const kernelRungs = rungs.filter((rung): rung is KernelRung => rung !== 'procfs');
-const OWN_PID_NAMESPACE = 'Ringtail runs in a pid namespace of its own and cannot leave itself out';
 /** What the ring holds when nobody listens any more is of no use; the kernel may take a second to let go. */
 const CLOSE_DEADLINE_MS = 2000;
 const UNUSED: KernelStatus = { rung: 'none', notes: ['no component asks for processes'] };
@@ -155,44 +154,14 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   let quiet: Promise<void> | undefined;
 
   /** Opens the ring on the best of the wanted rungs; sentences that say why not, when it cannot be. */
-  const openRing = (wanted: readonly KernelRung[], needs: ProcessNeeds): readonly string[] => {
-    if (wanted.length === 0) return [];
+  const openRingOn = (wanted: readonly KernelRung[], needs: ProcessNeeds): readonly string[] => {
     const { ringBytes, flushRows, flushIntervalMs } = options;
-    try {
-      const addon = loadAddon();
-      const facts: KernelFacts = { ...probeFacts(addon), ...injectedFacts };
-      if (!facts.btf) return ['this kernel has no BTF (/sys/kernel/btf/vmlinux)'];
-      if (facts.ringBufferError !== '')
-        return [`a BPF ring buffer cannot be made (${facts.ringBufferError}); ${ringAdvice(facts.ringBufferError)}`];
-      const selfPid = ownKernelPid();
-      const result = openRingSource({
-        addon,
-        facts,
-        hub,
-        logger,
-        counters,
-        ringBytes,
-        flushRows,
-        flushIntervalMs,
-        needs,
-        rungs: wanted,
-        selfPid,
-        exclusion,
-        hostMountNs: hostMountNamespace(`${root}/proc`),
-        root,
-        cgroupRoot,
-        recorder,
-      });
-      if (result.source === undefined) return result.refusals;
-      ring = result.source;
-      const { rung, notes } = ring.programs;
-      if (selfPid === 0)
-        logger.warn({ advice: "run it in the host's: docker run --pid=host, or hostPID: true in a pod" }, OWN_PID_NAMESPACE);
-      current = { rung, notes: selfPid === 0 ? [...notes, OWN_PID_NAMESPACE] : notes };
-      return [];
-    } catch (error) {
-      return [(error as NativeError).code === undefined ? messageOf(error) : refusalOf(error)];
-    }
+    const shared = { hub, logger, counters, exclusion, root, cgroupRoot, recorder, injectedFacts };
+    const opened = openRing({ ...shared, ringBytes, flushRows, flushIntervalMs, needs, rungs: wanted });
+    if ('refusals' in opened) return opened.refusals;
+    ring = opened.ring;
+    current = { rung: ring.programs.rung, notes: opened.notes };
+    return [];
   };
 
   const openProcfs = async (reasons: readonly string[]): Promise<void> => {
@@ -233,7 +202,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
 
   const openBest = async (wanted: readonly KernelRung[], needs: ProcessNeeds): Promise<void> => {
     const { rung } = options;
-    const reasons = openRing(wanted, needs);
+    const reasons = openRingOn(wanted, needs);
     if (ring === undefined && rung !== 'auto' && rung !== 'procfs') {
       throw new KernelError(`kernel.rung is ${rung}, which does not work here: ${reasons.join('; ')}`, {
         advice: 'set kernel.rung to auto, or see what `ringtail doctor` says',

@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import { mapLayout, netTransport, sessionState } from '../../../src/kernel/layouts.gen.ts';
+import type { SocketNeeds } from '../../../src/kernel/sockets/needs.ts';
+import { encodeSocketSettings, unionOfSockets } from '../../../src/kernel/sockets/settings.ts';
+
+const NOTHING: SocketNeeds = {
+  events: new Set(),
+  states: new Set(),
+  protocols: new Set(['tcp']),
+  families: new Set(['ipv4']),
+  loopback: false,
+  idleTimeoutMs: {},
+  counted: false,
+  mode: 'auto',
+  cgroup: undefined,
+  maxSessions: 1000,
+  procfsIntervalMs: 5000,
+  ruleSets: [],
+};
+const at = mapLayout.sessionSettings;
+
+test('nobody asks: undefined, and settings of zeros', () => {
+  expect(unionOfSockets([])).toBeUndefined();
+  expect(encodeSocketSettings(undefined, 5n)).toEqual(new Uint8Array(at.size));
+});
+
+test('together they get what any of them needs', () => {
+  const drops = { rules: [], neverDrop: [], hasMore: false };
+  const one: SocketNeeds = {
+    ...NOTHING,
+    events: new Set(['end']),
+    ruleSets: [drops],
+    mode: 'procfs',
+    cgroup: '/one',
+    procfsIntervalMs: 1000,
+  };
+  const two: SocketNeeds = {
+    ...NOTHING,
+    protocols: new Set(['udp']),
+    families: new Set(['ipv6']),
+    loopback: true,
+    counted: true,
+    maxSessions: 9,
+  };
+  expect(unionOfSockets([one, two])).toEqual({
+    events: new Set(['end']),
+    states: new Set(),
+    protocols: new Set(['tcp', 'udp']),
+    families: new Set(['ipv4', 'ipv6']),
+    loopback: true,
+    idleTimeoutMs: { tcp: 0, udp: 0 },
+    counted: true,
+    mode: 'auto',
+    cgroup: undefined,
+    maxSessions: 1000,
+    procfsIntervalMs: 1000,
+    // who wants no records has no say
+    ruleSets: [drops],
+  });
+  expect(unionOfSockets([one, { ...one, mode: 'ebpf' }])).toMatchObject({ mode: 'ebpf', cgroup: '/one' });
+  expect(unionOfSockets([{ ...one, ruleSets: [] }])!.ruleSets, 'who was told of no pipeline drops nothing').toEqual([undefined]);
+});
+
+test('the longest idle time counts, and never is longer than all', () => {
+  const udp = (idleMs: number): SocketNeeds => ({ ...NOTHING, protocols: new Set(['udp']), idleTimeoutMs: { udp: idleMs } });
+  expect(unionOfSockets([udp(10), udp(30)])!.idleTimeoutMs).toEqual({ udp: 30 });
+  expect(unionOfSockets([udp(10), udp(0)])!.idleTimeoutMs).toEqual({ udp: 0 });
+  expect(unionOfSockets([udp(10), NOTHING])!.idleTimeoutMs, 'who does not follow UDP has no say').toMatchObject({ udp: 10 });
+});
+
+test('settings as the programs read them', () => {
+  const needs: SocketNeeds = {
+    ...NOTHING,
+    events: new Set(['start', 'end']),
+    states: new Set([sessionState.tcpEstablished, sessionState.tcpClosed]),
+    protocols: new Set(['tcp', 'udp']),
+    families: new Set(['ipv4', 'ipv6']),
+    idleTimeoutMs: { udp: 1.5 },
+    counted: true,
+  };
+  const bytes = encodeSocketSettings(needs, 7n);
+  const view = new DataView(bytes.buffer);
+  const u32 = (offset: number) => view.getUint32(offset, true);
+  expect(view.getBigUint64(at.idleNs + 8 * netTransport.udp, true)).toBe(2_000_000n);
+  expect(view.getBigUint64(at.idleNs + 8 * netTransport.tcp, true)).toBe(0n);
+  expect(view.getBigUint64(at.cgroupId, true)).toBe(7n);
+  expect([u32(at.wants), u32(at.states), u32(at.protocols), u32(at.families), u32(at.noLoopback)]).toEqual([
+    0b10101, 0b10000010, 0b110, 3, 1,
+  ]);
+});
