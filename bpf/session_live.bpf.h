@@ -8,7 +8,6 @@
 #include "session_count.bpf.h"
 
 #define SESSION_LIVE_ENTRIES 32768 /* keys of counts, each with the few states that last */
-#define LOOPBACK_NET 127
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -75,11 +74,13 @@ int on_clear_live(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
-static __always_inline void live_bytes_of_tcp(struct session *session, __u32 state, struct session_live *more)
+static __always_inline void live_bytes(struct session *session, __u32 state, struct session_live *more)
 {
-	struct tcp_bytes bytes = {};
+	struct tcp_bytes bytes = {.sent = session->sent, .received = session->received};
 
-	read_tcp_bytes(session->sk, state, &bytes);
+	/* what is closed and waits for its accept has been asked for the last time */
+	if (session->transport == NET_TCP && !(session->flags & (SESSION_IS_CLOSED | SESSION_IS_LISTENER)))
+		read_tcp_bytes(session->sk, state, &bytes);
 	more->sent = bytes.sent > session->before_sent ? bytes.sent - session->before_sent : 0;
 	more->received = bytes.received > session->before_received ? bytes.received - session->before_received : 0;
 }
@@ -103,17 +104,11 @@ int on_live_sessions(struct bpf_iter__bpf_map_elem *ctx)
 	rest->sessions++;
 	if (session->flags & SESSION_IS_SOCKET || !session_is_meant(session) || !is_same_socket(session))
 		return 0;
-	count_key(session, &key);
-	state = session->state;
-	if (session->transport == NET_TCP) {
-		KREAD(state, session->sk, sock, __sk_common.skc_state);
-		live_bytes_of_tcp(session, state, &more);
-	} else {
-		more.sent = session->sent;
-		more.received = session->received;
-	}
+	state = session->transport == NET_TCP ? sock_state(session->sk) : session->state;
+	live_bytes(session, state, &more);
 	if (session->flags & SESSION_IS_CLOSED || state == STATE_TCP_CLOSED)
 		more.open = 0;
+	count_key(session, &key);
 	add_live(&key, state, &more);
 	return 0;
 }
@@ -154,7 +149,7 @@ static __always_inline bool is_loopback_skc(struct sock_common *skc)
 	return !peer->in6_u.u6_addr32[0] && !peer->in6_u.u6_addr32[1] && !peer->in6_u.u6_addr32[2] && peer->in6_u.u6_addr32[3] == bpf_htonl(1);
 }
 
-/* TIME_WAIT is no socket any more and has no owner: counted in the table of the network namespace of whoever made this iterator. */
+/* TIME_WAIT is no socket any more and has neither owner nor cgroup: counted in the table of the network namespace that the iterator was made in. */
 SEC("?iter/tcp")
 int on_time_wait(struct bpf_iter__tcp *ctx)
 {
@@ -165,7 +160,7 @@ int on_time_wait(struct bpf_iter__tcp *ctx)
 	__u32 zero = 0;
 
 	now = bpf_map_lookup_elem(&session_settings, &zero);
-	if (!skc || !now || skc->skc_state != STATE_TCP_TIME_WAIT)
+	if (!skc || !now || now->cgroup_id || skc->skc_state != STATE_TCP_TIME_WAIT)
 		return 0;
 	if (now->no_loopback && is_loopback_skc(skc))
 		return 0;
