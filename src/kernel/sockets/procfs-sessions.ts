@@ -75,6 +75,12 @@ const isSame = (a: TableSocket, b: TableSocket): boolean =>
 const tupleOf = ({ netns, local, localPort, peer, peerPort }: TableSocket): string =>
   `${netns} ${Buffer.from(local).toString('latin1')} ${localPort} ${Buffer.from(peer).toString('latin1')} ${peerPort}`;
 
+/** What a socket tells by itself; which side began what is established is told by nothing. */
+const roleOf = (socket: TableSocket): number => {
+  if (socket.state === tcpListen || isUnaccepted(socket)) return sessionRole.server;
+  return socket.protocol === 'tcp' && socket.state === tcpSynSent ? sessionRole.client : sessionRole.unknown;
+};
+
 const newId = (): bigint => randomBytes(8).readBigUInt64LE();
 
 export const createSessionTracker = (options: { readonly maxSessions: () => number }): SessionTracker => {
@@ -122,12 +128,7 @@ export const createSessionTracker = (options: { readonly maxSessions: () => numb
       skipped++;
       return;
     }
-    const role =
-      socket.protocol === 'tcp' && socket.state === tcpSynSent
-        ? sessionRole.client
-        : isUnaccepted(socket)
-          ? sessionRole.server
-          : sessionRole.unknown;
+    const role = roleOf(socket);
     const session: ProcfsSession = {
       id: newId(),
       socket,

@@ -75,6 +75,11 @@ describe('sessions of procfs', () => {
     ]);
   });
 
+  it('are of a server when they listen', () => {
+    const { look } = create();
+    expect(look([listener()]).map(({ session }) => session.role)).toEqual([sessionRole.server, sessionRole.server]);
+  });
+
   it('that were never established have an end alone', () => {
     const { tell } = create();
     tell([tcp(tcpSynSent)]);

@@ -15,6 +15,7 @@ import { refusedScenarios } from './refused.ts';
 import { runningScenarios } from './running.ts';
 import { reloadScenarios } from './reload.ts';
 import { rungScenarios } from './rungs.ts';
+import { sessionProcfsScenarios } from './session-procfs.ts';
 
 export const scenarios: readonly Scenario[] = [
   ...programScenarios,
@@ -32,5 +33,6 @@ export const scenarios: readonly Scenario[] = [
   ...callCountScenarios,
   ...callRaceScenarios,
   ...callSocketScenarios,
+  ...sessionProcfsScenarios,
   ...lifetimeScenarios,
 ];
