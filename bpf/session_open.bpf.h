@@ -11,6 +11,8 @@
 #include "session.bpf.h"
 #include "session_tcp.bpf.h"
 
+#define SOCK_DEAD (1 << 0) /* enum sock_flags: an orphan */
+
 enum session_mark {
 	MARK_NOT_SEEN = 0,
 	MARK_HELD = 1,
@@ -77,7 +79,7 @@ static __always_inline void held_by(struct session *s, __u64 task)
 
 static __always_inline __u64 tcp_of_file(struct file *file)
 {
-	__u64 sk = file ? sock_of_file((__u64)file) : 0;
+	__u64 sk = sock_of_file((__u64)file);
 	__u32 family, protocol, type;
 
 	if (!sk)
@@ -86,6 +88,15 @@ static __always_inline __u64 tcp_of_file(struct file *file)
 	KREAD(protocol, sk, sock, sk_protocol);
 	KREAD(type, sk, sock, sk_type);
 	return transport_of(family, type, protocol) == NET_TCP && protocol == IPPROTO_TCP ? sk : 0;
+}
+
+/* The verifier lets no typed pointer into a function that takes numbers. */
+static __always_inline __u64 address_of(const void *pointer)
+{
+	__u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	return address;
 }
 
 static __always_inline int tcp_file(struct task_struct *task, struct file *file, __u64 sk)
@@ -99,7 +110,7 @@ static __always_inline int tcp_file(struct task_struct *task, struct file *file,
 	s = enter_tcp(sk);
 	if (!s)
 		return 0;
-	held_by(s, (__u64)task);
+	held_by(s, address_of(task));
 	if (!is_new)
 		return 0;
 #ifdef RINGTAIL_LEGACY
@@ -118,24 +129,32 @@ static __always_inline int tcp_file(struct task_struct *task, struct file *file,
 SEC("?iter/task_file")
 int on_socket_file(struct bpf_iter__task_file *ctx)
 {
-	__u64 sk = tcp_of_file(ctx->file);
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	__u64 sk;
 
-	if (!ctx->task || !sk || !session_protocol_wanted(NET_TCP))
+	if (!task || !file)
 		return 0;
-	return tcp_file(ctx->task, ctx->file, sk);
+	sk = tcp_of_file(file);
+	return sk && session_protocol_wanted(NET_TCP) ? tcp_file(task, file, sk) : 0;
 }
 
 /* Before on_socket_file, when owners are looked after: which of them still have it. */
 SEC("?iter/task_file")
 int on_owner_file(struct bpf_iter__task_file *ctx)
 {
-	__u64 sk = ctx->file ? sock_of_file((__u64)ctx->file) : 0;
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
 	struct session *s;
+	__u64 sk;
 
-	if (!ctx->task || !sk)
+	if (!task || !file)
+		return 0;
+	sk = sock_of_file((__u64)file);
+	if (!sk)
 		return 0;
 	s = bpf_map_lookup_elem(&sessions, &sk);
-	if (s && s->mark == MARK_NOT_SEEN && is_owner(s, (__u64)ctx->task))
+	if (s && s->mark == MARK_NOT_SEEN && is_owner(s, (__u64)task))
 		s->mark = MARK_HELD;
 	return 0;
 }
@@ -158,14 +177,16 @@ int on_open_tcp(struct bpf_iter__tcp *ctx)
 	s = enter_tcp(sk);
 	if (!s)
 		return 0;
-	KREAD(socket, sk, sock, sk_socket);
 	KREAD(flags, sk, sock, __sk_common.skc_flags);
-	if (!socket && !(flags & 1)) { /* SOCK_DEAD: an orphan */
-		set_role(s, ROLE_SERVER);
+	if (flags & SOCK_DEAD)
+		return 0;
+	KREAD(socket, sk, sock, sk_socket);
+	if (socket)
+		return 0;
+	set_role(s, ROLE_SERVER);
 #ifdef RINGTAIL_LEGACY
-		inherit_listener(s, (struct sock *)sk);
+	inherit_listener(s, (struct sock *)sk);
 #endif
-	}
 	return 0;
 }
 

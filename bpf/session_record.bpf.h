@@ -195,8 +195,7 @@ static __always_inline struct event_counters *session_counters(struct session *s
 	return 0;
 }
 
-/* One record, if it is wanted. `kind` is EVENT_SESSION_*; of TCP, `old_state` is the state before that of the session. */
-static __noinline __attribute__((unused)) int session_emit(struct session *s, __u32 kind, __u32 old_state, __u64 boot_ns)
+static __always_inline int emit_session(struct session *s, __u32 kind, __u32 old_state, __u64 boot_ns)
 {
 	struct event_counters *count;
 
@@ -211,5 +210,48 @@ static __noinline __attribute__((unused)) int session_emit(struct session *s, __
 		__sync_fetch_and_add(&count->written, 1);
 	return 0;
 }
+
+/*
+ * session_emit: one record, if it is wanted. `kind` is EVENT_SESSION_*; of TCP, `old_state` is the state before that of the session. A global
+ * function, so that rules and addresses are verified once; before 5.12 such a one takes no pointers and finds the entry again.
+ */
+#ifdef RINGTAIL_LEGACY
+
+__noinline __attribute__((unused)) int emit_of_socket(__u64 sk, __u32 kind, __u32 old_state, __u64 boot_ns)
+{
+	struct session *s = bpf_map_lookup_elem(&sessions, &sk);
+
+	return s ? emit_session(s, kind, old_state, boot_ns) : 0;
+}
+
+__noinline __attribute__((unused)) int emit_of_flow(__u64 sk, __u64 peer_high, __u64 peer_low, __u64 rest, __u64 boot_ns)
+{
+	struct flow_key key = {.sk = sk, .port = rest, .family = rest >> 16};
+	struct session *s;
+
+	((__u64 *)key.peer)[0] = peer_high;
+	((__u64 *)key.peer)[1] = peer_low;
+	s = bpf_map_lookup_elem(&flows, &key);
+	return s ? emit_session(s, rest >> 32, STATE_NONE, boot_ns) : 0;
+}
+
+/* The key of a flow is socket, peer, its port and the family of the session. */
+static __always_inline int session_emit(struct session *s, __u32 kind, __u32 old_state, __u64 boot_ns)
+{
+	__u64 *peer = (__u64 *)s->peer;
+
+	if (s->transport == NET_UDP)
+		return emit_of_flow(s->sk, peer[0], peer[1], s->peer_port | (__u64)s->family << 16 | (__u64)kind << 32, boot_ns);
+	return emit_of_socket(s->sk, kind, old_state, boot_ns);
+}
+
+#else
+
+__noinline __attribute__((unused)) int session_emit(struct session *s, __u32 kind, __u32 old_state, __u64 boot_ns)
+{
+	return s ? emit_session(s, kind, old_state, boot_ns) : 0;
+}
+
+#endif
 
 #endif
