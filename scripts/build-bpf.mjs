@@ -46,6 +46,41 @@ const writeVmlinux = async (say) => {
 };
 
 /**
+ * The name says of which kernel it is; src/kernel/sockets/kernel-types.ts looks for it by the same.
+ * @param {string} object
+ */
+const typesOf = (object) =>
+  `${object}.${`${release()} ${version()} ${statSync('/sys/kernel/btf/vmlinux').size}`.replaceAll(/[^\w.-]+/g, '_')}.btf`;
+
+/** Objects of commands: those of the kernel's types that they need are kept beside them, so that loading them does not search all types there are. */
+const QUICK = ['who'];
+
+/**
+ * @param {(line: string) => void} say
+ * @param {string} folder
+ * @param {string} bpftool
+ */
+const keepTypes = async (say, folder, bpftool) => {
+  // of this kernel only, which is the one that they will be loaded into
+  if (process.env['RINGTAIL_BTF'] !== undefined || !existsSync('/sys/kernel/btf/vmlinux')) return;
+  for (const object of QUICK) {
+    const source = join(folder, `${object}.bpf.o`);
+    const target = join(folder, typesOf(object));
+    await buildWhenStale(inRoot(`build/stamps/${object}.types`), {
+      hash: hashInputs(root, [source], [target, toolFact(bpftool)]),
+      outputs: [target],
+      build: async () => {
+        say(`keeping the types of this kernel that ${object} needs`);
+        for (const name of readdirSync(folder)) if (name.startsWith(`${object}.`) && name.endsWith('.btf')) rmSync(join(folder, name));
+        const fresh = `${target}.${process.pid}`;
+        await run(bpftool, ['gen', 'min_core_btf', '/sys/kernel/btf/vmlinux', fresh, source]);
+        renameSync(fresh, target);
+      },
+    });
+  }
+};
+
+/**
  * bpf/<name>.bpf.c → build/bpf/<name>.bpf.o, stripped by `bpftool gen object`.
  * @param {(line: string) => void} say
  */
@@ -82,6 +117,7 @@ export const buildBpf = async (say) => {
         }),
   );
   await inParallel(jobs, availableParallelism());
+  await keepTypes(say, folder, bpftool);
   const wanted = new Set(objects.map(({ target }) => basename(target)));
   // What other runs are writing has a number in its name; only finished objects without a source go.
   for (const name of readdirSync(folder)) if (/^\w+\.bpf\.o$/.test(name) && !wanted.has(name)) rmSync(join(folder, name));

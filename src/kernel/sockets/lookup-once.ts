@@ -3,10 +3,10 @@
  * runs know since when, how much and whom else; procfs stands in for both.
  */
 import { networkInterfaces } from 'node:os';
-import { existsSync, readFileSync, statSync } from 'node:fs';
 import { messageOf } from '../../core/errors.ts';
 import { buildPath, loadAddon, type Addon, type NativeError } from '../addon.ts';
 import { mapLayout, sessionFlag, sessionKnownBy, sessionState } from '../layouts.gen.ts';
+import { keptTypes } from './kernel-types.ts';
 import type { OpenSocket, SocketHolder } from './open-socket.ts';
 import { answers, entryMatches, portOf, sameAddress, transportOf, type MatchOptions, type SocketQuestion } from './question.ts';
 import { decodeHolders, decodeSessions, type SessionEntry } from './session-entries.ts';
@@ -39,18 +39,6 @@ export type LookOptions = {
 
 /** Of what the iterator writes: 240,000 descriptors of sockets. */
 const MOST_BYTES = 64 * 2 ** 20;
-
-/** The kernel's types as far as the iterator needs them, taken at the build; the name says of which kernel. */
-export const typesPath = (): string | undefined => {
-  try {
-    const size = statSync('/sys/kernel/btf/vmlinux').size;
-    const [release, version] = ['osrelease', 'version'].map((name) => readFileSync(`/proc/sys/kernel/${name}`, 'latin1').trim());
-    const path = buildPath(`bpf/who.${`${release} ${version} ${size}`.replaceAll(/[^\w.-]+/g, '_')}.btf`);
-    return existsSync(path) ? path : undefined;
-  } catch {
-    return undefined;
-  }
-};
 
 const refusal = (error: unknown): string => {
   const code = (error as NativeError).code;
@@ -136,7 +124,7 @@ const fromMaps = (addon: Pick<Addon, 'namedMaps'>, question: SocketQuestion): re
 };
 
 const fromIterator = (addon: Pick<Addon, 'runOnce'>, question: SocketQuestion): readonly SessionEntry[] => {
-  const types = typesPath();
+  const types = keptTypes('who');
   const output = addon.runOnce(
     {
       path: buildPath('bpf/who.bpf.o'),
