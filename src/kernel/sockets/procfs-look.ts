@@ -81,8 +81,8 @@ export const createSocketLook = (root: string, tracker: SessionTracker): SocketL
           if (!isNeeded(needs, socket)) continue;
           looked.add(kindOf(socket));
           tracker.see(socket, !known.has(kindOf(socket)));
+          if (breath.isDue()) await breath.take();
         }
-        if (breath.isDue()) await breath.take();
       }
       for (const protocol of needs.protocols)
         for (const family of protocol === 'unix' ? ['unix'] : needs.families) looked.add(`${protocol} ${family}`);
@@ -93,8 +93,12 @@ export const createSocketLook = (root: string, tracker: SessionTracker): SocketL
         const { socket, owner } = session;
         const held = isHeld(root, session);
         if (unreadable.has(socket.netns) || (held && !present.has(socket.netns))) tracker.keep(session);
-        else if (present.has(socket.netns) && (held || owner === undefined || socket.inode === 0))
-          doubtful.set(socket.netns, [...(doubtful.get(socket.netns) ?? []), session]);
+        else if (present.has(socket.netns) && (held || owner === undefined || socket.inode === 0)) {
+          const others = doubtful.get(socket.netns);
+          if (others === undefined) doubtful.set(socket.netns, [session]);
+          else others.push(session);
+        }
+        if (breath.isDue()) await breath.take();
       }
       for (const namespace of namespaces) {
         const sessions = doubtful.get(namespace.netns);

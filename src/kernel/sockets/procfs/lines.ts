@@ -37,8 +37,9 @@ export const readLines = async (path: string, breath: Breath, options: LinesOpti
       const read = readSync(file, buffer, kept, buffer.length - kept, null);
       if (read === 0) return { ok: true };
       const filled = kept + read;
+      const text = buffer.subarray(0, filled);
       let start = 0;
-      for (let end = buffer.indexOf(NEWLINE, kept); end >= 0 && end < filled; end = buffer.indexOf(NEWLINE, start)) {
+      for (let end = text.indexOf(NEWLINE, kept); end >= 0; end = text.indexOf(NEWLINE, start)) {
         if (!skips) onLine(buffer, start, end);
         skips = false;
         start = end + 1;

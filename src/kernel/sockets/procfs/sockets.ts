@@ -35,8 +35,8 @@ export const readSockets = async (options: ReadSocketsOptions): Promise<readonly
     for (const socket of ofNamespace) {
       const holders = byInode.get(socket.inode) ?? [];
       if (holders.length > 0 || options.pids === undefined) sockets.push({ ...socket, holders });
+      if (breath.isDue()) await breath.take();
     }
-    if (breath.isDue()) await breath.take();
   }
   return sockets;
 };

@@ -50,12 +50,22 @@ const isZero = (bytes: Uint8Array): boolean => {
   return true;
 };
 
+/** Rows that follow each other often have the same address: it is kept once then. */
+const createKeeper = () => {
+  let last: Uint8Array = NOTHING;
+  return (address: Uint8Array): Uint8Array => {
+    for (let n = 0; n < address.length; n++) if (last[n] !== address[n]) return (last = address.slice());
+    return last;
+  };
+};
+
 const protocolOf = (table: InetTable, number: number): OpenSocket['protocol'] =>
   table === 'raw' && icmpProtocols.has(number) ? 'icmp' : protocols[table];
 
 const inetReader = (table: InetTable, family: 'ipv4' | 'ipv6', netns: number, take: Take): OnLine => {
   const parser = createInetParser(family === 'ipv4' ? 4 : 16);
   const { row } = parser;
+  const [keepLocal, keepPeer] = [createKeeper(), createKeeper()];
   const isTcp = table === 'tcp';
   const hasPorts = isTcp || protocols[table] === 'udp';
   return (bytes, start, end) => {
@@ -65,9 +75,9 @@ const inetReader = (table: InetTable, family: 'ipv4' | 'ipv6', netns: number, ta
     take({
       protocol: protocolOf(table, row.localPort),
       family,
-      local: row.local.slice(),
+      local: keepLocal(row.local),
       localPort: hasPorts ? row.localPort : 0,
-      peer: hasPeer ? row.peer.slice() : NOTHING,
+      peer: hasPeer ? keepPeer(row.peer) : NOTHING,
       peerPort: hasPorts && hasPeer ? row.peerPort : 0,
       isDual: false,
       state: isTcp ? row.state : sessionState.none,
@@ -127,7 +137,7 @@ const readOne = async (namespace: NetworkNamespace, table: SocketTable, breath: 
 };
 
 /** Rows about one inode that are of one kind are one socket; a path can be made to look like a row about another's. */
-const withoutDoubles = (sockets: readonly Mutable<TableSocket>[]): readonly Mutable<TableSocket>[] => {
+const withoutDoubles = async (sockets: readonly Mutable<TableSocket>[], breath: Breath): Promise<readonly Mutable<TableSocket>[]> => {
   const byInode = new Map<number, Mutable<TableSocket>>();
   const kept: Mutable<TableSocket>[] = [];
   for (const socket of sockets) {
@@ -139,6 +149,7 @@ const withoutDoubles = (sockets: readonly Mutable<TableSocket>[]): readonly Muta
       before.local = NOTHING;
       before.state = Math.min(before.state, socket.state);
     }
+    if (breath.isDue()) await breath.take();
   }
   return kept;
 };
@@ -188,7 +199,7 @@ export const readNamespaceTables = async (
     );
     if (!result.ok) unread.set(table, result.reason);
   }
-  const sockets = withoutDoubles(found);
+  const sockets = await withoutDoubles(found, breath);
   markDual(sockets);
   await markZones(sockets, namespace, breath);
   return { sockets, unread };
