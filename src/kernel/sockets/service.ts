@@ -7,6 +7,7 @@ import type { Exclusion } from '../exclude.ts';
 import type { Hub } from '../hub.ts';
 import type { SocketNeeds, SocketsStatus } from './needs.ts';
 import { createSocketProcfsWatcher, SOCKETS_PROCFS_LIMITS, type SocketProcfsWatcher } from './procfs-watcher.ts';
+import { countTimeWait } from './time-wait.ts';
 import type { SocketMap, SocketPrograms, SocketWalk } from './programs.ts';
 
 /** Maps of the programs of sockets; nothing while these are not loaded. */
@@ -16,6 +17,8 @@ export type SocketMaps = {
   walk(program: SocketWalk): Promise<boolean>;
   /** Runs an iterator in every network namespace that a process is in; false: it cannot be had. */
   walkNamespaces(program: 'on_time_wait'): Promise<boolean>;
+  /** Connections in TIME_WAIT by procfs, of all network namespaces together; undefined: not known. */
+  timeWait(): Promise<number | undefined>;
 };
 
 export type SocketService = {
@@ -105,6 +108,7 @@ export const createSocketService = ({ root, hub, logger, exclusion, programs }: 
       read: (map) => programs()?.read(map),
       walk: async (program) => (await programs()?.walk(program)) ?? false,
       walkNamespaces: async (program) => (await programs()?.walkNamespaces(program)) ?? false,
+      timeWait: () => countTimeWait(root),
     },
     health: () => watcher?.health() ?? { status: 'ok', message: '', details: { rung: current.rung } },
     stop,
