@@ -1,5 +1,5 @@
 /** Sessions of sockets: whom which process talks to, since when, how it ended and how much went through. */
-import { Observable, share } from 'rxjs';
+import { Observable, share, tap } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
 import type { Health, Receiver, ReceiverFactory, Settings } from '../../core/component.ts';
 import type { RuleSet } from '../../core/rules.ts';
@@ -9,6 +9,7 @@ import { ruleFields } from '../shared/rule-fields.ts';
 import { subscribeSessionEvents } from '../shared/session-events.ts';
 import { statesOf } from '../shared/session-names.ts';
 import { socketsConfig, type SocketsConfig } from './config.ts';
+import { createSessionMetrics } from './metrics.ts';
 import { needsOf } from './needs.ts';
 import { socketsWarnings } from './warnings.ts';
 
@@ -28,7 +29,8 @@ const createSocketsReceiver = ({ id, logger, kernel }: Settings<KernelServices>,
   };
   let ruleSets: readonly (RuleSet | undefined)[] = [];
   let claim: SocketsClaim | undefined;
-  const isAsked = (): boolean => claim !== undefined;
+  let isCounting = false;
+  const isAsked = (): boolean => claim !== undefined || isCounting;
 
   // Only while somebody listens, so that of two instances that follow each other in a reload every batch reaches one.
   const logs$ = new Observable<Batch>((subscriber) => {
@@ -41,8 +43,14 @@ const createSocketsReceiver = ({ id, logger, kernel }: Settings<KernelServices>,
     };
   }).pipe(share());
 
+  const metrics$ = createSessionMetrics({ receiver: id, config, kernel, logger }).pipe(
+    tap({ subscribe: () => void (isCounting = true), finalize: () => void (isCounting = false) }),
+    share(),
+  );
+
   return {
     logs$,
+    metrics$,
     narrow(next) {
       ruleSets = next;
       claim?.change({ ...needs, ruleSets });

@@ -1,3 +1,4 @@
+import type { Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../../src/core/batch.ts';
 import { createCounters } from '../../../src/core/counters.ts';
@@ -37,6 +38,7 @@ const createReceiver = (input: unknown, status: Partial<SocketsStatus> = {}) => 
   const kernel = {
     hub,
     onQuiet: () => () => {},
+    socketMaps: { read: () => undefined, walk: async () => false, walkNamespaces: async () => false, timeWait: async () => undefined },
     sockets: (): SocketsStatus => ({ ...best, ...status }),
     needSockets(needs: SocketNeeds) {
       const claim = { needs, ended: false };
@@ -150,10 +152,21 @@ describe('the receiver', () => {
     });
   });
 
-  it('is not well where nothing tells of sockets, once somebody listens', async () => {
+  it('asks for no record where there are metrics alone', () => {
+    const { receiver, claims, config } = createReceiver({ protocols: ['udp'] });
+    const subscription = receiver.metrics$!.subscribe();
+    expect(claims).toEqual([
+      { ended: false, needs: { ...needsOf(config), events: new Set(), states: new Set(), counted: true, ruleSets: [] } },
+    ]);
+    subscription.unsubscribe();
+    expect(claims[0]!.ended).toBe(true);
+  });
+
+  it.each(['logs$', 'metrics$'] as const)('is not well where nothing tells of sockets, once somebody listens to %s', async (signal) => {
     const { receiver, logger } = createReceiver({}, none);
     expect(receiver.health!().status).toBe('ok');
-    const subscription = receiver.logs$!.subscribe();
+    const listened$: Observable<unknown> = receiver[signal]!;
+    const subscription = listened$.subscribe();
     await receiver.start();
     expect(receiver.health!()).toMatchObject({ status: 'failed', message: '/proc cannot be read' });
     expect(logger.lines[0]).toMatchObject({ level: 'warn', message: 'this host tells of no sockets' });
