@@ -115,10 +115,12 @@ static __noinline int session_verdict(const struct session_rule_set *set, const 
 {
 	__u64 dropped = 0, kept = 0, numbers = 0, holds = 1, unsure = (session->flags / SESSION_MANY_PEERS) & 1;
 	__u32 sets = set->sets, rules = set->rules;
+	/* what the others have in place of a port is the id of an echo, or the number of a protocol */
+	bool has_ports = session->transport != NET_ICMP && session->transport != NET_RAW;
 	struct session_side local, peer;
 
-	fill_side(&local, session->local, session->family, session->local_port);
-	fill_side(&peer, session->peer, session->family, session->peer_port);
+	fill_side(&local, session->local, session->family, has_ports ? session->local_port : 0);
+	fill_side(&peer, session->peer, session->family, has_ports ? session->peer_port : 0);
 	if (session->family == AF_INET ? !peer.words[3] : !(peer.address[0] | peer.address[1]))
 		peer.has &= ~(__u64)SESSION_RULE_ADDRESS;
 	for (__u32 i = 0; i < SESSION_RULES; i++) {

@@ -57,7 +57,7 @@ const globPattern = (glob: string): RegExp => {
 };
 
 /** Only for names of events, which are few. */
-const matchesName = ({ type, text }: TextTest, name: string): boolean => {
+export const matchesName = ({ type, text }: TextTest, name: string): boolean => {
   if (type === 'exact') return name === text;
   return type === 'prefix' ? name.startsWith(text) : globPattern(text).test(name);
 };
