@@ -7,8 +7,8 @@ import type { Exclusion } from '../exclude.ts';
 import type { Hub } from '../hub.ts';
 import type { SocketNeeds, SocketsStatus } from './needs.ts';
 import { createSocketProcfsWatcher, SOCKETS_PROCFS_LIMITS, type SocketProcfsWatcher } from './procfs-watcher.ts';
-import { countTimeWait } from './time-wait.ts';
 import type { SocketMap, SocketPrograms, SocketWalk } from './programs.ts';
+import { countTimeWait } from './time-wait.ts';
 
 /** Maps of the programs of sockets; nothing while these are not loaded. */
 export type SocketMaps = {
@@ -17,7 +17,7 @@ export type SocketMaps = {
   walk(program: SocketWalk): Promise<boolean>;
   /** Runs an iterator in every network namespace that a process is in; false: it cannot be had. */
   walkNamespaces(program: 'on_time_wait'): Promise<boolean>;
-  /** Connections in TIME_WAIT by procfs, of all network namespaces together; undefined: not known. */
+  /** Connections in TIME_WAIT of all network namespaces, as procfs tells them; undefined: it does not. */
   timeWait(): Promise<number | undefined>;
 };
 
