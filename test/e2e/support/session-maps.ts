@@ -1,5 +1,6 @@
 /** What the kernel keeps for a running Ringtail, as bpftool shows it: neither Ringtail nor its addon is asked. */
 import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { findBpftool } from '../../../scripts/lib/tools.mjs';
 
@@ -22,7 +23,7 @@ export type KeptSession = {
   readonly cookie: bigint;
 };
 
-type MapInfo = { readonly id: number; readonly name?: string; readonly pids?: readonly { readonly pid: number }[] };
+type MapInfo = { readonly id: number; readonly name?: string };
 /** By the BTF of the map; fields of eight bytes may come as text. */
 type Value = Readonly<Record<string, number | string | readonly (number | string)[]>> & {
   readonly owner: Readonly<Record<string, number>>;
@@ -53,14 +54,24 @@ const keptOf = (map: KeptSession['map'], { formatted: { value } }: Entry): KeptS
   cookie: BigInt(value['cookie'] as number | string),
 });
 
+/** Numbers of the maps that it has descriptors of. */
+const mapsOf = (pid: number): ReadonlySet<number> =>
+  new Set(
+    readdirSync(`/proc/${pid}/fdinfo`).flatMap((fd) => {
+      const id = /^map_id:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];
+      return id === undefined ? [] : [Number(id)];
+    }),
+  );
+
 const MAPS = ['sessions', 'flows'] as const;
 
 /** Reads both maps of the process `pid`; throws when it has none. Entries that come or go meanwhile may be there or not. */
 export const readSessionMaps = async (pid: number): Promise<readonly KeptSession[]> => {
-  const all = await bpftool<readonly MapInfo[]>('map', 'show');
+  const own = mapsOf(pid);
+  const all = (await bpftool<readonly MapInfo[]>('map', 'show')).filter(({ id }) => own.has(id));
   const kept: KeptSession[] = [];
   for (const name of MAPS) {
-    const info = all.find((one) => one.name === name && one.pids?.some((holder) => holder.pid === pid) === true);
+    const info = all.find((one) => one.name === name);
     if (info === undefined) throw new Error(`process ${pid} has no map ${name}`);
     for (const entry of await bpftool<readonly Entry[]>('map', 'dump', 'id', String(info.id))) kept.push(keptOf(name, entry));
   }
