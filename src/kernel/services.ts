@@ -146,7 +146,14 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     const place = await cgroup2Mount(root);
     return place === undefined ? undefined : `${root}${place}`;
   };
-  const sockets = createSocketService({ root, hub, logger, exclusion, programs: () => ring?.sockets });
+  const sockets = createSocketService({
+    root,
+    hub,
+    logger,
+    exclusion,
+    seenProcess: (pid) => watcher?.get(pid),
+    programs: () => ring?.sockets,
+  });
   let current: KernelStatus = UNUSED;
   let unregisterRung = (): void => {};
   let ring: RingSource | undefined;

@@ -5,6 +5,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { MapEntries } from '../addon.ts';
 import type { Exclusion } from '../exclude.ts';
 import type { Hub } from '../hub.ts';
+import type { SeenProcess } from '../procfs/snapshot.ts';
 import type { SocketNeeds, SocketsStatus } from './needs.ts';
 import { createSocketProcfsWatcher, SOCKETS_PROCFS_LIMITS, type SocketProcfsWatcher } from './procfs-watcher.ts';
 import type { SocketMap, SocketPrograms, SocketWalk } from './programs.ts';
@@ -29,6 +30,7 @@ export type SocketService = {
   status(): SocketsStatus;
   readonly maps: SocketMaps;
   health(): Health;
+  /** Looks a last time where that is how sockets are followed. */
   stop(): Promise<void>;
 };
 
@@ -37,6 +39,8 @@ export type SocketServiceOptions = {
   readonly hub: Hub;
   readonly logger: Logger;
   readonly exclusion: Pick<Exclusion, 'leavesOut'>;
+  /** What the watcher of processes knows of one that ran at its last look; undefined where there is no watcher. */
+  readonly seenProcess: (pid: number) => SeenProcess | undefined;
   /** Undefined: there is no ring. */
   readonly programs: () => SocketPrograms | undefined;
 };
@@ -46,7 +50,7 @@ const NOTHING: SocketsStatus = { rung: 'none', notes: [], hooks: [], pushDown: {
 /** What the programs are to do: nothing when procfs is wanted. */
 export const programNeeds = (needs: SocketNeeds | undefined): SocketNeeds | undefined => (needs?.mode === 'procfs' ? undefined : needs);
 
-export const createSocketService = ({ root, hub, logger, exclusion, programs }: SocketServiceOptions): SocketService => {
+export const createSocketService = ({ root, hub, logger, exclusion, seenProcess, programs }: SocketServiceOptions): SocketService => {
   let watcher: SocketProcfsWatcher | undefined;
   let current = NOTHING;
 
@@ -67,6 +71,7 @@ export const createSocketService = ({ root, hub, logger, exclusion, programs }: 
       root,
       needs,
       leavesOut: exclusion.leavesOut,
+      seenProcess,
       onFrame: (frame) => hub.deliver(frame, () => {}),
       isBehind: () => hub.pending > 0,
       onError: (error) => logger.warn({ error: messageOf(error) }, 'sockets could not be read from /proc'),
@@ -110,7 +115,13 @@ export const createSocketService = ({ root, hub, logger, exclusion, programs }: 
       walkNamespaces: async (program) => (await programs()?.walkNamespaces(program)) ?? false,
       timeWait: () => countTimeWait(root),
     },
-    health: () => watcher?.health() ?? { status: 'ok', message: '', details: { rung: current.rung } },
-    stop,
+    health() {
+      const { status = 'ok', message = '', details } = watcher?.health() ?? {};
+      return { status, message, details: { rung: current.rung, ...details } };
+    },
+    async stop() {
+      await watcher?.scan();
+      await stop();
+    },
   };
 };
