@@ -20,6 +20,7 @@ struct session_note {
 	__u8 peer[16]; /* as in struct session, by the family */
 	__u16 port;
 	__u16 family; /* AF_*, of the socket: IPv4 through a socket of IPv6 is v4-mapped */
+	__u32 scope; /* interface of a link-local peer */
 	__u32 what; /* enum note_what; whoever used it sets it to none */
 };
 

@@ -226,22 +226,22 @@ __noinline __attribute__((unused)) int emit_of_socket(__u64 sk, __u32 kind, __u3
 
 __noinline __attribute__((unused)) int emit_of_flow(__u64 sk, __u64 peer_high, __u64 peer_low, __u64 rest, __u64 boot_ns)
 {
-	struct flow_key key = {.sk = sk, .port = rest, .family = rest >> 16};
+	struct flow_key key = {.sk = sk, .port = rest, .family = rest >> 16 & 0xff, .scope = rest >> 32};
 	struct session *s;
 
 	((__u64 *)key.peer)[0] = peer_high;
 	((__u64 *)key.peer)[1] = peer_low;
 	s = bpf_map_lookup_elem(&flows, &key);
-	return s ? emit_session(s, rest >> 32, STATE_NONE, boot_ns) : 0;
+	return s ? emit_session(s, rest >> 24 & 0xff, STATE_NONE, boot_ns) : 0;
 }
 
-/* The key of a flow is socket, peer, its port and the family of the session. */
+/* The key of a flow is socket, peer, its port and scope and the family of the session. */
 static __always_inline int session_emit(struct session *s, __u32 kind, __u32 old_state, __u64 boot_ns)
 {
-	__u64 *peer = (__u64 *)s->peer;
+	__u64 *peer = (__u64 *)s->peer, rest = s->peer_port | (__u64)s->family << 16 | (__u64)kind << 24 | (__u64)s->last_state << 32;
 
 	if (s->transport == NET_UDP)
-		return emit_of_flow(s->sk, peer[0], peer[1], s->peer_port | (__u64)s->family << 16 | (__u64)kind << 32, boot_ns);
+		return emit_of_flow(s->sk, peer[0], peer[1], rest, boot_ns);
 	return emit_of_socket(s->sk, kind, old_state, boot_ns);
 }
 

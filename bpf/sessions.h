@@ -98,7 +98,7 @@ struct session {
 	__u64 before_sent; /* TCP: what a socket that was open before had moved when it was entered: metrics leave it out */
 	__u64 before_received;
 	__u32 steps; /* enum session_step */
-	__u32 last_state; /* TCP, when it is closed: the one before */
+	__u32 last_state; /* TCP, when it is closed: the one before. UDP: the scope of its key in `flows` */
 };
 
 /* What the iterator of `ringtail who` writes: an open socket and one of its descriptors. */
@@ -115,7 +115,7 @@ struct flow_key {
 	__u8 peer[16];
 	__u16 port;
 	__u16 family; /* of the peer's address */
-	__u32 zero;
+	__u32 scope; /* interface of a link-local peer */
 };
 
 /* What every record of a session has after its head. */

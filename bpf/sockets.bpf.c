@@ -4,6 +4,8 @@
 #include "session_tcp.bpf.h"
 #include "session_accept.bpf.h"
 #include "session_open.bpf.h"
+#include "session_datagram.bpf.h"
+#include "session_sweep.bpf.h"
 #include "session_live.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

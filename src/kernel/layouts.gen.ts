@@ -305,7 +305,7 @@ export const mapLayout = {
   ruleSet: { size: 792, generation: 0, looks: 4, droppable: 8, filters: 12, tag: 16, zero: 20, later: 24, results: 32, stages: 48, tests: 176, kinds: 248, actors: 504, classes: 536 },
   session: { size: 264, owner: 0, id: 80, sk: 88, cookie: 96, startNs: 104, lastNs: 112, sent: 120, received: 128, unacked: 136, netnsCookie: 144, cgroupId: 152, netns: 160, uid: 164, flags: 168, retransmits: 172, family: 176, localPort: 178, peerPort: 180, error: 182, transport: 184, role: 185, state: 186, knownBy: 187, mark: 188, local: 192, peer: 208, zone: 224, beforeSent: 240, beforeReceived: 248, steps: 256, lastState: 260 },
   socketHolder: { size: 280, session: 0, inode: 264, fd: 272, zero: 276 },
-  flowKey: { size: 32, sk: 0, peer: 8, port: 24, family: 26, zero: 28 },
+  flowKey: { size: 32, sk: 0, peer: 8, port: 24, family: 26, scope: 28 },
   sessionSettings: { size: 96, idleNs: 0, cgroupId: 64, wants: 72, states: 76, protocols: 80, families: 84, noLoopback: 88, zero: 92 },
   sessionRule: { size: 48, address: 0, mask: 16, portMin: 32, portMax: 34, flags: 36, kinds: 38, set: 40, number: 42, zero: 44 },
   sessionRuleSet: { size: 3080, rules: 0, sets: 4, entries: 8 },
