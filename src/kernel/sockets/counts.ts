@@ -44,7 +44,12 @@ export type SessionCounts = {
   readonly rest: { readonly ended: SessionSums; readonly live: SessionsOpen };
 };
 
-export type SessionEntries = { readonly sessions: number; readonly flows: number };
+/** As one run of the walks found it. */
+export type OpenSessions = Pick<SessionCounts, 'live'> & {
+  readonly rest: SessionsOpen;
+  /** Entries of the maps, sockets of UDP and listeners among them; undefined: they could not be walked. */
+  readonly entries: { readonly sessions: number; readonly flows: number } | undefined;
+};
 
 export type CountMaps = {
   /** Undefined while the programs are not loaded. */
@@ -100,8 +105,6 @@ const rowsOf = <T>({ count, keyBytes, valueBytes, keys, values }: MapEntries, re
     ...read(values, entry * valueBytes, (entry + 1) * valueBytes),
   }));
 
-type Live = Pick<SessionCounts, 'live'> & { readonly rest: SessionsOpen };
-
 const NOTHING_OPEN: SessionsOpen = { open: 0n, sent: 0n, received: 0n };
 /** Of every family and namespace. */
 const timeWaitKey: SessionKey = {
@@ -114,7 +117,7 @@ const timeWaitKey: SessionKey = {
   error: 0,
 };
 
-const walkAll = async (maps: CountMaps): Promise<Live | undefined> => {
+const walkAll = async (maps: CountMaps): Promise<OpenSessions | undefined> => {
   const isWalked = await maps.walk('on_clear_live');
   if (isWalked) {
     await maps.walk('on_live_sessions');
@@ -128,6 +131,12 @@ const walkAll = async (maps: CountMaps): Promise<Live | undefined> => {
   return {
     live: timeWait === undefined ? live : [...live, { ...timeWaitKey, ...NOTHING_OPEN, open: BigInt(timeWait) }],
     rest: isWalked ? openAt(rest.values, sessionRest.live) : NOTHING_OPEN,
+    entries: isWalked
+      ? {
+          sessions: Number(rest.values.readBigUInt64LE(sessionRest.sessions)),
+          flows: Number(rest.values.readBigUInt64LE(sessionRest.flows)),
+        }
+      : undefined,
   };
 };
 
@@ -135,7 +144,7 @@ const walkAll = async (maps: CountMaps): Promise<Live | undefined> => {
 const lastWalk = new WeakMap<object, Promise<unknown>>();
 
 /** What is open now. Undefined while the programs are not loaded; rejects with a NativeError. */
-const readLive = (maps: CountMaps): Promise<Live | undefined> => {
+export const readOpenSessions = (maps: CountMaps): Promise<OpenSessions | undefined> => {
   const walked = (lastWalk.get(maps) ?? Promise.resolve()).then(() => walkAll(maps));
   lastWalk.set(
     maps,
@@ -154,16 +163,6 @@ export const readSessionCounts = async (maps: CountMaps): Promise<SessionCounts 
   if (counts === undefined || rest === undefined) return undefined;
   const ended = rowsOf(counts, sumsAt);
   const endedRest = sumsAt(rest.values, sessionRest.ended, sessionRest.ended + sessionCount.size);
-  const open = await readLive(maps);
+  const open = await readOpenSessions(maps);
   return open === undefined ? undefined : { ended, live: open.live, rest: { ended: endedRest, live: open.rest } };
-};
-
-/** How many entries the last walks met. Undefined while the programs are not loaded. */
-export const readSessionEntries = ({ read }: Pick<CountMaps, 'read'>): SessionEntries | undefined => {
-  const rest = read('session_rest');
-  if (rest === undefined) return undefined;
-  return {
-    sessions: Number(rest.values.readBigUInt64LE(sessionRest.sessions)),
-    flows: Number(rest.values.readBigUInt64LE(sessionRest.flows)),
-  };
 };
