@@ -47,31 +47,35 @@ struct session_side {
 	__u64 has; /* SESSION_RULE_ADDRESS, SESSION_RULE_PORTS: what can be tested */
 };
 
-static __always_inline void fill_side(struct session_side *side, const __u8 *address, __u16 family, __u32 port)
-{
-	const __u64 *whole = (const __u64 *)address;
-	bool is_inet = family == AF_INET || family == AF_INET6;
-
-	side->address[0] = 0;
-	side->address[1] = 0;
-	if (family == AF_INET) {
-		side->words[2] = bpf_htonl(0xffff);
-		side->words[3] = *(const __u32 *)address;
-	} else if (family == AF_INET6) {
-		side->address[0] = whole[0];
-		side->address[1] = whole[1];
-	}
-	side->port = is_inet ? port : 0;
-	side->has = (is_inet ? SESSION_RULE_ADDRESS : 0) | (side->port ? SESSION_RULE_PORTS : 0);
-}
-
-/* 1 for 0, else 0. */
+/* 1 for 0, else 0. A compiler that sees what it means makes branches of it. */
 static __always_inline __u64 is_zero(__u64 value)
 {
-	__u64 sign = value | (0 - value);
+	__u64 negative = 0 - value, sign;
 
+	barrier_var(negative);
+	sign = (value | negative) >> 63;
 	barrier_var(sign);
-	return (sign >> 63) ^ 1;
+	return sign ^ 1;
+}
+
+/* All ones for equal numbers, else 0. */
+static __always_inline __u64 ones_if_equal(__u64 a, __u64 b)
+{
+	return 0 - is_zero(a ^ b);
+}
+
+/* `address` has 16 bytes; of IPv4 the first four count. */
+static __always_inline void fill_side(struct session_side *side, const __u8 *address, __u64 family, __u64 port)
+{
+	const __u32 *words = (const __u32 *)address;
+	__u64 v4 = ones_if_equal(family, AF_INET), v6 = ones_if_equal(family, AF_INET6);
+
+	side->words[0] = words[0] & v6;
+	side->words[1] = words[1] & v6;
+	side->words[2] = (words[2] & v6) | (bpf_htonl(0xffff) & v4);
+	side->words[3] = (words[3] & v6) | (words[0] & v4);
+	side->port = port & (v4 | v6);
+	side->has = ((v4 | v6) & SESSION_RULE_ADDRESS) | ((is_zero(side->port) ^ 1) * SESSION_RULE_PORTS);
 }
 
 /*
@@ -82,14 +86,16 @@ static __always_inline __u64 entry_holds(
 	const struct session_rule *entry, const struct session_side *local, const struct session_side *peer, __u64 unsure, __u64 want)
 {
 	__u64 flags = entry->flags, is_local = (flags / SESSION_RULE_LOCAL) & 1, pick = 0 - is_local;
-	__u64 tests = flags & (SESSION_RULE_ADDRESS | SESSION_RULE_PORTS), wrong, forced, holds, port;
+	__u64 tests = flags & (SESSION_RULE_ADDRESS | SESSION_RULE_PORTS), wrong, outside, forced, holds, port;
 
 	barrier_var(pick);
 	port = (local->port & pick) | (peer->port & ~pick);
 	wrong = tests & ~((local->has & pick) | (peer->has & ~pick));
 	wrong |= (((local->address[0] & pick) | (peer->address[0] & ~pick)) & entry->mask[0]) ^ entry->address[0];
 	wrong |= (((local->address[1] & pick) | (peer->address[1] & ~pick)) & entry->mask[1]) ^ entry->address[1];
-	wrong |= ((port - entry->port_min) | (entry->port_max - port)) >> 63;
+	outside = ((port - entry->port_min) | (entry->port_max - port)) >> 63;
+	barrier_var(outside);
+	wrong |= outside;
 	forced = unsure & ~is_local & (is_zero(tests) ^ 1);
 	holds = (is_zero(wrong) & ~forced) | (forced & ~flags);
 	return holds & (is_zero(entry->kinds & want) ^ 1) & 1;
@@ -116,13 +122,15 @@ static __noinline int session_verdict(const struct session_rule_set *set, const 
 	__u64 dropped = 0, kept = 0, numbers = 0, holds = 1, unsure = (session->flags / SESSION_MANY_PEERS) & 1;
 	__u32 sets = set->sets, rules = set->rules;
 	/* what the others have in place of a port is the id of an echo, or the number of a protocol */
-	bool has_ports = session->transport != NET_ICMP && session->transport != NET_RAW;
+	__u64 ports = ~(ones_if_equal(session->transport, NET_ICMP) | ones_if_equal(session->transport, NET_RAW));
+	__u64 family = session->family, nowhere;
 	struct session_side local, peer;
 
-	fill_side(&local, session->local, session->family, has_ports ? session->local_port : 0);
-	fill_side(&peer, session->peer, session->family, has_ports ? session->peer_port : 0);
-	if (session->family == AF_INET ? !peer.words[3] : !(peer.address[0] | peer.address[1]))
-		peer.has &= ~(__u64)SESSION_RULE_ADDRESS;
+	fill_side(&local, session->local, family, session->local_port & ports);
+	fill_side(&peer, session->peer, family, session->peer_port & ports);
+	/* the marks of a mapped address do not count as one */
+	nowhere = is_zero(peer.address[0] | (peer.address[1] & ones_if_equal(family, AF_INET6)) | peer.words[3]);
+	peer.has &= ~(nowhere * SESSION_RULE_ADDRESS);
 	for (__u32 i = 0; i < SESSION_RULES; i++) {
 		const struct session_rule *entry = &set->entries[i];
 		__u64 flags = entry->flags, place = entry->set % SESSION_RULE_SETS, is_last, drops;
