@@ -1,5 +1,8 @@
 /** What was recorded as root is replayed by an ordinary user, and files of OTLP go to the Collector and come back. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { needCollector } from './support/collector.ts';
@@ -90,11 +93,36 @@ const replay = async (folder: string, receiver: object, file: object = {}) => {
   return { code, log: parseLog(stderr), stderr, written };
 };
 
-test('system calls are replayed as they were told', async () => {
-  const calls = {
-    syscalls: { calls: ['files', 'io', 'network', 'process'], rate_limit: { per: 'process', events_per_second: 1000, burst: 1000 } },
+/** Connections of this process to itself, and datagrams. */
+const talk = async (): Promise<void> => {
+  const server = createServer((socket) => socket.end('hello')).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  for (let i = 0; i < CONNECTIONS; i++) await once(connect(port, '127.0.0.1').resume(), 'close');
+  server.close();
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const datagram = once(socket, 'message');
+  socket.send('hello', socket.address().port, '127.0.0.1');
+  await datagram;
+  socket.close();
+};
+const CONNECTIONS = 50;
+
+test.for([
+  [
+    'system calls',
+    { syscalls: { calls: ['files', 'io', 'network', 'process'], rate_limit: { per: 'process', events_per_second: 1000, burst: 1000 } } },
+    '"ringtail/syscalls"',
+    1000,
+  ],
+  ['sessions', { sockets: { events: ['start', 'state', 'end', 'listen'] } }, '"ringtail/sockets"', 6 * CONNECTIONS],
+] as const)('%s are replayed as they were told', async ([, more, scope, least]) => {
+  const act = async () => {
+    await talk();
+    await load();
   };
-  const { folder, live, capture, recording, ended } = await record(load, 'SIGINT', calls);
+  const { folder, live, capture, recording, ended } = await record(act, 'SIGINT', more);
   expect({ ...ended, ...whyOf(ended, recording.stderr()) }).toEqual({ code: 0, signal: null });
   chmodSync(capture, 0o644);
   const { code, stderr, written } = await replay(folder, { path: capture, capture: { threads: true } });
@@ -104,7 +132,7 @@ test('system calls are replayed as they were told', async () => {
       .map((one) => JSON.stringify(one))
       .toSorted();
   const [wanted, had] = [byText(live), byText(written)];
-  expect(wanted.filter((one) => one.includes('"ringtail/syscalls"')).length).toBeGreaterThan(1000);
+  expect(wanted.filter((one) => one.includes(scope)).length).toBeGreaterThan(least);
   expect(had).toEqual(wanted);
 });
 
