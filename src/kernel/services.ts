@@ -149,6 +149,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   const sockets = createSocketService({
     root,
     hub,
+    counters,
     logger,
     exclusion,
     seenProcess: (pid) => watcher?.get(pid),

@@ -1,6 +1,7 @@
 /** Sessions of one running Ringtail: by the kernel's programs, or by procfs where these cannot be had or are not wanted. */
 import type { Health } from '../../core/component.ts';
 import { KernelError, messageOf } from '../../core/errors.ts';
+import type { Counters } from '../../core/counters.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { MapEntries } from '../addon.ts';
 import type { Exclusion } from '../exclude.ts';
@@ -9,6 +10,7 @@ import type { SeenProcess } from '../procfs/snapshot.ts';
 import type { SocketNeeds, SocketsStatus } from './needs.ts';
 import { createSocketProcfsWatcher, SOCKETS_PROCFS_LIMITS, type SocketProcfsWatcher } from './procfs-watcher.ts';
 import type { SocketMap, SocketPrograms, SocketWalk } from './programs.ts';
+import { createSocketTelemetry } from './telemetry.ts';
 import { countTimeWait } from './time-wait.ts';
 
 /** Maps of the programs of sockets; nothing while these are not loaded. */
@@ -37,6 +39,7 @@ export type SocketService = {
 export type SocketServiceOptions = {
   readonly root: string;
   readonly hub: Hub;
+  readonly counters: Counters;
   readonly logger: Logger;
   readonly exclusion: Pick<Exclusion, 'leavesOut'>;
   /** What the watcher of processes knows of one that ran at its last look; undefined where there is no watcher. */
@@ -50,7 +53,15 @@ const NOTHING: SocketsStatus = { rung: 'none', notes: [], hooks: [], pushDown: {
 /** What the programs are to do: nothing when procfs is wanted. */
 export const programNeeds = (needs: SocketNeeds | undefined): SocketNeeds | undefined => (needs?.mode === 'procfs' ? undefined : needs);
 
-export const createSocketService = ({ root, hub, logger, exclusion, seenProcess, programs }: SocketServiceOptions): SocketService => {
+export const createSocketService = ({
+  root,
+  hub,
+  counters,
+  logger,
+  exclusion,
+  seenProcess,
+  programs,
+}: SocketServiceOptions): SocketService => {
   let watcher: SocketProcfsWatcher | undefined;
   let current = NOTHING;
 
@@ -88,40 +99,50 @@ export const createSocketService = ({ root, hub, logger, exclusion, seenProcess,
     current = status;
   };
 
+  const change = async (needs: SocketNeeds | undefined): Promise<void> => {
+    if (needs === undefined) {
+      await stop();
+      current = NOTHING;
+      return;
+    }
+    const kernel = needs.mode === 'procfs' ? undefined : programs()?.status();
+    if (kernel?.rung === 'ebpf') {
+      await stop();
+      current = kernel;
+      return;
+    }
+    const reasons = needs.mode === 'procfs' ? [] : (kernel?.notes ?? ['there is no ring of the kernel']);
+    if (needs.mode === 'ebpf')
+      throw new KernelError(`sockets are to be followed by the kernel's programs, which cannot be had here: ${reasons.join('; ')}`, {
+        advice: 'set mode to auto, or see what `ringtail doctor` says',
+      });
+    await watchProcfs(needs, reasons);
+  };
+
+  const status = (): SocketsStatus => (current.rung === 'ebpf' ? (programs()?.status() ?? NOTHING) : current);
+  const maps: SocketMaps = {
+    read: (map) => programs()?.read(map),
+    walk: async (program) => (await programs()?.walk(program)) ?? false,
+    walkNamespaces: async (program) => (await programs()?.walkNamespaces(program)) ?? false,
+    timeWait: () => countTimeWait(root),
+  };
+  const telemetry = createSocketTelemetry({ counters, maps });
+
   return {
     async change(needs) {
-      if (needs === undefined) {
-        await stop();
-        current = NOTHING;
-        return;
-      }
-      const kernel = needs.mode === 'procfs' ? undefined : programs()?.status();
-      if (kernel?.rung === 'ebpf') {
-        await stop();
-        current = kernel;
-        return;
-      }
-      const reasons = needs.mode === 'procfs' ? [] : (kernel?.notes ?? ['there is no ring of the kernel']);
-      if (needs.mode === 'ebpf')
-        throw new KernelError(`sockets are to be followed by the kernel's programs, which cannot be had here: ${reasons.join('; ')}`, {
-          advice: 'set mode to auto, or see what `ringtail doctor` says',
-        });
-      await watchProcfs(needs, reasons);
+      await change(needs);
+      telemetry.update(status(), needs?.maxSessions);
     },
-    status: () => (current.rung === 'ebpf' ? (programs()?.status() ?? NOTHING) : current),
-    maps: {
-      read: (map) => programs()?.read(map),
-      walk: async (program) => (await programs()?.walk(program)) ?? false,
-      walkNamespaces: async (program) => (await programs()?.walkNamespaces(program)) ?? false,
-      timeWait: () => countTimeWait(root),
-    },
+    status,
+    maps,
     health() {
-      const { status = 'ok', message = '', details } = watcher?.health() ?? {};
-      return { status, message, details: { rung: current.rung, ...details } };
+      const { status: how = 'ok', message = '', details } = watcher?.health() ?? {};
+      return { status: how, message, details: { rung: current.rung, ...details } };
     },
     async stop() {
       await watcher?.scan();
       await stop();
+      telemetry.close();
     },
   };
 };

@@ -43,6 +43,15 @@ const sumOf = (values: Buffer, start: number, end: number): number => {
   return Number(sum);
 };
 
+/** Nothing when the programs are just being given back. */
+const ifThere = <T>(read: () => T | undefined): T | undefined => {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+};
+
 export const createSocketTelemetry = ({ counters, maps, nowMs = () => performance.now() }: SocketTelemetryOptions): SocketTelemetry => {
   const removals = new Set<() => void>();
   const hookRemovals: (() => void)[] = [];
@@ -88,9 +97,7 @@ export const createSocketTelemetry = ({ counters, maps, nowMs = () => performanc
       const labels = { transport: transports.get(transport) ?? 'other', family: families.get(family) ?? 'none' };
       gauge('ringtail_session_open', labels, () => openOf(transport, family));
     }
-    const counts = maps.read('session_counts');
-    if (counts === undefined) return;
-    gauge('ringtail_session_entries', { map: 'session_counts' }, () => maps.read('session_counts')?.count ?? 0);
+    gauge('ringtail_session_entries', { map: 'session_counts' }, () => ifThere(() => maps.read('session_counts'))?.count ?? 0);
   };
 
   /** Walks take milliseconds: a page shows what the last one found, and has the next one made. */
@@ -101,7 +108,7 @@ export const createSocketTelemetry = ({ counters, maps, nowMs = () => performanc
     void (async () => {
       try {
         open = (await readOpenSessions(maps)) ?? open;
-        show();
+        if (isLoaded) show();
       } catch {
         // the next page tries again
       }
@@ -115,7 +122,7 @@ export const createSocketTelemetry = ({ counters, maps, nowMs = () => performanc
   const readStats = (): void => {
     if (nowMs() - readAtMs < READING_MS) return;
     readAtMs = nowMs();
-    const entries = isLoaded ? maps.read('session_stats') : undefined;
+    const entries = isLoaded ? ifThere(() => maps.read('session_stats')) : undefined;
     if (entries === undefined) return;
     const { values, valueBytes } = entries;
     const next = incidents.map(([, at]) => sumOf(values, at * valueBytes, (at + 1) * valueBytes));
@@ -160,6 +167,8 @@ export const createSocketTelemetry = ({ counters, maps, nowMs = () => performanc
     },
     close() {
       clearHooks();
+      readStats();
+      isLoaded = false;
       for (const remove of removals) remove();
       removals.clear();
     },
