@@ -33,11 +33,11 @@ const isLoopbackAddress = (address: Uint8Array): boolean => {
   return address[15] === 1;
 };
 
-/** Both ends are on this host; without a peer, it can be reached from here alone. */
+/** Both ends are on this host, as far as their addresses tell. */
 export const isLoopback = ({ family, local, peer }: TableSocket): boolean => {
   if (family !== 'ipv4' && family !== 'ipv6') return false;
-  if (peer.length === 0) return isLoopbackAddress(local);
-  return isLoopbackAddress(peer) || Buffer.compare(local, peer) === 0;
+  if (isLoopbackAddress(local) || isLoopbackAddress(peer)) return true;
+  return peer.length > 0 && Buffer.compare(local, peer) === 0;
 };
 
 const withZone = (address: Uint8Array, zone: Uint8Array | undefined): Uint8Array =>

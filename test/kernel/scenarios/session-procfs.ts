@@ -2,14 +2,17 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { LENGTH_MASK, NO_ACTOR } from '../../../src/core/batch.ts';
+import { createCounters } from '../../../src/core/counters.ts';
+import type { Logger } from '../../../src/core/logger.ts';
 import { loadAddon } from '../../../src/kernel/addon.ts';
 import { eventKind, sessionRole, sessionState } from '../../../src/kernel/layouts.gen.ts';
 import { TICK_NS } from '../../../src/kernel/procfs/stat.ts';
+import { createKernelServices } from '../../../src/kernel/services.ts';
 import type { SocketNeeds } from '../../../src/kernel/sockets/needs.ts';
 import type { OpenSocket } from '../../../src/kernel/sockets/open-socket.ts';
 import { createSocketProcfsWatcher } from '../../../src/kernel/sockets/procfs-watcher.ts';
 import { readSockets } from '../../../src/kernel/sockets/procfs/sockets.ts';
-import { decodeHolders } from '../../../src/kernel/sockets/session-entries.ts';
+import { decodeHolders, decodeSessions } from '../../../src/kernel/sockets/session-entries.ts';
 import { waitFor } from '../harness/pipeline.ts';
 import { startProgram } from '../harness/runner.ts';
 import type { Context, RunOptions, Scenario } from '../harness/scenario.ts';
@@ -209,4 +212,47 @@ const watched: Scenario = {
   },
 };
 
-export const sessionProcfsScenarios: readonly Scenario[] = [everyKind, sameAsIterator, ordinaryUser, watched];
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** As far as procfs knows it; the owner of several is the one that began first. */
+const ownedText = (socket: OpenSocket, owner: { readonly pid: number; readonly startNs: bigint | undefined } | undefined): string =>
+  `${textOf(socket)} netns ${socket.netns} by ${owner === undefined ? 'nobody' : `${owner.pid}/${owner.startNs! / TICK_NS}`}`;
+
+const sameAsPrograms: Scenario = {
+  name: 'procfs: the same owners of TCP sockets as the kernel programs find for what was open before',
+  async run(context) {
+    const programs = [await open(context, 'open-sockets', 'open'), await openHolders(context)];
+    const pids = new Set([programs[0]!.pid, ...programs[1]!.lines.map((line) => Number(line.split(' ')[4]))]);
+    const kernel = createKernelServices({
+      ringBytes: 1 << 20,
+      flushRows: 1024,
+      flushIntervalMs: 5,
+      rootPath: '/',
+      rung: 'auto',
+      procfsIntervalMs: 60_000,
+      counters: createCounters(),
+      logger: silent,
+    });
+    const claim = kernel.needSockets({
+      ...needs,
+      mode: 'ebpf',
+      protocols: new Set(['tcp', 'udp', 'raw', 'icmp']),
+      events: new Set(['end']),
+    });
+    try {
+      await kernel.start();
+      const entries = decodeSessions(kernel.socketMaps.read('sessions')!).filter(({ owner }) => owner !== undefined && pids.has(owner.pid));
+      const byPrograms = entries.filter(({ protocol }) => protocol === 'tcp').map((entry) => ownedText(entry, entry.owner));
+      const byProcfs = (await readSockets({ root: '' }))
+        .filter((socket) => socket.protocol === 'tcp' && isHeldBy(pids, socket))
+        .map((socket) => ownedText(socket, socket.holders[0]));
+      assert.deepEqual(byPrograms.toSorted(), byProcfs.toSorted());
+    } finally {
+      claim.end();
+      await kernel.stop(5000);
+      for (const program of programs) await program.end();
+    }
+  },
+};
+
+export const sessionProcfsScenarios: readonly Scenario[] = [everyKind, sameAsIterator, ordinaryUser, watched, sameAsPrograms];
