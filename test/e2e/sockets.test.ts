@@ -264,13 +264,10 @@ test('datagrams arrive as a session from both ends', async (context) => {
   const { done, records } = await recordsOf(context, exchangeByUdp);
   const { client, port } = done;
   const common = await commonOf();
-  const asking = {
-    ...common,
-    'process.pid': client.pid,
-    'process.parent_pid': process.pid,
-    ...endsOf('client', client.port, port),
-    ...isUdp,
-  };
+  // its socket is not connected, and has no address of its own
+  const anywhere = { 'client.address': '0.0.0.0', 'network.local.address': '0.0.0.0' };
+  const child = { 'process.pid': client.pid, 'process.parent_pid': process.pid };
+  const asking = { ...common, ...child, ...endsOf('client', client.port, port), ...anywhere, ...isUdp };
   const ofClient = told(records, client.pid, port);
   expect(attributesOf(ofClient['start'])).toEqual([asking]);
   expect(attributesOf(ofClient['end'])).toEqual([{ ...asking, ...result(REQUEST.length, ANSWER.length) }]);
