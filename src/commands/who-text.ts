@@ -1,7 +1,7 @@
 /** The answer of `ringtail who` for people: a process, and under it what it has open. */
 import { amountText } from '../core/amount-text.ts';
 import { printable } from '../core/printable.ts';
-import { durationText } from '../exporters/debug/duration.ts';
+import { durationText } from '../core/duration-text.ts';
 import type { WhoAnswer, WhoEnd, WhoProcess, WhoSocket, WhoUser } from './who-answer.ts';
 
 const INDENT = '  ';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AttributeValue } from '../../src/core/batch.ts';
 import { eventLine } from '../../src/exporters/debug/line.ts';
-import { amountText } from '../../src/exporters/debug/session-parts.ts';
+import { amountText } from '../../src/core/amount-text.ts';
 
 type Attributes = Readonly<Record<string, AttributeValue>>;
 

@@ -7,7 +7,7 @@ import { debugConfig } from '../../src/exporters/debug/config.ts';
 import { decodeKeepingBytes, escapeText, quoteArgument } from '../../src/exporters/debug/escape.ts';
 import { createDebugExporter, type DebugStream } from '../../src/exporters/debug/exporter.ts';
 import { debugExporter } from '../../src/exporters/debug/index.ts';
-import { durationText } from '../../src/exporters/debug/duration.ts';
+import { durationText } from '../../src/core/duration-text.ts';
 import { attributeLines, eventLine, type Event } from '../../src/exporters/debug/line.ts';
 import { MAX_BUFFERED_BYTES } from '../../src/exporters/debug/output.ts';
 import { cutText, padText, textWidth } from '../../src/exporters/debug/width.ts';

@@ -4,7 +4,7 @@ import { styleText } from 'node:util';
 import type { Attribute } from '../../core/batch.ts';
 import { attributeName as name, eventName } from '../../otlp/names.ts';
 import { callParts } from './call-parts.ts';
-import { durationText } from './duration.ts';
+import { durationText } from '../../core/duration-text.ts';
 import { escapeText } from './escape.ts';
 import { show, valueText, type Part, type Values } from './parts.ts';
 import { sessionParts } from './session-parts.ts';

@@ -1,21 +1,8 @@
 /** Sessions in a few words: `→ 10.0.0.5:443 tcp 1.2 KiB out, 34 KiB in, 120 ms`. */
 import { attributeName as name, eventName } from '../../otlp/names.ts';
-import { durationText } from './duration.ts';
+import { amountText } from '../../core/amount-text.ts';
+import { durationText } from '../../core/duration-text.ts';
 import { dim, endText, show, type Part, type Values } from './parts.ts';
-
-const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'] as const;
-
-/** `0 B`, `999 B`, `1.2 KiB`, `34 KiB`, `5.0 GiB`. */
-export const amountText = (bytes: number): string => {
-  let value = bytes;
-  let unit = 'B';
-  for (const larger of UNITS) {
-    if (value < 1023.5) break;
-    value /= 1024;
-    unit = larger;
-  }
-  return `${unit === 'B' || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${unit}`;
-};
 
 const arrows: Readonly<Record<string, string>> = { client: '→', server: '←' };
 
