@@ -2,6 +2,7 @@ import type { Frame } from '../core/batch.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { Gate } from './gate.ts';
 import type { ProcessTable } from './lifecycle/process-table.ts';
+import type { SocketLookup } from './sockets/lookup.ts';
 import type { Users } from './users.ts';
 
 /** What the processors need of the kernel services; they ask the gate for what they need when they are created. */
@@ -10,6 +11,8 @@ export type KernelLookups = {
   readonly users: Users;
   readonly cgroups: Cgroups;
   readonly gate: Gate;
+  /** Who owns a connection; undefined for what is replayed. */
+  readonly socketLookup?: SocketLookup;
 };
 
 /** By the actors, which a frame keeps when a processor gives it other strings. */

@@ -19,6 +19,7 @@ import { openRing } from './open-ring.ts';
 import type { RingSource } from './ring-source.ts';
 import type { CallNeeds, CallsClaim, CallsStatus } from './calls/needs.ts';
 import type { SocketNeeds, SocketsClaim, SocketsStatus } from './sockets/needs.ts';
+import { createLookupService } from './sockets/lookup-service.ts';
 import { createSocketService, programNeeds, type SocketMaps } from './sockets/service.ts';
 
 export type KernelOptions = {
@@ -155,6 +156,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     seenProcess: (pid) => watcher?.get(pid),
     programs: () => ring?.sockets,
   });
+  const socketLookup = createLookupService({ root, counters, readMaps: (map, match) => sockets.maps.read(map, match) });
   let current: KernelStatus = UNUSED;
   let unregisterRung = (): void => {};
   let ring: RingSource | undefined;
@@ -265,6 +267,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
 
   return {
     ...lookups,
+    socketLookup,
     hub,
     needProcesses: asked.needProcesses,
     needCalls: asked.needCalls,

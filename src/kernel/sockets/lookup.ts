@@ -21,6 +21,8 @@ export type SocketAnswer = {
   readonly startNs: bigint | undefined;
   readonly knownBy: 'event' | 'iterator' | 'procfs';
   readonly source: 'map' | 'cache' | 'procfs';
+  /** What it ran when procfs was read. */
+  readonly executable?: string | undefined;
 };
 
 export type SocketLookup = {
@@ -40,6 +42,8 @@ export type SocketLookupOptions = {
   readonly readMaps: (map: 'sessions' | 'flows', match: readonly EntryMatch[]) => MapEntries | undefined;
   /** All open sockets, or those that these processes hold. */
   readonly readProcfs: (options: ReadProcfsOptions) => Promise<readonly OpenSocket[]>;
+  /** Path of what a process runs, when it still is the one that began then. */
+  readonly readExecutable?: (pid: number, startNs: bigint) => Promise<string | undefined>;
   /** Boot time, ns; must not be ahead, and at most `CLOCK_STEP_NS` behind. */
   readonly nowNs: () => bigint;
   readonly nowMs?: () => number;
@@ -51,6 +55,10 @@ export type SocketLookupOptions = {
 export const CLOCK_STEP_NS = 10_000_000n;
 /** The maps are read for `peek` at most this often: with 65,536 sessions that takes some milliseconds. */
 const SNAPSHOT_MS = 100;
+/** Connections that are asked for at one time on behalf of `peek`. */
+const MOST_ASKED = 64;
+/** Owners whose executable is read for one question. */
+const MOST_EXECUTABLES = 16;
 
 type Snapshot = { readonly atNs: bigint; readonly byTuple: ReadonlyMap<string, SessionEntry> };
 
@@ -88,7 +96,7 @@ const questionKey = ({ protocol, local, peer, either, pid }: SocketQuestion): st
   `${protocol ?? ''} ${endKey(local)} ${endKey(peer)} ${either?.map(endKey).join(',') ?? ''} ${pid ?? ''}`;
 
 export const createSocketLookup = (options: SocketLookupOptions): SocketLookup => {
-  const { readMaps, readProcfs, nowNs, nowMs = () => performance.now(), counters, capacity } = options;
+  const { readMaps, readProcfs, readExecutable, nowNs, nowMs = () => performance.now(), counters, capacity } = options;
   const cache = createLookupCache<SocketAnswer>({ ...(capacity === undefined ? {} : { capacity }), onEvict: () => tell.evicted() });
   const tell = createLookupCounters(counters, nowMs, { entries: () => cache.size, bytes: () => cache.size * BYTES_PER_ENTRY });
   const pauses = createPauses(nowMs);
@@ -159,6 +167,15 @@ export const createSocketLookup = (options: SocketLookupOptions): SocketLookup =
     return isTrue ? answer : undefined;
   };
 
+  const withExecutables = (found: readonly SocketAnswer[]): Promise<readonly SocketAnswer[]> =>
+    Promise.all(
+      found.map(async (answer, index) => {
+        const { pid, startNs } = answer;
+        const isRead = readExecutable !== undefined && startNs !== undefined && index < MOST_EXECUTABLES;
+        return isRead ? { ...answer, executable: await readExecutable(pid, startNs).catch(() => undefined) } : answer;
+      }),
+    );
+
   /** `entry`: the one of the map that has no owner; it stays the same socket when the map has it before and after. */
   const byProcfs = async (
     question: SocketQuestion,
@@ -171,7 +188,7 @@ export const createSocketLookup = (options: SocketLookupOptions): SocketLookup =
     const afterNs = nowNs() + CLOCK_STEP_NS;
     end();
     const found = sockets.filter((socket) => answers(question, socket));
-    const known = found.map(ofProcfs).filter((answer) => answer !== undefined);
+    const known = await withExecutables(found.map(ofProcfs).filter((answer) => answer !== undefined));
     for (const answer of known)
       if (isTuple(answer.socket))
         cache.put(tupleKey(answer.socket), { identity: `inode ${answer.socket.inode}`, answer, sinceNs: afterNs, untilNs: beforeNs });
@@ -225,7 +242,7 @@ export const createSocketLookup = (options: SocketLookupOptions): SocketLookup =
   };
 
   const askLater = (key: string, tuple: LookupTuple, atNs: bigint): void => {
-    if (asking.has(key) || asking.size >= 64 || pauses.isPausing(key)) return;
+    if (asking.has(key) || asking.size >= MOST_ASKED || pauses.isPausing(key)) return;
     asking.set(
       key,
       find(questionOf(tuple), atNs).finally(() => asking.delete(key)),

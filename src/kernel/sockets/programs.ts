@@ -4,7 +4,7 @@ import { messageOf } from '../../core/errors.ts';
 import type { Counters } from '../../core/counters.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { PushDownReport } from '../../core/rules.ts';
-import type { KernelFacts, MapEntries, NativeSession } from '../addon.ts';
+import type { EntryMatch, KernelFacts, MapEntries, NativeSession } from '../addon.ts';
 import { describeRefusal } from '../process-programs.ts';
 import { attachHooks, loadHooks, type LoadedHooks } from './hooks.ts';
 import { loadTracing, type LoadedTracing, type TracingGroup } from './tracing.ts';
@@ -55,8 +55,8 @@ export type SocketPrograms = {
   release(): void;
   /** Runs that the kernel skipped, by program. */
   recursionMisses(): Readonly<Record<string, number>>;
-  /** Entries of a map; undefined when it is not loaded. */
-  read(map: SocketMap): MapEntries | undefined;
+  /** Entries of a map, or those that match one of these; undefined when it is not loaded. */
+  read(map: SocketMap, match?: readonly EntryMatch[]): MapEntries | undefined;
   /** Runs an iterator over its map; false when it is not loaded. */
   walk(program: SocketWalk): Promise<boolean>;
   /** Runs an iterator in every network namespace that a process is in; false when it is not loaded. */
@@ -242,7 +242,7 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
       loaded?.rules.close();
     },
     recursionMisses: () => (loaded === undefined ? {} : session.recursionMisses(loaded.tracing.object)),
-    read: (map) => (loaded === undefined ? undefined : session.readEntries(loaded.tracing.object, map)),
+    read: (map, match) => (loaded === undefined ? undefined : session.readEntries(loaded.tracing.object, map, match)),
     async walk(program) {
       if (loaded === undefined || !hasGroup(loaded.tracing, 'live')) return false;
       await session.walk(loaded.tracing.object, program, { map: mapOfWalk[program] });

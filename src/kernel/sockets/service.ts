@@ -3,7 +3,7 @@ import type { Health } from '../../core/component.ts';
 import { KernelError, messageOf } from '../../core/errors.ts';
 import type { Counters } from '../../core/counters.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { MapEntries } from '../addon.ts';
+import type { EntryMatch, MapEntries } from '../addon.ts';
 import type { Exclusion } from '../exclude.ts';
 import type { Hub } from '../hub.ts';
 import type { SeenProcess } from '../procfs/snapshot.ts';
@@ -15,7 +15,7 @@ import { countTimeWait } from './time-wait.ts';
 
 /** Maps of the programs of sockets; nothing while these are not loaded. */
 export type SocketMaps = {
-  read(map: SocketMap): MapEntries | undefined;
+  read(map: SocketMap, match?: readonly EntryMatch[]): MapEntries | undefined;
   /** Runs an iterator over its map; false: it cannot be had. */
   walk(program: SocketWalk): Promise<boolean>;
   /** Runs an iterator in every network namespace that a process is in; false: it cannot be had. */
@@ -130,8 +130,35 @@ export const createSocketService = ({
 
   return {
     async change(needs) {
+<<<<<<< Updated upstream
       await change(needs);
       telemetry.update(status(), needs?.maxSessions);
+=======
+      if (needs === undefined) {
+        await stop();
+        current = NOTHING;
+        return;
+      }
+      const kernel = needs.mode === 'procfs' ? undefined : programs()?.status();
+      if (kernel?.rung === 'ebpf') {
+        await stop();
+        current = kernel;
+        return;
+      }
+      const reasons = needs.mode === 'procfs' ? [] : (kernel?.notes ?? ['there is no ring of the kernel']);
+      if (needs.mode === 'ebpf')
+        throw new KernelError(`sockets are to be followed by the kernel's programs, which cannot be had here: ${reasons.join('; ')}`, {
+          advice: 'set mode to auto, or see what `ringtail doctor` says',
+        });
+      await watchProcfs(needs, reasons);
+    },
+    status: () => (current.rung === 'ebpf' ? (programs()?.status() ?? NOTHING) : current),
+    maps: {
+      read: (map, match) => programs()?.read(map, match),
+      walk: async (program) => (await programs()?.walk(program)) ?? false,
+      walkNamespaces: async (program) => (await programs()?.walkNamespaces(program)) ?? false,
+      timeWait: () => countTimeWait(root),
+>>>>>>> Stashed changes
     },
     status,
     maps,

@@ -1,8 +1,9 @@
 import { map } from 'rxjs';
 import type { Processor, ProcessorFactory, Settings } from '../../core/component.ts';
-import type { KernelLookups } from '../../kernel/service-types.ts';
+import { lookupsOf, type KernelLookups } from '../../kernel/service-types.ts';
 import { resolveProcessConfig, type ResolveProcessConfig } from './config.ts';
 import { createProcessColumns } from './columns.ts';
+import { withOwners } from './owners.ts';
 
 /** Says of every acting process what it runs, since when, in which cgroup and under whom. */
 export const resolveProcessProcessor: ProcessorFactory = {
@@ -21,7 +22,7 @@ export const resolveProcessProcessor: ProcessorFactory = {
       async stop() {
         for (const end of endings) end();
       },
-      logs: (source$) => source$.pipe(map(addColumns)),
+      logs: (source$) => source$.pipe(map((batch) => withOwners(addColumns(batch), lookupsOf(batch.frame, kernel).socketLookup))),
     };
   },
 };
