@@ -4,6 +4,7 @@ import type { Batch } from '../../core/batch.ts';
 import type { Health, Receiver, ReceiverFactory, Settings } from '../../core/component.ts';
 import type { RuleSet } from '../../core/rules.ts';
 import type { KernelServices } from '../../kernel/services.ts';
+import { planSessionRules } from '../../kernel/sockets/rule-plan.ts';
 import type { SocketNeeds, SocketsClaim, SocketsStatus } from '../../kernel/sockets/needs.ts';
 import { ruleFields } from '../shared/rule-fields.ts';
 import { subscribeSessionEvents } from '../shared/session-events.ts';
@@ -91,5 +92,6 @@ export const socketsReceiver: ReceiverFactory = {
   config: socketsConfig,
   hostNeeds: () => [{ kind: 'kernel' }],
   warnings: socketsWarnings,
+  pushDown: (_config: SocketsConfig, ruleSets) => planSessionRules(ruleSets).report,
   create: createSocketsReceiver as ReceiverFactory['create'],
 };

@@ -111,6 +111,19 @@ describe('the receiver', () => {
     ]);
   });
 
+  it('tells before it runs which rules the kernel takes', () => {
+    const config = socketsConfig.parse({}) as never;
+    const byPort: RuleSet = {
+      rules: [
+        { id: 'a', stage: 'context', action: 'drop', tests: { event: [{ text: 'ringtail.session.start' }], port: [{ min: 53, max: 53 }] } },
+      ],
+      neverDrop: [],
+      hasMore: false,
+    } as never;
+    expect(socketsReceiver.pushDown!(config, [byPort]).places).toEqual([{ rule: 'a', where: 'kernel' }]);
+    expect(socketsReceiver.pushDown!(config, [ruleSet('b')]).places).toMatchObject([{ rule: 'b', where: 'user' }]);
+  });
+
   it('says at the start what it stands on', async () => {
     const { receiver, logger } = createReceiver({});
     receiver.logs$!.subscribe();
