@@ -1,11 +1,13 @@
 import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createKernelFrameBuilder } from '../../../src/kernel/frame-builder.ts';
-import { eventKind } from '../../../src/kernel/layouts.gen.ts';
+import { eventKind, sessionKnownBy } from '../../../src/kernel/layouts.gen.ts';
 import type { KernelLookups } from '../../../src/kernel/service-types.ts';
 import type { Processor } from '../../../src/core/component.ts';
 import { resolveProcessConfig } from '../../../src/processors/resolve-process/config.ts';
 import { resolveProcessProcessor } from '../../../src/processors/resolve-process/index.ts';
+import { attributesOf as wholeRow } from '../../../src/otlp/log-text.ts';
+import { sessionSchemas } from '../../../src/receivers/shared/session-schemas.ts';
 import { createFakeProc, type FakeProc } from '../../kernel-services/fake-proc.ts';
 import { attributesOf, batchesOf, createLookups, runThrough, settingsOf } from '../harness.ts';
 
@@ -59,6 +61,31 @@ describe('resolve_process', () => {
       ['ringtail.attribution', 'iterator'],
     ]);
     expect(attributesOf(execs!, 3)).toEqual([['ringtail.attribution', 'none']]);
+  });
+
+  it('leaves the attribution to a record that says it', async () => {
+    const kernel = createLookups();
+    const processor = create(kernel, {});
+    const builder = createKernelFrameBuilder({ wallOffsetNs: 1_760_000_000_000_000_000n });
+    const known = builder.addActor({ pid: 10, startNs: 10_000n, execId: 2 });
+    builder.addRow(eventKind.exec, { bootNs: 10n, actor: known, columns: { path: '/bin/sh' } });
+    for (const [actor, knownBy] of [
+      [known, sessionKnownBy.byIterator],
+      [builder.addActor({ pid: 99, startNs: 1n }), sessionKnownBy.byEvent],
+    ] as const)
+      builder.addRow(eventKind.sessionEnd, { bootNs: 11n, actor, columns: { knownBy } });
+    const frame = builder.build();
+    await kernel.gate.admit(frame);
+    const rows = batchesOf(frame).map((batch, index) => ({ ...batch, kind: sessionSchemas.get(frame.batches[index]!.kind) ?? batch.kind }));
+    const batch = runThrough(processor, rows).at(-1)!;
+    expect(batch.mayRepeat).not.toBe(true);
+    const told = (row: number) => wholeRow(batch, row).filter(([name]) => /executable|attribution/.test(name));
+    expect(told(0)).toEqual([
+      ['process.executable.name', 'sh'],
+      ['process.executable.path', '/bin/sh'],
+      ['ringtail.attribution', 'iterator'],
+    ]);
+    expect(told(1)).toEqual([['ringtail.attribution', 'ebpf']]);
   });
 
   it('stands for the creation time of the head only where it tells one', async () => {
