@@ -6,7 +6,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { EntryMatch, MapEntries } from '../addon.ts';
 import type { Exclusion } from '../exclude.ts';
 import type { Hub } from '../hub.ts';
-import type { SeenProcess } from '../procfs/snapshot.ts';
+import type { ProcessTable } from '../lifecycle/process-table.ts';
 import type { SocketNeeds, SocketsStatus } from './needs.ts';
 import { createSocketProcfsWatcher, SOCKETS_PROCFS_LIMITS, type SocketProcfsWatcher } from './procfs-watcher.ts';
 import type { SocketMap, SocketPrograms, SocketWalk } from './programs.ts';
@@ -42,8 +42,7 @@ export type SocketServiceOptions = {
   readonly counters: Counters;
   readonly logger: Logger;
   readonly exclusion: Pick<Exclusion, 'leavesOut'>;
-  /** What the watcher of processes knows of one that ran at its last look; undefined where there is no watcher. */
-  readonly seenProcess: (pid: number) => SeenProcess | undefined;
+  readonly processes: Pick<ProcessTable, 'identityOf'>;
   /** Undefined: there is no ring. */
   readonly programs: () => SocketPrograms | undefined;
 };
@@ -82,7 +81,7 @@ export const createSocketService = ({
       root,
       needs,
       leavesOut: exclusion.leavesOut,
-      seenProcess,
+      identityOf: processes.identityOf,
       onFrame: (frame) => hub.deliver(frame, () => {}),
       isBehind: () => hub.pending > 0,
       onError: (error) => logger.warn({ error: messageOf(error) }, 'sockets could not be read from /proc'),
@@ -121,7 +120,7 @@ export const createSocketService = ({
 
   const status = (): SocketsStatus => (current.rung === 'ebpf' ? (programs()?.status() ?? NOTHING) : current);
   const maps: SocketMaps = {
-    read: (map) => programs()?.read(map),
+    read: (map, match) => programs()?.read(map, match),
     walk: async (program) => (await programs()?.walk(program)) ?? false,
     walkNamespaces: async (program) => (await programs()?.walkNamespaces(program)) ?? false,
     timeWait: () => countTimeWait(root),
@@ -130,35 +129,8 @@ export const createSocketService = ({
 
   return {
     async change(needs) {
-<<<<<<< Updated upstream
       await change(needs);
       telemetry.update(status(), needs?.maxSessions);
-=======
-      if (needs === undefined) {
-        await stop();
-        current = NOTHING;
-        return;
-      }
-      const kernel = needs.mode === 'procfs' ? undefined : programs()?.status();
-      if (kernel?.rung === 'ebpf') {
-        await stop();
-        current = kernel;
-        return;
-      }
-      const reasons = needs.mode === 'procfs' ? [] : (kernel?.notes ?? ['there is no ring of the kernel']);
-      if (needs.mode === 'ebpf')
-        throw new KernelError(`sockets are to be followed by the kernel's programs, which cannot be had here: ${reasons.join('; ')}`, {
-          advice: 'set mode to auto, or see what `ringtail doctor` says',
-        });
-      await watchProcfs(needs, reasons);
-    },
-    status: () => (current.rung === 'ebpf' ? (programs()?.status() ?? NOTHING) : current),
-    maps: {
-      read: (map, match) => programs()?.read(map, match),
-      walk: async (program) => (await programs()?.walk(program)) ?? false,
-      walkNamespaces: async (program) => (await programs()?.walkNamespaces(program)) ?? false,
-      timeWait: () => countTimeWait(root),
->>>>>>> Stashed changes
     },
     status,
     maps,
