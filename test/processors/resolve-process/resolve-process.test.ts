@@ -66,6 +66,7 @@ describe('resolve_process', () => {
   it('leaves the attribution to a record that says it', async () => {
     const kernel = createLookups();
     const processor = create(kernel, {});
+    await processor.start();
     const builder = createKernelFrameBuilder({ wallOffsetNs: 1_760_000_000_000_000_000n });
     const known = builder.addActor({ pid: 10, startNs: 10_000n, execId: 2 });
     builder.addRow(eventKind.exec, { bootNs: 10n, actor: known, columns: { path: '/bin/sh' } });
