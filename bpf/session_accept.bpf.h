@@ -86,6 +86,7 @@ static __always_inline int tcp_refused(__u64 sk, struct session_note *note, __u3
 	read_ends(s, sk);
 	__builtin_memcpy(s->peer, note->peer, sizeof(s->peer));
 	s->peer_port = note->port;
+	s->flags &= ~SESSION_LOCAL_DUAL; /* it would have been one end of one family */
 	if (is_loopback_address(s->peer, s->family))
 		s->flags |= SESSION_IS_LOOPBACK;
 	note->what = NOTE_NONE;

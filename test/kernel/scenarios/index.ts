@@ -16,6 +16,7 @@ import { runningScenarios } from './running.ts';
 import { reloadScenarios } from './reload.ts';
 import { rungScenarios } from './rungs.ts';
 import { sessionProcfsScenarios } from './session-procfs.ts';
+import { sessionTcpScenarios } from './session-tcp.ts';
 
 export const scenarios: readonly Scenario[] = [
   ...programScenarios,
@@ -34,5 +35,6 @@ export const scenarios: readonly Scenario[] = [
   ...callRaceScenarios,
   ...callSocketScenarios,
   ...sessionProcfsScenarios,
+  ...sessionTcpScenarios,
   ...lifetimeScenarios,
 ];
