@@ -153,7 +153,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     counters,
     logger,
     exclusion,
-    seenProcess: (pid) => watcher?.get(pid),
+    processes: lookups.processes,
     programs: () => ring?.sockets,
   });
   const socketLookup = createLookupService({ root, counters, readMaps: (map, match) => sockets.maps.read(map, match) });

@@ -57,6 +57,17 @@ describe('process table', () => {
     expect(table.stats()).toMatchObject({ alive: 1, dead: 4 });
   });
 
+  it('knows which program a process runs now, by the start as procfs rounds it', () => {
+    const table = createProcessTable();
+    const actor = { pid: 7, startNs: 5_000_000_019_999_999n, execId: 1 };
+    table.absorb(frame((builder) => (exec(actor, '/bin/a')(builder), exec({ ...actor, execId: 2 }, '/bin/b')(builder))));
+    const identity = { startNs: actor.startNs, execId: 2 };
+    expect([5_000_000_010_000_000n, undefined].map((startNs) => table.identityOf(7, startNs))).toEqual([identity, identity]);
+    expect([5_000_000_000_000_000n, 5_000_000_020_000_000n].map((startNs) => table.identityOf(7, startNs))).toEqual([undefined, undefined]);
+    table.absorb(frame(exit({ ...actor, execId: 2 })));
+    expect([table.identityOf(7), table.identityOf(8)]).toEqual([undefined, undefined]);
+  });
+
   it('gives a child the program of its maker at the fork, when the maker has gone on since', () => {
     const table = createProcessTable();
     const first = { pid: 9, startNs: 90n, execId: 1 };

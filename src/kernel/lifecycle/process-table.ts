@@ -7,6 +7,7 @@ import { attributeName, attributionSource, type AttributionSource } from '../../
 import { putBytes } from '../../otlp/wire.ts';
 import { createFrameMemo } from '../frame-memo.ts';
 import type { KernelFrame } from '../frames.ts';
+import { TICK_NS } from '../procfs/stat.ts';
 import { ATTRIBUTION, createAbsorber } from './absorb.ts';
 import { createExecutables, type ExecutableFacts as KeptExecutable } from './executables.ts';
 import { createDerivedSource, createProcessSource, createProgramSource } from './process-attributes.ts';
@@ -65,6 +66,11 @@ export type ProcessTable = {
   isPast(frame: Frame, actor: number): boolean;
   /** Whether a program is known to have ended, or to have given way to a later one of its process. `startNs` is boot time. */
   hasEnded(pid: number, startNs: bigint, execId: number): boolean;
+  /**
+   * The program that a living process runs now. `startNs`: boot time as procfs has it, rounded down; undefined: whoever has the number. It walks the whole
+   * table.
+   */
+  identityOf(pid: number, startNs?: bigint): { readonly startNs: bigint; readonly execId: number } | undefined;
   /** Executable, attribution and creation time by slot. */
   readonly source: AttributeSource;
   /** The same without the attribution: for records that say themselves where their process is known from. */
@@ -183,6 +189,16 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
     hasEnded(pid, startNs, execId) {
       const newest = slots.newest(pid, Number(startNs & 0xffff_ffffn), Number(startNs >> 32n));
       return newest !== 0 && ((stateOf(newest) & STATE.dead) !== 0 || isLater(words[(newest << SLOT_SHIFT) + WORD.execId]!, execId));
+    },
+    identityOf(pid, roundedNs) {
+      for (let slot = 1; slot <= capacity; slot++) {
+        const base = slot << SLOT_SHIFT;
+        if (words[base + WORD.pid] !== pid || (words[base + WORD.state]! & STATE.dead) !== 0) continue;
+        const startNs = (BigInt(words[base + WORD.startHi]!) << 32n) | BigInt(words[base + WORD.startLo]!);
+        if (roundedNs === undefined || (startNs >= roundedNs && startNs < roundedNs + TICK_NS))
+          return { startNs, execId: words[base + WORD.execId]! };
+      }
+      return undefined;
     },
     source,
     programSource,

@@ -46,8 +46,6 @@ export type ProcfsWatcher = {
   stop(): Promise<void>;
   /** Looks once, now. False when /proc cannot be read. */
   scan(): Promise<boolean>;
-  /** What it knows of a process that ran at the last look. */
-  get(pid: number): SeenProcess | undefined;
   /** Processes not looked at because there are more than 65,536. */
   readonly skipped: number;
 };
@@ -147,7 +145,6 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
       await running;
     },
     scan,
-    get: (pid) => snapshots.get(pid),
     get skipped() {
       return skipped;
     },

@@ -1,6 +1,7 @@
 /** Who the processes are that hold sockets, for the records of one look after the other. */
 import { LRUCache } from 'lru-cache';
 import type { ActorInput } from '../../core/frame-builder.ts';
+import type { ProcessTable } from '../lifecycle/process-table.ts';
 import { createActorMaker } from '../procfs/actor.ts';
 import { readProcess } from '../procfs/process.ts';
 import type { SeenProcess } from '../procfs/snapshot.ts';
@@ -22,21 +23,27 @@ export type Owners = {
 
 export type OwnersOptions = {
   readonly root: string;
-  /** What the watcher of processes knows, so that both tell the same program; undefined when there is none, or it does not know it. */
-  readonly seenProcess?: ((pid: number) => SeenProcess | undefined) | undefined;
+  /** As `ProcessTable.identityOf`: so that these records and those of processes are about the same programs. undefined: it is not known. */
+  readonly identityOf?: ProcessTable['identityOf'] | undefined;
 };
 
-export const createOwners = ({ root, seenProcess = () => undefined }: OwnersOptions): Owners => {
+export const createOwners = ({ root, identityOf = () => undefined }: OwnersOptions): Owners => {
   const { learnCgroup, actorOf } = createActorMaker(root);
   const owners = new LRUCache<string, { look: number; owner: Owner }>({ max: MAX_OWNERS });
   let look = 0;
 
   const processOf = async ({ pid, startNs }: SocketHolder): Promise<SeenProcess | undefined> => {
-    const seen = seenProcess(pid);
-    if (seen !== undefined && seen.facts.stat.startNs === startNs) return seen;
     const read = await readProcess(root, pid, CMDLINE_BYTES);
-    if (!read.ok || read.value.status === undefined || read.value.stat.startNs !== startNs) return undefined;
-    return { facts: read.value, execId: 0 };
+    return read.ok && read.value.status !== undefined && read.value.stat.startNs === startNs ? { facts: read.value, execId: 0 } : undefined;
+  };
+  const namedActorOf = (process: SeenProcess): ActorInput => {
+    const { pid, ppid, startNs } = process.facts.stat;
+    const parent = identityOf(ppid);
+    return {
+      ...actorOf(process, undefined),
+      ...identityOf(pid, startNs),
+      ...(parent === undefined ? {} : { parentStartNs: parent.startNs, parentExecId: parent.execId }),
+    };
   };
 
   return {
@@ -52,7 +59,7 @@ export const createOwners = ({ root, seenProcess = () => undefined }: OwnersOpti
         return known?.owner;
       }
       await learnCgroup(process);
-      const owner = { process, actor: actorOf(process, seenProcess(process.facts.stat.ppid)) };
+      const owner = { process, actor: namedActorOf(process) };
       owners.set(key, { look, owner });
       return owner;
     },

@@ -4,6 +4,7 @@ import { NO_ACTOR } from '../../core/batch.ts';
 import type { Health } from '../../core/component.ts';
 import { createKernelFrameBuilder } from '../frame-builder.ts';
 import type { KernelFrame } from '../frames.ts';
+import type { ProcessTable } from '../lifecycle/process-table.ts';
 import { readBootClock, type BootClock } from '../procfs/boot-clock.ts';
 import { cgroup2Mount } from '../procfs/mounts.ts';
 import type { SeenProcess } from '../procfs/snapshot.ts';
@@ -33,8 +34,8 @@ export type SocketProcfsWatcherOptions = {
   readonly nowMs?: () => number;
   /** Processes of whose sessions nothing is told; Ringtail's own are never told. */
   readonly leavesOut?: (process: SeenProcess) => boolean;
-  /** What the watcher of processes knows, where there is one. */
-  readonly seenProcess?: (pid: number) => SeenProcess | undefined;
+  /** Which program of the process table an owner is. */
+  readonly identityOf?: ProcessTable['identityOf'];
   /** Gets each frame that has rows. */
   readonly onFrame: (frame: KernelFrame) => void;
   /** True: what was given before is not worked off, so nobody looks for more this time. */
@@ -68,20 +69,12 @@ const ownPid = (root: string): number | undefined => {
 const isWithin = (path: string, folder: string): boolean => folder === '/' || path === folder || path.startsWith(`${folder}/`);
 
 export const createSocketProcfsWatcher = (options: SocketProcfsWatcherOptions): SocketProcfsWatcher => {
-  const {
-    root = '',
-    nowMs = Date.now,
-    leavesOut = () => false,
-    seenProcess,
-    onFrame,
-    isBehind = () => false,
-    onError = () => {},
-  } = options;
+  const { root = '', nowMs = Date.now, leavesOut = () => false, identityOf, onFrame, isBehind = () => false, onError = () => {} } = options;
   let { needs } = options;
   let nextNeeds = needs;
   const tracker = createSessionTracker({ maxSessions: () => needs.maxSessions });
   const sockets = createSocketLook(root, tracker);
-  const owners = createOwners({ root, seenProcess });
+  const owners = createOwners({ root, identityOf });
   let mount: string | undefined;
   let self: number | undefined;
   let sequence = 0;

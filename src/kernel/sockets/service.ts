@@ -58,7 +58,7 @@ export const createSocketService = ({
   counters,
   logger,
   exclusion,
-  seenProcess,
+  processes,
   programs,
 }: SocketServiceOptions): SocketService => {
   let watcher: SocketProcfsWatcher | undefined;

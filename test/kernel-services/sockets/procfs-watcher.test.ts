@@ -218,13 +218,21 @@ describe('procfs watcher of sockets', () => {
     expect(await scan(watcher)).toEqual([]);
   });
 
-  it('tells the program that the watcher of processes knows', async () => {
-    const process = { facts: { stat: { pid: 10, ppid: 1, startNs: 500_000_000n, comm: Buffer.from('x'), kernelThread: false }, status: { uid: 3, euid: 4, namespacePids: [10] } }, execId: 7 }; // prettier-ignore
-    const watcher = create({ seenProcess: (pid) => (pid === 10 ? (process as never) : undefined) });
+  it('tells the programs that the process table knows', async () => {
+    const identities = new Map([
+      [10, { startNs: 500_000_123n, execId: 7 }],
+      [1, { startNs: 3n, execId: 2 }],
+    ]);
+    const identityOf = vi.fn<(pid: number, startNs?: bigint) => { startNs: bigint; execId: number } | undefined>((pid) =>
+      identities.get(pid),
+    );
+    const watcher = create({ identityOf });
     await scan(watcher);
     proc.table(10, 'tcp', [OPEN]);
     await scan(watcher);
-    expect([frames[0]!.actors.execId[0], frames[0]!.actors.euid[0]]).toEqual([7, 4]);
+    const { startNsLo, execId, parentStartNsLo, parentExecId } = frames[0]!.actors;
+    expect([startNsLo[0], execId[0], parentStartNsLo[0], parentExecId[0]]).toEqual([500_000_123, 7, 3, 2]);
+    expect(identityOf.mock.calls).toEqual([[1], [10, 500_000_000n]]);
   });
 
   it('says how much it follows, and when there is more', async () => {
