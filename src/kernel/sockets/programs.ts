@@ -187,7 +187,10 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
       const timers = [
         repeat(SWEEP_MS, sweep),
         repeat(OWNERS_MS, async (now) => {
-          if (hasGroup(now.tracing, 'existing')) await session.walk(now.tracing.object, 'on_socket_file');
+          if (!hasGroup(now.tracing, 'existing')) return;
+          // what the sweep forgot: which owners still have their socket, then who has the others
+          await sweep(now);
+          for (const program of ['on_owner_file', 'on_socket_file']) await session.walk(now.tracing.object, program);
         }),
       ];
       loaded = { tracing, hooks, rules, timers };

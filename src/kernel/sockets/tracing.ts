@@ -60,7 +60,7 @@ const groupsOf = ({ traceArguments }: KernelFacts): readonly Group[] => {
     ...(hasLengths ? [hooked('length', ['on_send', 'on_receive'])] : []),
     ...(!hasLengths && has('udp_fail_queue_rcv_skb') ? [hooked('overflow', ['on_queue_failed'])] : []),
     ...(uring === undefined ? [] : [hooked('uring', [uring])]),
-    walked('existing', ['on_socket_file']),
+    walked('existing', ['on_socket_file', 'on_owner_file']),
     walked('tables', ['on_open_tcp', 'on_open_udp']),
     walked('sweep', ['on_sweep_flows', 'on_sweep_sessions']),
     walked('live', ['on_clear_live', 'on_live_sessions', 'on_live_flows']),
