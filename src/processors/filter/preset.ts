@@ -5,9 +5,15 @@
 import { eventName } from '../../otlp/names.ts';
 import type { ContextRule, ProcessRule } from './rule-config.ts';
 
+/**
+ * All but sessions. Those of the service manager are of whom it accepts for, and it holds the sockets that services listen on; those of the kernel's own
+ * threads are file systems and tunnels. Neither is noise.
+ */
+const notSessions: readonly string[] = ['ringtail.process.*', 'ringtail.file.*', 'ringtail.network.*', 'ringtail.syscall.*'];
+
 /** Split by what the kernel can evaluate, so that of a daemon that runs as root nothing reaches user space. */
 const processDrops: readonly ProcessRule[] = [
-  { executable: ['/usr/lib/systemd/systemd*', '/lib/systemd/systemd*'], uid: 0, pid_namespace: 'host' },
+  { event: [...notSessions], executable: ['/usr/lib/systemd/systemd*', '/lib/systemd/systemd*'], uid: 0, pid_namespace: 'host' },
   { executable: ['/usr/lib/systemd/systemd*', '/lib/systemd/systemd*'], user: 'systemd-*', pid_namespace: 'host' },
   { executable: '/usr/lib/snapd/snapd', uid: 0, pid_namespace: 'host' },
   { executable: '/snap/snapd/*/usr/lib/snapd/snapd', uid: 0, pid_namespace: 'host' },
@@ -16,7 +22,7 @@ const processDrops: readonly ProcessRule[] = [
     user: ['root', 'nobody', 'prometheus', 'node_exporter', 'node-exporter', 'node-exp'],
     pid_namespace: 'host',
   },
-  { comm: 'kworker*', kernel_thread: true },
+  { event: [...notSessions], comm: 'kworker*', kernel_thread: true },
 ];
 
 /** Not of deletions, whose path is the word of the caller: no rule drops them by it. */

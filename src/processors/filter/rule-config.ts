@@ -15,6 +15,8 @@ const oneOrMany = <T extends z.ZodType>(item: T) => z.union([item, z.array(item)
 const texts = oneOrMany(z.string());
 const ports = oneOrMany(z.union([z.int(), z.string()]));
 
+const eventField = texts.optional().describe('name of the event');
+
 const whoFields = {
   comm: texts.optional().describe('name of the thread; programs choose it themselves'),
   executable: texts.optional().describe('path of the executable, as the kernel resolved it'),
@@ -30,7 +32,6 @@ const whoFields = {
 };
 
 const whatFields = {
-  event: texts.optional().describe('name of the event'),
   path: texts.optional().describe('file.path'),
   address: texts.optional().describe('address of the peer, or its network as 10.0.0.0/8'),
   port: ports.optional().describe('port of the peer, or a range as 8000-8099'),
@@ -94,8 +95,8 @@ const checkRule = crossCheck<object>((rule, add) => {
   if (nonsense !== undefined) add([nonsense.field], nonsense.message);
 });
 
-export const processRule = z.strictObject(whoFields).check(checkRule);
-export const contextRule = z.strictObject({ ...whatFields, ...whoFields }).check(checkRule);
+export const processRule = z.strictObject({ event: eventField, ...whoFields }).check(checkRule);
+export const contextRule = z.strictObject({ event: eventField, ...whatFields, ...whoFields }).check(checkRule);
 
 export type ProcessRule = z.output<typeof processRule>;
 export type ContextRule = z.output<typeof contextRule>;

@@ -92,6 +92,11 @@ export const socketsReceiver: ReceiverFactory = {
   config: socketsConfig,
   hostNeeds: () => [{ kind: 'kernel' }],
   warnings: socketsWarnings,
-  pushDown: (_config: SocketsConfig, ruleSets) => planSessionRules(ruleSets).report,
+  pushDown: ({ mode }: SocketsConfig, ruleSets) => {
+    const { report } = planSessionRules(ruleSets);
+    if (mode !== 'procfs') return report;
+    const why = 'the mode is procfs, which has no kernel side';
+    return { places: report.places.map(({ rule }) => ({ rule, where: 'user', why })), refused: why };
+  },
   create: createSocketsReceiver as ReceiverFactory['create'],
 };

@@ -10,6 +10,8 @@ import { createRegistry } from '../../../src/config/registry.ts';
 import { filterConfig, type FilterConfig } from '../../../src/processors/filter/config.ts';
 import { filterProcessor } from '../../../src/processors/filter/index.ts';
 import { presets } from '../../../src/processors/filter/preset.ts';
+import { createJudge } from '../../../src/processors/filter/judge.ts';
+import { eventName } from '../../../src/otlp/names.ts';
 import { ruleSetOf } from '../../../src/processors/filter/rule-set.ts';
 
 const configOf = (yaml: string): FilterConfig => filterConfig.parse(parse(yaml) ?? {}) as FilterConfig;
@@ -102,6 +104,7 @@ describe('a rule that may match', () => {
     'uid: [0, 4294967294]',
     'container: 4f*',
     'pid_namespace: nested',
+    'event: ringtail.file.*, comm: a',
     'kernel_thread: false, executable: /a',
   ])('%s', (rule) => {
     expect(processRule(rule)).toEqual([]);
@@ -181,6 +184,36 @@ it.each([
 });
 
 describe('the preset', () => {
+  it.each([
+    ['the service manager opens a file', eventName.fileOpen, '/usr/lib/systemd/systemd', 0, 'root', 'process.drop'],
+    ['the service manager accepts for a service', eventName.sessionStart, '/usr/lib/systemd/systemd', 0, 'root', 'kept'],
+    ['the service manager listens', eventName.sessionListen, '/lib/systemd/systemd', 0, 'root', 'kept'],
+    ['names are looked up', eventName.sessionEnd, '/usr/lib/systemd/systemd-resolved', 991, 'systemd-resolve', 'process.drop'],
+    ['somebody calls himself a daemon', eventName.sessionEnd, '/usr/lib/systemd/systemd-resolved', 1000, 'mallory', 'kept'],
+    ['anything else', eventName.sessionEnd, '/usr/bin/curl', 0, 'root', 'kept'],
+  ])('%s', (_, event, executable, uid, user, verdict) => {
+    const judge = createJudge(ruleSetOf('filter', configOf('{}')));
+    const who = {
+      comm: Buffer.from('x'),
+      executable: Buffer.from(executable),
+      uid,
+      user: Buffer.from(user),
+      pid: 1,
+      parentPid: 0,
+      kernelThread: false,
+      nestedPidNamespace: false,
+    };
+    const file = event === eventName.fileOpen ? { path: Buffer.from('/etc/x'), ret: 3 } : {};
+    expect(judge({ event, who, ...file })?.id.split(/[ []/)[1] ?? 'kept').toBe(verdict);
+  });
+
+  it('keeps what threads of the kernel send', () => {
+    const judge = createJudge(ruleSetOf('filter', configOf('{}')));
+    const who = { comm: Buffer.from('kworker/0:1'), uid: 0, pid: 9, parentPid: 2, kernelThread: true, nestedPidNamespace: false };
+    expect(judge({ event: eventName.sessionStart, who })).toBeUndefined();
+    expect(judge({ event: eventName.networkConnect, who })?.id).toMatch(/^filter process/);
+  });
+
   const drops = (yaml: string) => configOf(yaml).process.drop.length;
   const all = presets.default.process.drop.length;
 
