@@ -6,6 +6,7 @@
 #define MET_IS_NEW() is_all_entered(bpf_ktime_get_boot_ns())
 #include "session_tcp.bpf.h"
 #include "session_address.bpf.h"
+#include "session_enter.bpf.h"
 #include "session_flow.bpf.h"
 #include "session_note.bpf.h"
 #include "session_other.bpf.h"
@@ -99,31 +100,14 @@ int BPF_PROG(on_queue_failed, int rc, struct sock *sk)
 	return 0;
 }
 
-/* A socket that is open, as the walks find it. Null: no room. */
-static __always_inline struct session *enter_datagrams(__u64 sk)
-{
-	struct session *socket = bpf_map_lookup_elem(&sessions, &sk);
-
-	if (socket)
-		return socket;
-	socket = session_insert(sk, BPF_NOEXIST);
-	if (!socket)
-		return 0;
-	socket->flags = SESSION_IS_SOCKET;
-	socket->cookie = cookie_of(sk);
-	socket->last_ns = bpf_ktime_get_boot_ns();
-	socket->mark = MARK_NOT_SEEN;
-	return socket;
-}
-
 /* Sockets that no process has a descriptor of: of the kernel's own, or on their way from one process to another. */
 SEC("?iter/udp")
 int on_open_udp(struct bpf_iter__udp *ctx)
 {
 	__u64 sk = (__u64)ctx->udp_sk;
 
-	if (sk && session_protocol_wanted(NET_UDP))
-		enter_datagrams(sk);
+	if (sk)
+		enter_other(sk);
 	return 0;
 }
 

@@ -201,6 +201,7 @@ __noinline int begin_flow(__u64 sk, __u64 high, __u64 low, __u64 tail, __u64 wha
 		set_role(flow, what & DATAGRAM_SENT || is_connected(sk) ? ROLE_CLIENT : ROLE_SERVER);
 	if (socket) {
 		remember_flow(socket, high, low, tail);
+		read_ends(socket, sk);
 		if (what & DATAGRAM_HAS_TASK)
 			follow_owner(socket);
 		take_owner(flow, socket);

@@ -9,6 +9,7 @@
 #define RINGTAIL_SESSION_OPEN_BPF_H
 
 #include "session.bpf.h"
+#include "session_enter.bpf.h"
 #include "session_tcp.bpf.h"
 
 #define SOCK_DEAD (1 << 0) /* enum sock_flags: an orphan */
@@ -125,6 +126,16 @@ static __always_inline int tcp_file(struct task_struct *task, struct file *file,
 	return 0;
 }
 
+static __always_inline int other_file(struct task_struct *task, struct file *file)
+{
+	__u64 sk = sock_of_file((__u64)file);
+	struct session *s = sk ? enter_other(sk) : 0;
+
+	if (s)
+		held_by(s, address_of(task));
+	return 0;
+}
+
 /* All sockets of all network namespaces that have a descriptor. */
 SEC("?iter/task_file")
 int on_socket_file(struct bpf_iter__task_file *ctx)
@@ -136,7 +147,9 @@ int on_socket_file(struct bpf_iter__task_file *ctx)
 	if (!task || !file)
 		return 0;
 	sk = tcp_of_file(file);
-	return sk && session_protocol_wanted(NET_TCP) ? tcp_file(task, file, sk) : 0;
+	if (!sk)
+		return other_file(task, file);
+	return session_protocol_wanted(NET_TCP) ? tcp_file(task, file, sk) : 0;
 }
 
 /* Before on_socket_file, when owners are looked after: which of them still have it. */

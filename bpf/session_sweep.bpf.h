@@ -78,6 +78,7 @@ static __always_inline void sweep_datagram_socket(struct session *socket, __u64 
 	} else if (is_gone(socket)) {
 		note_stat(SESSION_SWEPT);
 	} else {
+		read_ends(socket, sk); /* it may have been bound since */
 		return;
 	}
 	bpf_map_delete_elem(&sessions, &sk);
