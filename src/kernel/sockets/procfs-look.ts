@@ -35,6 +35,8 @@ export const tablesOf = ({ protocols, families }: SocketNeeds): readonly SocketT
 export const isNeeded = ({ protocols, families }: SocketNeeds, { protocol, family }: TableSocket): boolean =>
   protocol !== 'packet' && protocols.has(protocol) && (family === 'unix' || (family !== 'packet' && families.has(family)));
 
+const SESSIONS = { withoutTimeWait: true };
+
 /** What is looked for; a kind that was not before has no beginnings that anybody could tell of. */
 const kindOf = ({ protocol, family }: TableSocket): string => `${protocol} ${family}`;
 
@@ -63,7 +65,7 @@ export const createSocketLook = (root: string, tracker: SessionTracker): SocketL
   const readAgain = async (doubtful: readonly ProcfsSession[], namespace: NetworkNamespace, needs: SocketNeeds, breath: Breath) => {
     const inodes = new Set(doubtful.map(({ socket }) => socket.inode));
     const wanted = new Set(doubtful.map(({ socket }) => kindOf(socket)));
-    const { sockets } = await readNamespaceTables(namespace, tablesOf(needs), breath);
+    const { sockets } = await readNamespaceTables(namespace, tablesOf(needs), breath, SESSIONS);
     for (const socket of sockets) if (inodes.has(socket.inode) && wanted.has(kindOf(socket))) tracker.see(socket, false);
   };
 
@@ -74,7 +76,7 @@ export const createSocketLook = (root: string, tracker: SessionTracker): SocketL
       const present = new Set<number>();
       const looked = new Set(known);
       for (const namespace of namespaces) {
-        const { sockets, unread } = await readNamespaceTables(namespace, tables, breath);
+        const { sockets, unread } = await readNamespaceTables(namespace, tables, breath, SESSIONS);
         if (unread.size < tables.length) present.add(namespace.netns);
         if ([...unread.values()].some((reason) => reason !== 'gone')) unreadable.add(namespace.netns);
         for (const socket of sockets) {

@@ -120,6 +120,14 @@ describe('procfs watcher of sockets', () => {
     expect(frames[0]!.batches[1]!.columns['flags']![0]! & sessionFlag.localDual).not.toBe(0);
   });
 
+  it('does not take what is in TIME_WAIT for a session', async () => {
+    const watcher = create();
+    await scan(watcher);
+    proc.table(10, 'tcp', [{ ...OPEN, state: 6, inode: 0 }]);
+    expect(await scan(watcher)).toEqual([]);
+    expect(watcher.health().details).toMatchObject({ sessions: 0 });
+  });
+
   it('follows a socket to another process, and names the last one at its end', async () => {
     const watcher = create();
     await scan(watcher);

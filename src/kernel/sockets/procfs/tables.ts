@@ -34,6 +34,11 @@ export type NamespaceTables = {
   readonly unread: ReadonlyMap<SocketTable, ReadFailure['reason']>;
 };
 
+export type TablesOptions = {
+  /** Busy hosts have tens of thousands of these, which are no sockets any more. */
+  readonly withoutTimeWait?: boolean;
+};
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type Take = (socket: TableSocket) => void;
 
@@ -62,7 +67,13 @@ const createKeeper = () => {
 const protocolOf = (table: InetTable, number: number): OpenSocket['protocol'] =>
   table === 'raw' && icmpProtocols.has(number) ? 'icmp' : protocols[table];
 
-const inetReader = (table: InetTable, family: 'ipv4' | 'ipv6', netns: number, take: Take): OnLine => {
+const inetReader = (
+  table: InetTable,
+  family: 'ipv4' | 'ipv6',
+  netns: number,
+  { withoutTimeWait = false }: TablesOptions,
+  take: Take,
+): OnLine => {
   const parser = createInetParser(family === 'ipv4' ? 4 : 16);
   const { row } = parser;
   const [keepLocal, keepPeer] = [createKeeper(), createKeeper()];
@@ -70,6 +81,7 @@ const inetReader = (table: InetTable, family: 'ipv4' | 'ipv6', netns: number, ta
   const hasPorts = isTcp || protocols[table] === 'udp';
   return (bytes, start, end) => {
     if (!parser.parse(bytes, start, end)) return;
+    if (withoutTimeWait && isTcp && row.state === sessionState.tcpTimeWait) return;
     const hasPeer = isTcp ? row.peerPort !== 0 : row.state === CONNECTED;
     const lostOwner = row.inode === 0 && row.state === sessionState.tcpTimeWait;
     take({
@@ -117,12 +129,12 @@ const packetReader =
       take({ ...nameless, protocol: 'packet', family: 'packet', local: NOTHING, state: sessionState.none, netns, ...row });
   };
 
-const readerOf = (table: SocketTable, netns: number, take: Take): OnLine => {
+const readerOf = (table: SocketTable, netns: number, options: TablesOptions, take: Take): OnLine => {
   if (table === 'unix') return unixReader(netns, take);
   if (table === 'packet') return packetReader(netns, take);
   return table.endsWith('6')
-    ? inetReader(table.slice(0, -1) as InetTable, 'ipv6', netns, take)
-    : inetReader(table as InetTable, 'ipv4', netns, take);
+    ? inetReader(table.slice(0, -1) as InetTable, 'ipv6', netns, options, take)
+    : inetReader(table as InetTable, 'ipv4', netns, options, take);
 };
 
 /** Through whichever process of the namespace is still there. */
@@ -187,6 +199,7 @@ export const readNamespaceTables = async (
   namespace: NetworkNamespace,
   tables: readonly SocketTable[],
   breath: Breath,
+  options: TablesOptions = {},
 ): Promise<NamespaceTables> => {
   const found: Mutable<TableSocket>[] = [];
   const unread = new Map<SocketTable, ReadFailure['reason']>();
@@ -195,7 +208,7 @@ export const readNamespaceTables = async (
       namespace,
       table,
       breath,
-      readerOf(table, namespace.netns, (socket) => found.push(socket)),
+      readerOf(table, namespace.netns, options, (socket) => found.push(socket)),
     );
     if (!result.ok) unread.set(table, result.reason);
   }
