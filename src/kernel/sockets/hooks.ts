@@ -23,12 +23,14 @@ export type HooksOptions = {
 
 const SHARED_MAPS = [
   'sessions', 'flows', 'session_settings', 'session_rules', 'session_rule_counts', 'session_counts', 'session_live', 'session_rest', 'session_stats',
-  'session_notes', 'excluded', 'excluded_kinds', 'left_out_runs',
+  'session_notes', 'last_arrivals', 'excluded', 'excluded_kinds', 'left_out_runs',
 ]; // prettier-ignore
+
+const LEGACY_MAPS = ['session_claims'];
 
 /** In the order in which they are attached: the end of a socket before its beginning. */
 const PROGRAMS = [
-  'on_sock_release', 'on_sock_create', 'on_connect4', 'on_connect6', 'on_sendmsg4', 'on_sendmsg6', 'on_recvmsg4', 'on_recvmsg6',
+  'on_sock_release', 'on_sock_create', 'on_sendmsg4', 'on_sendmsg6', 'on_recvmsg4', 'on_recvmsg6', 'on_connect4', 'on_connect6',
 ]; // prettier-ignore
 const PACKET_PROGRAMS = ['on_egress', 'on_ingress'];
 const LEGACY_PROGRAMS = ['on_sockops'];
@@ -41,9 +43,14 @@ export const loadHooks = ({ session, facts, ringBytes, selfPid, tracing, hasLeng
     session.load({
       path: buildPath(modern ? 'bpf/socket_hooks.bpf.o' : 'bpf/socket_hooks_legacy.bpf.o'),
       programs,
-      options: { ring_bytes: ringBytes, self_tgid: selfPid, have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0 },
+      options: {
+        ring_bytes: ringBytes,
+        self_tgid: selfPid,
+        have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0,
+        counts_packets: hasLengths ? 0 : 1,
+      },
       mapEntries: {},
-      share: { from: tracing.object, maps: SHARED_MAPS },
+      share: { from: tracing.object, maps: modern ? SHARED_MAPS : [...SHARED_MAPS, ...LEGACY_MAPS] },
     });
   const refusals = new Map<string, string>();
   try {

@@ -16,8 +16,8 @@ import { encodeSocketSettings } from './settings.ts';
 
 /** How often sessions without a datagram are looked for. */
 const SWEEP_MS = 1_000;
-/** How often all holders of sockets are looked at: an owner that handed its socket on is corrected then. */
-const OWNERS_MS = 15_000;
+/** How often, in sweeps, all holders of sockets are looked at: an owner that handed its socket on is corrected then. */
+const SWEEPS_PER_OWNERS = 15;
 const NO_RULES: PushDownReport = { places: [] };
 const NOTHING: SocketsStatus = { rung: 'none', notes: [], hooks: [], pushDown: NO_RULES };
 
@@ -67,7 +67,7 @@ type Loaded = {
   readonly tracing: LoadedTracing;
   readonly hooks: LoadedHooks;
   readonly rules: SessionRules;
-  readonly timers: readonly NodeJS.Timeout[];
+  readonly timer: NodeJS.Timeout;
 };
 
 /** The cgroup that counts: its folder, and the number that the kernel knows it by; 0n for the root, whose sockets are all. */
@@ -146,27 +146,36 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
     if (!groups.has('existing')) return 'the kernel does not take the iterator';
     try {
       await session.walk(object, 'on_socket_file');
-      for (const program of ['on_open_tcp', 'on_open_udp']) if (groups.has('tables')) await inNamespaces(object, program);
+      for (const program of ['on_open_udp', 'on_open_tcp']) if (groups.has('tables')) await inNamespaces(object, program);
       return undefined;
     } catch (error) {
       return describeRefusal(error);
     }
   };
 
-  /** One at a time; what goes wrong is tried again in its time. */
-  const repeat = (intervalMs: number, work: (now: Loaded) => Promise<void>): NodeJS.Timeout =>
-    setInterval(() => {
-      if (loaded === undefined || isWalking) return;
-      isWalking = true;
-      work(loaded)
-        .catch((error: unknown) => logger.warn({ error: messageOf(error) }, 'cannot walk the open sockets'))
-        .finally(() => (isWalking = false));
-    }, intervalMs).unref();
-
   const sweep = async ({ tracing: { object, groups } }: Loaded): Promise<void> => {
     if (!groups.has('sweep')) return;
     await session.walk(object, 'on_sweep_flows', { map: 'flows' });
     await session.walk(object, 'on_sweep_sessions', { map: 'sessions' });
+  };
+
+  /** Which sockets nobody seems to hold any more, who holds them, and what was missed. */
+  const findOwners = async (now: Loaded): Promise<void> => {
+    await sweep(now);
+    const { object, groups } = now.tracing;
+    if (groups.has('owners')) await session.walk(object, 'on_owner_file');
+    if (groups.has('existing')) await session.walk(object, 'on_socket_file');
+  };
+
+  let walking: Promise<void> | undefined;
+  let ticks = 0;
+  /** One walk at a time; what goes wrong is tried again in its time. */
+  const tick = (): void => {
+    if (loaded === undefined || walking !== undefined) return;
+    const work = ++ticks % SWEEPS_PER_OWNERS === 0 ? findOwners : sweep;
+    walking = work(loaded)
+      .catch((error: unknown) => logger.warn({ error: messageOf(error) }, 'cannot walk the open sockets'))
+      .finally(() => (walking = undefined));
   };
 
   const open = async (needs: SocketNeeds): Promise<void> => {
@@ -184,16 +193,8 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
       attachHooks(session, hooks, place.folder);
       for (const program of tracing.last) session.attach(tracing.object, program);
       const existing = await enterExisting(tracing);
-      const timers = [
-        repeat(SWEEP_MS, sweep),
-        repeat(OWNERS_MS, async (now) => {
-          if (!hasGroup(now.tracing, 'existing')) return;
-          // what the sweep forgot: which owners still have their socket, then who has the others
-          await sweep(now);
-          for (const program of ['on_owner_file', 'on_socket_file']) await session.walk(now.tracing.object, program);
-        }),
-      ];
-      loaded = { tracing, hooks, rules, timers };
+      const timer = setInterval(tick, SWEEP_MS).unref();
+      loaded = { tracing, hooks, rules, timer };
       status = { rung: 'ebpf', notes: tracing.notes, hooks: hooksOf(tracing, hooks, existing), pushDown };
     } catch (error) {
       rules?.close();
@@ -205,8 +206,9 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
 
   const close = async (): Promise<void> => {
     if (loaded === undefined) return;
-    const { tracing, hooks, rules, timers } = loaded;
-    for (const timer of timers) clearInterval(timer);
+    const { tracing, hooks, rules, timer } = loaded;
+    clearInterval(timer);
+    await walking;
     writeSettings(tracing.object, undefined, 0n);
     loaded = undefined;
     status = NOTHING;
@@ -235,13 +237,16 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
     status: () => status,
     async detach() {
       if (loaded === undefined) return;
-      const { tracing, hooks, timers } = loaded;
-      for (const timer of timers) clearInterval(timer);
+      const { tracing, hooks, timer } = loaded;
+      clearInterval(timer);
+      await walking;
+      // what is over and was not found yet is told before nobody listens any more
+      await sweep(loaded).catch(() => {});
       await session.detach(tracing.object);
       if (hooks.object !== undefined) await session.detach(hooks.object);
     },
     release() {
-      for (const timer of loaded?.timers ?? []) clearInterval(timer);
+      clearInterval(loaded?.timer);
       loaded?.rules.close();
     },
     recursionMisses: () => (loaded === undefined ? {} : session.recursionMisses(loaded.tracing.object)),

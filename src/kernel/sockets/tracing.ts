@@ -4,9 +4,9 @@ import { describeRefusal } from '../process-programs.ts';
 
 /**
  * What may be missing without harm to the rest. `length`: bytes of datagrams. `overflow`: datagrams that found no room. `uring`: calls through io_uring.
- * `existing`, `tables`: what was open before. `sweep`: idle sessions. `live`: what is open, for metrics. `time_wait`: the same for TIME_WAIT.
+ * `existing`, `tables`: what was open before. `owners`: who holds it now. `sweep`: idle sessions. `live`: what is open, for metrics. `time_wait`: the same for TIME_WAIT.
  */
-export type TracingGroup = 'length' | 'overflow' | 'uring' | 'existing' | 'tables' | 'sweep' | 'live' | 'time_wait';
+export type TracingGroup = 'length' | 'overflow' | 'uring' | 'existing' | 'tables' | 'owners' | 'sweep' | 'live' | 'time_wait';
 
 type Group = {
   readonly group: TracingGroup;
@@ -58,15 +58,20 @@ const groupsOf = ({ traceArguments }: KernelFacts): readonly Group[] => {
   const hasLengths = has('sock_send_length', 'sock_recv_length');
   return [
     ...(hasLengths ? [hooked('length', ['on_send', 'on_receive'])] : []),
-    ...(!hasLengths && has('udp_fail_queue_rcv_skb') ? [hooked('overflow', ['on_queue_failed'])] : []),
+    ...(has('udp_fail_queue_rcv_skb') ? [hooked('overflow', ['on_queue_failed'])] : []),
     ...(uring === undefined ? [] : [hooked('uring', [uring])]),
     walked('existing', ['on_socket_file', 'on_owner_file']),
     walked('tables', ['on_open_tcp', 'on_open_udp']),
+    walked('owners', ['on_owner_file']),
     walked('sweep', ['on_sweep_flows', 'on_sweep_sessions']),
     walked('live', ['on_clear_live', 'on_live_sessions', 'on_live_flows']),
     walked('time_wait', ['on_time_wait']),
   ];
 };
+
+/** Bytes of datagrams are counted in one way: by tracepoints, or by the packets that the hooks of cgroups see. */
+const countsOnce = (groups: readonly Group[]): readonly Group[] =>
+  groups.some(({ group }) => group === 'length') ? groups.filter(({ group }) => group !== 'overflow') : groups;
 
 /** Throws what loading the programs that are needed throws; the others are left out one by one. */
 export const loadTracing = ({ session, facts, ringBytes, selfPid, processObject, maxSessions }: TracingOptions): LoadedTracing => {
@@ -74,19 +79,27 @@ export const loadTracing = ({ session, facts, ringBytes, selfPid, processObject,
     session.load({
       path: buildPath(isModern(facts) ? 'bpf/sockets.bpf.o' : 'bpf/sockets_legacy.bpf.o'),
       programs: [...FIRST, ...LAST, ...groups.flatMap(({ programs }) => programs)],
-      options: { ring_bytes: ringBytes, self_tgid: selfPid, have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0 },
+      options: {
+        ring_bytes: ringBytes,
+        self_tgid: selfPid,
+        have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0,
+        counts_packets: groups.some(({ group }) => group === 'length') ? 0 : 1,
+      },
       mapEntries: { sessions: maxSessions, flows: maxSessions },
       share: { from: processObject, maps: SHARED_MAPS },
     });
+  const attachedOf = (groups: readonly Group[], counting: boolean): readonly string[] =>
+    groups.flatMap(({ group, attached }) => ((group === 'length' || group === 'overflow') === counting ? attached : []));
   const result = (object: number, groups: readonly Group[], notes: readonly string[]): LoadedTracing => ({
     object,
     groups: new Set(groups.map(({ group }) => group)),
-    first: [...FIRST, ...groups.flatMap(({ attached }) => attached)],
-    last: LAST,
+    first: [...FIRST, ...attachedOf(groups, false)],
+    last: [...attachedOf(groups, true), ...LAST],
     notes,
   });
 
-  const wanted = groupsOf(facts);
+  const all = groupsOf(facts);
+  const wanted = countsOnce(all);
   try {
     return result(load(wanted), wanted, []);
   } catch {
@@ -94,7 +107,7 @@ export const loadTracing = ({ session, facts, ringBytes, selfPid, processObject,
   }
   const good: Group[] = [];
   const notes: string[] = [];
-  for (const group of wanted) {
+  for (const group of all) {
     try {
       session.unload(load([group]));
       good.push(group);
@@ -102,5 +115,6 @@ export const loadTracing = ({ session, facts, ringBytes, selfPid, processObject,
       notes.push(`${group.programs.join(', ')}: ${describeRefusal(error)}`);
     }
   }
-  return result(load(good), good, notes);
+  const taken = countsOnce(good);
+  return result(load(taken), taken, notes);
 };
