@@ -35,6 +35,7 @@ describe('a session', () => {
     ['start', { 'ringtail.session.role': 'unknown', 'network.transport': 'udp' }, '↔ 10.0.0.5:443 udp opened at 10.0.0.1:41234'],
     ['start', { 'network.peer.address': 'fe80::1%eth0', 'network.local.address': '::' }, '→ [fe80::1%eth0]:443 tcp opened at [::]:41234'],
     ['end', bytes, '→ 10.0.0.5:443 tcp closed 1.2 KiB out, 34 KiB in, 120 ms'],
+    ['end', { ...bytes, 'ringtail.session.role': 'server' }, '← 10.0.0.5:443 tcp closed 1.2 KiB out, 34 KiB in, 120 ms at 10.0.0.1:41234'],
     ['end', { ...bytes, 'error.type': 'ECONNRESET' }, '→ 10.0.0.5:443 tcp closed 1.2 KiB out, 34 KiB in, 120 ms, ECONNRESET'],
     ['end', { 'error.type': 'ECONNREFUSED', 'ringtail.duration_ns': 90_000 }, '→ 10.0.0.5:443 tcp failed: ECONNREFUSED, 90 µs'],
     ['end', {}, '→ 10.0.0.5:443 tcp closed'],

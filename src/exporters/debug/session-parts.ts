@@ -22,12 +22,15 @@ const nobody = (values: Values): Part => dim(values.get(name.attribution) === 'n
 const at = (values: Values): Part =>
   dim(values.has(name.networkPeerAddress) && values.has(name.networkLocalAddress) ? `at ${localText(values)}` : '');
 
+/** Of a client this end says little. */
+const served = (values: Values): Part => (show(values, name.sessionRole) === 'client' ? dim('') : at(values));
+
 const startParts = (values: Values): Part[] => [...whatParts(values), { text: ' opened' }, at(values), nobody(values)];
 
 const stateParts = (values: Values): Part[] => {
   const before = show(values, name.sessionPreviousState);
   const state = show(values, name.networkConnectionState);
-  return [...whatParts(values), { text: ` ${before === '' ? state : `${before} to ${state}`}` }, nobody(values)];
+  return [...whatParts(values), { text: ` ${before === '' ? state : `${before} to ${state}`}` }, served(values), nobody(values)];
 };
 
 const listenParts = (values: Values): Part[] => [
@@ -62,6 +65,7 @@ const endParts = (values: Values): Part[] => {
     { text: isFailed ? ` failed: ${error}` : ' closed', ...(isFailed && { style: 'yellow' as const }) },
     { text: result === '' ? '' : `${isFailed ? ', ' : ' '}${result}` },
     { text: error === '' || isFailed ? '' : `, ${error}`, style: 'yellow' },
+    served(values),
     nobody(values),
   ];
 };
