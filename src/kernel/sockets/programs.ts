@@ -121,7 +121,6 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
   const { session, facts, ringBytes, selfPid, processObject, cgroupRoot, root, counters, logger } = options;
   let loaded: Loaded | undefined;
   let status = NOTHING;
-  let isWalking = false;
 
   const writeSettings = (object: number, needs: SocketNeeds | undefined, cgroupId: bigint): void =>
     session.putEntry(object, 'session_settings', new Uint8Array(4), encodeSocketSettings(needs, cgroupId));
