@@ -2,7 +2,8 @@
 import { addressText } from '../otlp/field-text.ts';
 import { sessionStateNames } from '../kernel/sockets/needs.ts';
 import type { HolderFacts } from '../kernel/sockets/holder-facts.ts';
-import type { FoundSocket, KnownBy } from '../kernel/sockets/lookup-once.ts';
+import { sessionKnownBy } from '../kernel/layouts.gen.ts';
+import type { FoundSocket } from '../kernel/sockets/lookup-once.ts';
 import { isWildcard } from '../kernel/sockets/question.ts';
 
 export type WhoUser = { readonly id: number; readonly name?: string };
@@ -40,7 +41,7 @@ export type WhoSocket = {
   /** Pid of who owns it; all others only hold it. */
   readonly owner?: number;
   readonly holders: readonly number[];
-  readonly known_by: KnownBy;
+  readonly known_by: 'event' | 'iterator' | 'procfs';
 };
 
 export type WhoAnswer = { readonly processes: readonly WhoProcess[]; readonly sockets: readonly WhoSocket[] };
@@ -59,8 +60,12 @@ const hasPorts = (protocol: string): boolean => protocol === 'tcp' || protocol =
 const endOf = (socket: FoundSocket, address: string, port: number): WhoEnd =>
   hasPorts(socket.protocol) && port > 0 ? { address, port } : { address };
 
-const defined = <T extends object>(object: T): T =>
-  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+const knownByNames: ReadonlyMap<number, WhoSocket['known_by']> = new Map([
+  [sessionKnownBy.byIterator, 'iterator'],
+  [sessionKnownBy.byProcfs, 'procfs'],
+]);
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export type AnswerInput = {
   readonly sockets: readonly FoundSocket[];
@@ -76,39 +81,49 @@ const userOf = (uid: number | undefined, name: AnswerInput['userName']): WhoUser
   return known === undefined ? { id: uid } : { id: uid, name: known };
 };
 
-const toProcess = (facts: HolderFacts, { userName }: AnswerInput): WhoProcess =>
-  defined({
-    pid: facts.pid,
-    name: facts.name,
-    gone: facts.isGone ? (true as const) : undefined,
-    executable: facts.executable,
-    args: facts.args,
-    user: userOf(facts.uid, userName),
-    container: containerOf(facts.cgroup),
-    cgroup: facts.cgroup,
-  }) as WhoProcess;
+const toProcess = (facts: HolderFacts, { userName }: AnswerInput): WhoProcess => {
+  const { executable, args, cgroup } = facts;
+  const user = userOf(facts.uid, userName);
+  const container = containerOf(cgroup);
+  const process: Mutable<WhoProcess> = { pid: facts.pid, name: facts.name };
+  if (facts.isGone) process.gone = true;
+  if (executable !== undefined) process.executable = executable;
+  if (args !== undefined) process.args = args;
+  if (user !== undefined) process.user = user;
+  if (container !== undefined) process.container = container;
+  if (cgroup !== undefined) process.cgroup = cgroup;
+  return process;
+};
 
+const pidsOf = (holders: FoundSocket['holders']): readonly number[] =>
+  holders.length === 1 ? [holders[0]!.pid] : [...new Set(holders.map(({ pid }) => pid))];
+
+/** What is not known is left out. */
 const toSocket = (socket: FoundSocket, { userName, bootNs }: AnswerInput): WhoSocket => {
-  const { beganNs, sentBytes, receivedBytes, id, holders, owner } = socket;
-  const hasPeer = socket.peer.length > 0 && !(isWildcard(socket.peer) && socket.peerPort === 0);
-  return defined({
-    protocol: socket.protocol,
+  const { protocol, beganNs, sentBytes, receivedBytes, id, holders } = socket;
+  const owner = socket.owner?.pid ?? holders[0]?.pid;
+  const user = userOf(socket.uid, userName);
+  const state = protocol === 'tcp' ? sessionStateNames.get(socket.state) : undefined;
+  const found: Mutable<WhoSocket> = {
+    protocol,
     family: socket.family,
     local: endOf(socket, localText(socket), socket.localPort),
-    peer: hasPeer ? endOf(socket, addressText(socket.peer, textOf) ?? '', socket.peerPort) : undefined,
-    state: socket.protocol === 'tcp' ? sessionStateNames.get(socket.state) : undefined,
-    role: socket.role,
-    age_seconds: beganNs === undefined || bootNs === undefined ? undefined : Math.max(0, Number(bootNs - beganNs) / 1e9),
-    sent_bytes: sentBytes === undefined ? undefined : Number(sentBytes),
-    received_bytes: receivedBytes === undefined ? undefined : Number(receivedBytes),
-    user: userOf(socket.uid, userName),
-    netns: socket.netns === 0 ? undefined : socket.netns,
-    inode: socket.inode === 0 ? undefined : socket.inode,
-    session_id: id === undefined || id === 0n ? undefined : `${id}`,
-    owner: owner?.pid ?? holders[0]?.pid,
-    holders: [...new Set(holders.map(({ pid }) => pid))],
-    known_by: socket.knownBy,
-  }) as WhoSocket;
+    holders: pidsOf(holders),
+    known_by: knownByNames.get(socket.knownBy) ?? 'event',
+  };
+  if (socket.peer.length > 0 && !(socket.peerPort === 0 && isWildcard(socket.peer)))
+    found.peer = endOf(socket, addressText(socket.peer, textOf) ?? '', socket.peerPort);
+  if (state !== undefined) found.state = state;
+  if (socket.role !== undefined) found.role = socket.role;
+  if (beganNs !== undefined && bootNs !== undefined) found.age_seconds = Math.max(0, Number(bootNs - beganNs) / 1e9);
+  if (sentBytes !== undefined) found.sent_bytes = Number(sentBytes);
+  if (receivedBytes !== undefined) found.received_bytes = Number(receivedBytes);
+  if (user !== undefined) found.user = user;
+  if (socket.netns !== 0) found.netns = socket.netns;
+  if (socket.inode !== 0) found.inode = socket.inode;
+  if (id !== undefined && id !== 0n) found.session_id = `${id}`;
+  if (owner !== undefined) found.owner = owner;
+  return found;
 };
 
 export const toAnswer = (input: AnswerInput): WhoAnswer => ({

@@ -11,8 +11,10 @@ const LEAST_ROOM = 20;
 
 const endText = (end: WhoEnd | undefined): string => {
   if (end === undefined) return '';
-  const address = end.port !== undefined && end.address.includes(':') ? `[${end.address}]` : end.address;
-  return printable(end.port === undefined ? address : `${address}:${end.port}`);
+  // an interface may have any name
+  const safe = end.address.includes('%') ? printable(end.address) : end.address;
+  if (end.port === undefined) return safe;
+  return safe.includes(':') ? `[${safe}]:${end.port}` : `${safe}:${end.port}`;
 };
 
 const userText = (user: WhoUser | undefined): string => (user === undefined ? '' : printable(user.name ?? `uid ${user.id}`));
@@ -41,19 +43,18 @@ const cellsOf = ({ protocol, local, peer, state }: WhoSocket): Cells => [protoco
 
 /** What else is known of it, in a sentence. */
 const detailsOf = (socket: WhoSocket, owner: WhoProcess | undefined, nameOf: (pid: number) => string): string => {
-  const others = socket.holders.filter((pid) => pid !== socket.owner);
-  const isOthers = socket.user !== undefined && owner?.user !== undefined && socket.user.id !== owner.user.id;
-  return [
-    socket.role ?? '',
-    socket.age_seconds === undefined ? '' : `open ${durationText(socket.age_seconds * 1e9)}`,
-    socket.sent_bytes === undefined ? '' : `sent ${amountText(socket.sent_bytes)}`,
-    socket.received_bytes === undefined ? '' : `received ${amountText(socket.received_bytes)}`,
-    isOthers ? `socket of ${userText(socket.user)}` : '',
-    others.length === 0 ? '' : `held by ${others.map(nameOf).join(', ')} too`,
-    `known by ${socket.known_by}`,
-  ]
-    .filter((text) => text !== '')
-    .join(', ');
+  const { role, age_seconds: age, sent_bytes: sent, received_bytes: received, user, holders } = socket;
+  let text = '';
+  const add = (part: string): void => void (text = text === '' ? part : `${text}, ${part}`);
+  if (role !== undefined) add(role);
+  if (age !== undefined) add(`open ${durationText(age * 1e9)}`);
+  if (sent !== undefined) add(`sent ${amountText(sent)}`);
+  if (received !== undefined) add(`received ${amountText(received)}`);
+  if (user !== undefined && owner?.user !== undefined && user.id !== owner.user.id) add(`socket of ${userText(user)}`);
+  if (holders.length > 1 || (holders.length === 1 && holders[0] !== socket.owner))
+    add(`held by ${holders.filter((pid) => pid !== socket.owner).map(nameOf).join(', ')} too`); // prettier-ignore
+  add(`known by ${socket.known_by}`);
+  return text;
 };
 
 const widest = (rows: readonly Cells[], column: number): number => {
@@ -64,6 +65,7 @@ const widest = (rows: readonly Cells[], column: number): number => {
 
 /** Words of `text` in lines of at most `width`, each behind `indent`. */
 const wrapped = (text: string, indent: string, width: number): readonly string[] => {
+  if (indent.length + text.length <= width) return [indent + text];
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {

@@ -11,12 +11,11 @@ import type { OpenSocket, SocketHolder } from './open-socket.ts';
 import { answers, entryMatches, portOf, sameAddress, transportOf, type MatchOptions, type SocketQuestion } from './question.ts';
 import { decodeHolders, decodeSessions, type SessionEntry } from './session-entries.ts';
 
-export type KnownBy = 'event' | 'iterator' | 'procfs';
-
 /** An open socket with all who hold it; of a datagram socket one for each peer that is known. */
 export type FoundSocket = OpenSocket &
-  Pick<Partial<SessionEntry>, 'sk' | 'cookie' | 'id' | 'owner' | 'role' | 'beganNs' | 'sentBytes' | 'receivedBytes'> & {
-    readonly knownBy: KnownBy;
+  Partial<Pick<SessionEntry, 'sk' | 'cookie' | 'id' | 'owner' | 'role' | 'beganNs' | 'sentBytes' | 'receivedBytes'>> & {
+    /** `enum session_known_by`. */
+    readonly knownBy: number;
   };
 
 /** Where was looked, in words, and why not better. */
@@ -45,21 +44,24 @@ const refusal = (error: unknown): string => {
   return code === 'EPERM' || code === 'EACCES' ? 'it needs root' : messageOf(error);
 };
 
-const knownByOf = ({ knownBy }: SessionEntry): KnownBy =>
-  knownBy === sessionKnownBy.byIterator ? 'iterator' : knownBy === sessionKnownBy.byProcfs ? 'procfs' : 'event';
-
 /** Sockets with all their holders, the first one in front. */
 const withHolders = (entries: readonly SessionEntry[]): Map<bigint, FoundSocket> => {
-  const found = new Map<bigint, FoundSocket & { holders: SocketHolder[] }>();
+  const found = new Map<bigint, FoundSocket>();
+  const shared = new Map<bigint, SocketHolder[]>();
   for (const entry of entries) {
     const known = found.get(entry.sk);
-    if (known === undefined) found.set(entry.sk, { ...entry, holders: [...entry.holders], knownBy: 'iterator' });
-    else
-      for (const holder of entry.holders)
-        if (!known.holders.some(({ pid, fd }) => pid === holder.pid && fd === holder.fd)) known.holders.push(holder);
+    if (known === undefined) {
+      found.set(entry.sk, entry);
+      continue;
+    }
+    const holders = shared.get(entry.sk) ?? [...known.holders];
+    shared.set(entry.sk, holders);
+    for (const holder of entry.holders) if (!holders.some(({ pid, fd }) => pid === holder.pid && fd === holder.fd)) holders.push(holder);
   }
-  for (const { holders } of found.values())
-    if (holders.length > 1) holders.sort((a, b) => Number((a.startNs ?? 0n) - (b.startNs ?? 0n)) || a.pid - b.pid || a.fd - b.fd);
+  for (const [sk, holders] of shared) {
+    holders.sort((a, b) => Number((a.startNs ?? 0n) - (b.startNs ?? 0n)) || a.pid - b.pid || a.fd - b.fd);
+    found.set(sk, { ...found.get(sk)!, owner: undefined, holders });
+  }
   return found;
 };
 
@@ -80,7 +82,7 @@ const enriched = (seen: FoundSocket, entry: SessionEntry): FoundSocket => {
     ...(holds
       ? {
           owner,
-          knownBy: knownByOf(entry),
+          knownBy: entry.knownBy,
           holders: [...seen.holders.filter(({ pid }) => pid === owner.pid), ...seen.holders.filter(({ pid }) => pid !== owner.pid)],
         }
       : {}),
@@ -92,6 +94,7 @@ const samePeer = (socket: OpenSocket, entry: OpenSocket): boolean =>
 
 /** The sockets of the iterator and the entries of the maps as one list. Exported for tests. */
 export const merge = (seen: ReadonlyMap<bigint, FoundSocket> | undefined, entries: readonly SessionEntry[]): readonly FoundSocket[] => {
+  if (entries.length === 0) return [...(seen?.values() ?? [])];
   const result = new Map<string, FoundSocket>();
   for (const [sk, socket] of seen ?? []) result.set(`${sk}`, socket);
   for (const entry of entries) {
@@ -108,7 +111,7 @@ export const merge = (seen: ReadonlyMap<bigint, FoundSocket> | undefined, entrie
       result.set(`${key} ${Buffer.from(entry.peer).toString('hex')} ${entry.peerPort}`, merged);
     } else if (socket === undefined) {
       const name = isFlow ? `${key} ${Buffer.from(entry.peer).toString('hex')} ${entry.peerPort}` : key;
-      result.set(name, { ...entry, knownBy: knownByOf(entry) });
+      result.set(name, entry);
     }
   }
   return [...result.values()];
@@ -155,7 +158,7 @@ const fromProcfs = async (root: string, report: (note: string) => void): Promise
     root,
     onDenied: (processes) => report(`what ${processes} processes of other users hold cannot be seen without root`),
   });
-  return sockets.map((socket) => ({ ...socket, knownBy: 'procfs' }));
+  return sockets.map((socket) => ({ ...socket, knownBy: sessionKnownBy.byProcfs }));
 };
 
 /** Looks everywhere that is needed; never throws for what a source does not give. */
