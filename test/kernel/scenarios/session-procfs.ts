@@ -84,6 +84,12 @@ const everyKind: Scenario = {
   },
 };
 
+/** The kernel keeps the protocol of raw sockets where others have a port, and gives a state to all. */
+const asShown = (socket: OpenSocket): OpenSocket => {
+  if (socket.protocol === 'tcp') return socket;
+  return { ...socket, state: sessionState.none, localPort: socket.protocol === 'udp' ? socket.localPort : 0 };
+};
+
 /** What both tell of a socket and of all its holders. */
 const comparable = (socket: OpenSocket, holders: OpenSocket['holders']): string => {
   const all = holders.map(({ pid, startNs, fd }) => `${pid}/${fd}/${startNs! / TICK_NS}`).toSorted();
@@ -108,9 +114,7 @@ const sameAsIterator: Scenario = {
     for (const entry of entries) {
       const inTable = entry.protocol !== 'tcp' || entry.state !== sessionState.tcpClosed;
       const all = holders.get(entry.inode)!;
-      // the iterator has the protocol where ports are
-      const socket = entry.protocol === 'raw' || entry.protocol === 'icmp' ? { ...entry, localPort: 0 } : entry;
-      const shown = entry.protocol === 'tcp' ? socket : { ...socket, state: sessionState.none };
+      const shown = asShown(entry);
       if (inTable && all.some(({ pid }) => pids.has(pid))) byIterator.set(entry.inode, comparable(shown, all));
     }
     assert(byProcfs.size > 25, `${byProcfs.size} sockets`);
@@ -219,7 +223,7 @@ const ownedText = (socket: OpenSocket, owner: { readonly pid: number; readonly s
   `${textOf(socket)} netns ${socket.netns} by ${owner === undefined ? 'nobody' : `${owner.pid}/${owner.startNs! / TICK_NS}`}`;
 
 const sameAsPrograms: Scenario = {
-  name: 'procfs: the same owners of TCP sockets as the kernel programs find for what was open before',
+  name: 'procfs: the same owners as the kernel programs find for what was open before',
   async run(context) {
     const programs = [await open(context, 'open-sockets', 'open'), await openHolders(context)];
     const pids = new Set([programs[0]!.pid, ...programs[1]!.lines.map((line) => Number(line.split(' ')[4]))]);
@@ -242,9 +246,9 @@ const sameAsPrograms: Scenario = {
     try {
       await kernel.start();
       const entries = decodeSessions(kernel.socketMaps.read('sessions')!).filter(({ owner }) => owner !== undefined && pids.has(owner.pid));
-      const byPrograms = entries.filter(({ protocol }) => protocol === 'tcp').map((entry) => ownedText(entry, entry.owner));
+      const byPrograms = entries.map((entry) => ownedText(asShown(entry), entry.owner));
       const byProcfs = (await readSockets({ root: '' }))
-        .filter((socket) => socket.protocol === 'tcp' && isHeldBy(pids, socket))
+        .filter((socket) => INET.has(socket.family) && isHeldBy(pids, socket))
         .map((socket) => ownedText(socket, socket.holders[0]));
       assert.deepEqual(byPrograms.toSorted(), byProcfs.toSorted());
     } finally {
