@@ -49,7 +49,7 @@ static __noinline int tcp_accepted(__u64 sk)
 
 	if (!is_tcp(sk) || !session_protocol_wanted(NET_TCP))
 		return 0;
-	s = session_of(sk);
+	s = tcp_session_of(sk, now);
 	if (!s)
 		s = accepted_unseen(sk, now);
 	if (!s || s->role == ROLE_CLIENT || s->flags & (SESSION_IS_ACCEPTED | SESSION_IS_LISTENER))
@@ -105,7 +105,7 @@ static __noinline int tcp_connect_failed(__u64 sk, __s32 result)
 		return 0;
 	if (!is_tcp(sk) || !session_protocol_wanted(NET_TCP))
 		return 0;
-	s = session_of(sk);
+	s = tcp_session_of(sk, bpf_ktime_get_boot_ns());
 	if (!s) {
 		note = note_for(sk, NOTE_CONNECT);
 		return note ? tcp_refused(sk, note, error) : 0;

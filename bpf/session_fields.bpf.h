@@ -27,10 +27,10 @@ static __always_inline __u32 sock_state(__u64 sk)
 	return state;
 }
 
-/* Whether its memory is still the socket that the entry was made for. Without a cookie nobody can say. */
+/* Whether its memory is still the socket that the entry was made for. Without a cookie nobody can say; without `sk` it is just being made. */
 static __always_inline bool is_same_socket(struct session *s)
 {
-	return !s->cookie || cookie_of(s->sk) == s->cookie;
+	return !s->sk || !s->cookie || cookie_of(s->sk) == s->cookie;
 }
 
 static __always_inline bool has_fin(__u32 state)
@@ -221,7 +221,7 @@ static __always_inline void read_ends(struct session *s, __u64 sk)
 		s->flags |= SESSION_IS_LOOPBACK;
 }
 
-/* What does not change while the socket lives. */
+/* What does not change while the socket lives. `sk` comes last: a walk may meet the entry before. */
 static __always_inline void read_identity(struct session *s, __u64 sk)
 {
 	__u32 family, type, protocol, uid;
@@ -230,13 +230,14 @@ static __always_inline void read_identity(struct session *s, __u64 sk)
 	KREAD(type, sk, sock, sk_type);
 	KREAD(protocol, sk, sock, sk_protocol);
 	KREAD(uid, sk, sock, sk_uid.val);
-	s->sk = sk;
 	s->family = family;
 	s->transport = transport_of(family, type, protocol);
 	s->uid = uid;
 	s->netns_cookie = netns_cookie_of(sk);
 	s->netns = netns_number_of(sk);
 	s->cgroup_id = cgroup_number(cgroup_of_sock(sk));
+	barrier();
+	*(volatile __u64 *)&s->sk = sk;
 }
 
 #endif

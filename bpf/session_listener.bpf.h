@@ -83,7 +83,38 @@ static __always_inline void inherit_listener(struct session *s, struct sock *sk)
 		take_listener_owner(s, now->sk);
 }
 
+#define CLOSING_TASKS 1024
+
+/* By task: the listener that it closes at this moment, and with it what was not accepted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CLOSING_TASKS);
+	__type(key, __u64);
+	__type(value, __u64);
+} closed_listeners SEC(".maps");
+
+static __always_inline void closes_listener(struct session *s)
+{
+	__u64 task = bpf_get_current_task(), sk = s->sk;
+
+	bpf_map_update_elem(&closed_listeners, &task, &sk, BPF_ANY);
+}
+
+static __always_inline void take_closing_owner(struct session *s)
+{
+	__u64 task = bpf_get_current_task();
+	__u64 *listener = bpf_map_lookup_elem(&closed_listeners, &task);
+	struct session *from = listener ? bpf_map_lookup_elem(&sessions, listener) : 0;
+
+	if (from && from->netns == s->netns && from->local_port == s->local_port)
+		take_listener_owner(s, from->sk);
+}
+
 #else
+
+static __always_inline void closes_listener(struct session *s) {}
+
+static __always_inline void take_closing_owner(struct session *s) {}
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

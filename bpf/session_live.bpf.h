@@ -99,7 +99,7 @@ int on_live_sessions(struct bpf_iter__bpf_map_elem *ctx)
 		return 0;
 	if (!ctx->meta->seq_num)
 		rest->sessions = 0;
-	if (!session)
+	if (!session || !session->sk) /* it is just being made */
 		return 0;
 	rest->sessions++;
 	if (session->flags & SESSION_IS_SOCKET || !session_is_meant(session) || !is_same_socket(session))

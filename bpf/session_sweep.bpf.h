@@ -112,7 +112,7 @@ int on_sweep_sessions(struct bpf_iter__bpf_map_elem *ctx)
 		return 0;
 	sk = *met;
 	s = bpf_map_lookup_elem(&sessions, &sk);
-	if (!s)
+	if (!s || !s->sk) /* it is just being made */
 		return 0;
 	s->mark = MARK_NOT_SEEN; /* whoever looks after the owners next finds it held */
 	if (s->flags & SESSION_IS_SOCKET)

@@ -90,20 +90,53 @@ static __noinline int tcp_end(struct session *s, __u64 at, __u32 old)
 	return 0;
 }
 
+/* The kernel skipped its end, and its address belongs to another socket now: what it moved at last nobody knows any more. */
+static __noinline int tcp_abandon(struct session *s, __u64 at, __u64 now)
+{
+	struct session_sum sum;
+
+	if (s->flags & SESSION_IS_LISTENER)
+		forget_listener(s);
+	if (s->flags & SESSION_IS_LISTENER || (is_unaccepted(s) && s->state == STATE_TCP_SYN_RECEIVED)) {
+		bpf_map_delete_elem(&sessions, &at);
+		return 0;
+	}
+	if (s->state == STATE_TCP_CLOSED) {
+		if (s->role == ROLE_CLIENT && !s->error && s->last_state == STATE_TCP_SYN_SENT)
+			s->error = CONNECT_GIVEN_UP;
+		return tcp_end(s, at, s->last_state);
+	}
+	if (!session_claim(s))
+		return 0;
+	session_opened(s);
+	s->last_state = s->state;
+	s->state = STATE_TCP_CLOSED;
+	session_ended(s, s->last_state, now, &sum);
+	bpf_map_delete_elem(&sessions, &at);
+	session_sum_add(&sum);
+	return 0;
+}
+
+/* The entry of a socket, not that of another one which was there before. */
+static __always_inline struct session *tcp_session_of(__u64 at, __u64 now)
+{
+	struct session *s = bpf_map_lookup_elem(&sessions, &at);
+
+	if (!s || is_same_socket(s))
+		return s;
+	note_stat(SESSION_REUSED);
+	tcp_abandon(s, at, now);
+	return 0;
+}
+
 /* A connect, a socket that begins to listen, or one that the kernel made for a peer: whatever was known under its address is over. */
 static __always_inline int tcp_begins(struct sock *sk, __u64 at, __u32 old, __u32 new, __u64 now)
 {
 	struct session *s = bpf_map_lookup_elem(&sessions, &at);
 	struct session_note *note;
 
-	if (s && s->state == STATE_TCP_CLOSED && s->role == ROLE_CLIENT) {
-		/* a connect that failed, and another one on the same socket before the call was left */
-		if (!s->error)
-			s->error = CONNECT_GIVEN_UP;
-		tcp_end(s, at, STATE_TCP_SYN_SENT);
-	} else if (s && s->flags & SESSION_IS_LISTENER) {
-		forget_listener(s);
-	}
+	if (s)
+		tcp_abandon(s, at, now);
 	s = session_insert(at, BPF_ANY);
 	if (!s)
 		return 0;
@@ -167,6 +200,7 @@ static __always_inline int listener_closed(struct session *s, __u64 now)
 	s->last_ns = now;
 	tell_state(s, STATE_TCP_LISTEN, now);
 	s->flags |= SESSION_IS_CLOSED;
+	closes_listener(s);
 	return 0;
 }
 
@@ -207,7 +241,7 @@ static __always_inline int tcp_changed(struct sock *sk, __u32 old, __u32 new)
 
 	if (new == STATE_TCP_SYN_SENT || new == STATE_TCP_LISTEN || (new == STATE_TCP_SYN_RECEIVED &&old == STATE_TCP_LISTEN))
 		return tcp_begins(sk, at, old, new, now);
-	s = session_of(at);
+	s = tcp_session_of(at, now);
 	if (!s) {
 		if (new == STATE_TCP_CLOSED || old == STATE_TCP_LISTEN)
 			return 0;
@@ -245,7 +279,8 @@ static __always_inline int tcp_changed(struct sock *sk, __u32 old, __u32 new)
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 {
-	if (sk->sk_protocol != IPPROTO_TCP || !session_protocol_wanted(NET_TCP))
+	/* a close behind a shutdown sets the state that is there */
+	if (old == new || sk->sk_protocol != IPPROTO_TCP || !session_protocol_wanted(NET_TCP))
 		return 0;
 	return tcp_changed(sk, old, new);
 }
@@ -253,7 +288,7 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 /* What is still there was closed in silence, or was never accepted. */
 static __always_inline int tcp_destroyed(__u64 at)
 {
-	struct session *s = session_of(at);
+	struct session *s = tcp_session_of(at, bpf_ktime_get_boot_ns());
 	__u32 old;
 
 	if (!s)
@@ -275,6 +310,8 @@ static __always_inline int tcp_destroyed(__u64 at)
 	}
 	if (old == STATE_TCP_SYN_SENT && !s->error)
 		s->error = CONNECT_GIVEN_UP;
+	if (is_unaccepted(s) && s->known_by == KNOWN_NOT)
+		take_closing_owner(s);
 	if (is_unaccepted(s) && old == STATE_TCP_SYN_RECEIVED)
 		bpf_map_delete_elem(&sessions, &at);
 	else
