@@ -86,6 +86,12 @@ Examples:
   $ ringtail ledger --address 127.0.0.1:9464 --json
 
 Exit code 4 when the books do not balance, or nothing answers.`,
+  stats: `
+Examples:
+  $ ringtail stats
+  $ ringtail stats --address 127.0.0.1:9464 --json
+
+Exit code 4 when nothing answers.`,
   completion: `
 Examples:
   $ source <(ringtail completion bash)                                  in ~/.bashrc

@@ -82,6 +82,12 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
     .action(async (words: readonly string[], options: WhoOptions) =>
       finish(await (await import('./who.ts')).whoCommand(words, options, context)),
     );
+  command('stats', 'print what a running instance knows of itself: hooks, sessions, maps, caches, look-ups')
+    .option('--address <host:port>', 'where its metrics are served (default: 127.0.0.1:18888)')
+    .option('--json', 'as JSON')
+    .action(async (options: { address?: string; json?: boolean }) =>
+      finish(await (await import('./stats.ts')).statsCommand(options, context)),
+    );
   command('completion', 'print a script that completes this command line in a shell')
     .addArgument(new Argument('<shell>', 'which shell').choices(shells))
     .action(async (shell: Shell) => finish(await (await import('./completion.ts')).completionCommand(shell, program, context)));
