@@ -66,7 +66,10 @@ export const initialText = (findings: Findings): string => {
       `  ringtail validate --config ${file}`,
       'What may stand here is told by "ringtail components", and key by key by "ringtail schema".',
     ]),
-    `receivers:\n${comment('  ', ['Every exec, fork and exit on this host.', ...kernel])}  process:\n`,
+    `receivers:\n${comment('  ', ['Every exec, fork and exit on this host.', ...kernel])}  process:\n${comment('  ', [
+      'For each connection the process that owns it, write this too, and name it in the pipeline below:',
+      'sockets:',
+    ])}`,
     `processors:\n${comment('  ', ['Executable, creation time and cgroup of each process.', ...containers])}  resolve_process:\n${comment(
       '  ',
       ['Names of users.'],
