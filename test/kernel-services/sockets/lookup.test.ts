@@ -73,7 +73,7 @@ const createHost = () => {
     },
     readExecutable: async (pid) => `/bin/p${pid}`,
   });
-  return { ...{ host, lookup } };
+  return { host, lookup };
 };
 const pidsOf = (found: readonly { readonly pid: number }[]): readonly number[] => found.map(({ pid }) => pid);
 
