@@ -70,6 +70,25 @@ static __always_inline bool read_connected_peer(struct flow_key *key)
 	return true;
 }
 
+/* Those of the kernel's own have none: who is current there only happens to be. */
+static __always_inline bool has_file(__u64 sk)
+{
+	__u64 socket, file;
+
+	KREAD(socket, sk, sock, sk_socket);
+	if (!socket)
+		return false;
+	KREAD(file, socket, socket, file);
+	return file;
+}
+
+/* The current task sends or receives by it. */
+static __always_inline void follow_user(struct session *s, __u64 sk)
+{
+	if (!is_owner(s, bpf_get_current_task()) && has_file(sk))
+		follow_owner(s);
+}
+
 /* ---- the socket itself ---- */
 
 /* Port, family and scope of a key in one word; the rest of it are the socket and two words of the address. */
@@ -198,19 +217,30 @@ __noinline int begin_flow(__u64 sk, __u64 high, __u64 low, __u64 tail, __u64 wha
 	flow->flags = SESSION_HAS_BYTES | (is_old ? 0 : SESSION_HAS_START);
 	read_flow_ends(flow, &key);
 	if (!is_old)
-		set_role(flow, what & DATAGRAM_SENT || is_connected(sk) ? ROLE_CLIENT : ROLE_SERVER);
+		set_role(flow, what & DATAGRAM_SENT ? ROLE_CLIENT : ROLE_SERVER);
 	if (socket) {
 		remember_flow(socket, high, low, tail);
 		read_ends(socket, sk);
-		if (what & DATAGRAM_HAS_TASK)
-			follow_owner(socket);
-		take_owner(flow, socket);
-	} else if (what & DATAGRAM_HAS_TASK) {
-		follow_owner(flow);
 	}
+	if (what & DATAGRAM_HAS_TASK)
+		follow_user(socket ? socket : flow, sk);
+	if (socket)
+		take_owner(flow, socket);
 	barrier();
 	flow->cookie = cookie; /* from here on it is whole */
-	session_opened(flow);
+	return 0;
+}
+
+/* Its start. Apart from begin_flow, for the stack of both together is too large for old kernels. */
+__noinline int tell_flow(__u64 sk, __u64 high, __u64 low, __u64 tail)
+{
+	struct session *flow;
+	struct flow_key key;
+
+	make_key(&key, sk, high, low, tail);
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (flow && flow->cookie)
+		session_opened(flow);
 	return 0;
 }
 
@@ -232,12 +262,13 @@ static __always_inline void count_datagram(struct datagram *it)
 
 	if (!flow) {
 		begin_flow(KEY_WORDS(&it->key), (it->sent ? DATAGRAM_SENT : 0) | (it->has_task ? DATAGRAM_HAS_TASK : 0));
+		tell_flow(KEY_WORDS(&it->key));
 		flow = bpf_map_lookup_elem(&flows, &it->key);
 	}
 	if (!flow)
 		return;
 	if (it->has_task)
-		follow_owner(flow);
+		follow_user(flow, it->key.sk);
 	flow->last_ns = bpf_ktime_get_boot_ns();
 	if (it->sent) {
 		__sync_fetch_and_add(&flow->sent, it->bytes);

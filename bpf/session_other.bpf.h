@@ -37,13 +37,15 @@ static __always_inline void count_other(struct datagram *it)
 	if (s && s->cookie && s->cookie != it->cookie)
 		s = 0;
 	if (!s) {
+		if (!has_file(sk)) /* by which the kernel says that nobody is there */
+			return;
 		begin_other(sk, it->has_task ? DATAGRAM_HAS_TASK : 0);
 		s = bpf_map_lookup_elem(&sessions, &sk);
 	}
 	if (!s)
 		return;
 	if (it->has_task)
-		follow_owner(s);
+		follow_user(s, sk);
 	s->last_ns = bpf_ktime_get_boot_ns();
 	if (it->sent)
 		__sync_fetch_and_add(&s->sent, it->bytes);

@@ -23,7 +23,6 @@ struct packet {
 	struct __sk_buff *skb;
 	__u32 header_bytes; /* in front of that of UDP */
 	__u32 protocol;
-	__u8 remote[16]; /* as it stands in the packet */
 	bool is_ipv4;
 };
 
@@ -38,7 +37,7 @@ static __always_inline bool read_ipv4_header(struct packet *packet, bool sent)
 	packet->is_ipv4 = true;
 	packet->protocol = header->protocol;
 	packet->header_bytes = header->ihl * 4;
-	*(__u32 *)packet->remote = sent ? header->daddr : header->saddr;
+	*(__u32 *)packet->it.key.peer = sent ? header->daddr : header->saddr;
 	return true;
 }
 
@@ -52,7 +51,7 @@ static __always_inline bool read_ipv6_header(struct packet *packet, bool sent)
 	if ((void *)(header + 1) > (void *)(long)skb->data_end || header->nexthdr == IPPROTO_TCP)
 		return false;
 	next = header->nexthdr;
-	__builtin_memcpy(packet->remote, sent ? &header->daddr : &header->saddr, sizeof(packet->remote));
+	__builtin_memcpy(packet->it.key.peer, sent ? &header->daddr : &header->saddr, sizeof(packet->it.key.peer));
 	for (int i = 0; i < EXTENSIONS_MAX; i++) {
 		if (next != EXTENSION_HOP_BY_HOP && next != EXTENSION_ROUTING && next != EXTENSION_OPTIONS && next != EXTENSION_FRAGMENT)
 			break;
@@ -75,6 +74,17 @@ static __always_inline bool is_looped_copy(struct __sk_buff *skb)
 	return !owner;
 }
 
+/* Interface; each field by a load of its own, as the verifier wants it. */
+static __always_inline __u32 device_of(struct __sk_buff *skb, bool sent)
+{
+	__u32 out = skb->ifindex, in;
+
+	barrier_var(out);
+	in = skb->ingress_ifindex;
+	barrier_var(in);
+	return sent ? out : in;
+}
+
 static __always_inline void count_packet(struct packet *packet, struct bpf_sock *sock)
 {
 	struct datagram *it = &packet->it;
@@ -90,11 +100,9 @@ static __always_inline void count_packet(struct packet *packet, struct bpf_sock 
 	key->family = sock->family;
 	key->port = bpf_ntohs(it->sent ? ports[1] : ports[0]);
 	if (packet->is_ipv4)
-		set_ipv4(key->peer, key->family, *(__u32 *)packet->remote);
-	else
-		__builtin_memcpy(key->peer, packet->remote, sizeof(key->peer));
-	if (!packet->is_ipv4 && is_link_local(key->peer))
-		key->scope = it->sent ? packet->skb->ifindex : packet->skb->ingress_ifindex;
+		set_ipv4(key->peer, key->family, *(__u32 *)key->peer);
+	else if (is_link_local(key->peer))
+		key->scope = device_of(packet->skb, it->sent);
 	it->cookie = bpf_get_socket_cookie(packet->skb);
 	it->bytes = packet->skb->len - packet->header_bytes - UDP_HEADER_BYTES;
 	it->has_task = it->sent;

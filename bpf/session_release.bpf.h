@@ -6,7 +6,7 @@
 #include "session_flow.bpf.h"
 #include "session_other.bpf.h"
 
-#define UNREAD_MAX 64 /* datagrams in a queue that are looked at */
+#define UNREAD_MAX 512 /* datagrams in a queue that are looked at; by default it holds fewer */
 
 static __always_inline void datagram_created(__u64 sk, __u64 cookie)
 {
