@@ -114,8 +114,12 @@ int main(void)
 	if (!geteuid()) {
 		if (socket(AF_INET, SOCK_RAW, 89) < 0 || socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) < 0)
 			die("raw");
+		if (socket(AF_INET6, SOCK_RAW, 89) < 0 || socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6) < 0)
+			die("raw6");
 		fact("open raw 0.0.0.0 0 - 0 0");
 		fact("open icmp 0.0.0.0 0 - 0 0");
+		fact("open raw * 0 - 0 0");
+		fact("open icmp * 0 - 0 0");
 	}
 	if (socket(AF_INET, SOCK_STREAM, 0) < 0) /* in no table */
 		die("socket");
