@@ -15,6 +15,7 @@ import { refusedScenarios } from './refused.ts';
 import { runningScenarios } from './running.ts';
 import { reloadScenarios } from './reload.ts';
 import { rungScenarios } from './rungs.ts';
+import { sessionMetricScenarios } from './session-metrics.ts';
 import { sessionProcfsScenarios } from './session-procfs.ts';
 import { sessionTcpScenarios } from './session-tcp.ts';
 
@@ -34,6 +35,7 @@ export const scenarios: readonly Scenario[] = [
   ...callCountScenarios,
   ...callRaceScenarios,
   ...callSocketScenarios,
+  ...sessionMetricScenarios,
   ...sessionProcfsScenarios,
   ...sessionTcpScenarios,
   ...lifetimeScenarios,

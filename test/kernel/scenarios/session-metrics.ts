@@ -1,0 +1,262 @@
+/** What the kernel adds up of sessions is what a program did, to the session and the byte, while they are open and behind their end. */
+import assert from 'node:assert/strict';
+import type { Observable } from 'rxjs';
+import { createCounters } from '../../../src/core/counters.ts';
+import type { Logger } from '../../../src/core/logger.ts';
+import type { MetricBatch, MetricHistogramPoint, MetricPoint } from '../../../src/core/metric-batch.ts';
+import { createKernelServices, type KernelServices } from '../../../src/kernel/services.ts';
+import { socketsConfig } from '../../../src/receivers/sockets/config.ts';
+import { createSessionMetrics } from '../../../src/receivers/sockets/metrics.ts';
+import { waitFor } from '../harness/pipeline.ts';
+import { startProgram } from '../harness/runner.ts';
+import type { Context, Scenario } from '../harness/scenario.ts';
+
+const STOP_MS = 5000;
+const logger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+type Point = { readonly value: number; readonly buckets: number; readonly startNs: bigint };
+
+/** Of one network, by `metric transport type state role direction error`. */
+type Points = ReadonlyMap<string, Point>;
+
+const pointsOf = ({ metrics }: MetricBatch, network: bigint): Points =>
+  new Map(
+    metrics.flatMap(({ name, points }) =>
+      (points as readonly (MetricPoint | MetricHistogramPoint)[]).flatMap((point) => {
+        const of = Object.fromEntries(point.attributes);
+        if (network !== 0n && of['ringtail.netns.cookie'] !== network) return [];
+        const words = ['network.transport', 'network.type', 'network.connection.state', 'ringtail.session.role', 'network.io.direction', 'error.type'];
+        const key = [name.split('.').at(-1), ...words.flatMap((word) => of[word] ?? [])].join(' ');
+        const isHistogram = 'buckets' in point;
+        const value = Number(isHistogram ? point.count : point.value);
+        const buckets = isHistogram ? point.buckets.reduce((sum, many) => sum + Number(many), 0) : 0;
+        return [[key, { value, buckets, startNs: point.startUnixNs }] as const];
+      }),
+    ),
+  ); // prettier-ignore
+
+const openKernel = (): { readonly kernel: KernelServices; readonly written: () => number } => {
+  const counters = createCounters();
+  const kernel = createKernelServices({
+    ringBytes: 1 << 20,
+    flushRows: 8192,
+    flushIntervalMs: 5,
+    rootPath: '/',
+    rung: 'auto',
+    procfsIntervalMs: 100,
+    counters,
+    logger,
+  });
+  const written = (): number =>
+    counters
+      .samples()
+      .filter(
+        ({ name, labels }) => name === 'ringtail_kernel_events' && labels['outcome'] === 'written' && labels['receiver'] === 'sockets',
+      )
+      .reduce((sum, { value }) => sum + value, 0);
+  return { kernel, written };
+};
+
+/** Everything that a receiver emits, and the program that it is about. */
+const startSums = async ({ program }: Pick<Context, 'program'>) => {
+  const { child, ended, output } = startProgram(program('session-sums'), []);
+  const lines = (): readonly string[] => output().split('\n');
+  await waitFor('the program', () => lines().some((line) => line.startsWith('network ')));
+  const network = BigInt(
+    lines()
+      .find((line) => line.startsWith('network '))!
+      .split(' ')[1]!,
+  );
+  let asked = 0;
+  return {
+    network,
+    /** The number behind `waiting` in what it says, and it has done what it was asked for. */
+    async act(...steps: readonly string[]): Promise<void> {
+      for (const step of steps) child.stdin.write(`${step}\n`);
+      asked += steps.length;
+      await waitFor(steps.join(', '), () => lines().filter((line) => line.startsWith('done ')).length === asked);
+    },
+    waiting: (): number =>
+      Number(
+        lines()
+          .findLast((line) => line.startsWith('waiting '))!
+          .split(' ')[1],
+      ),
+    async end(): Promise<void> {
+      child.stdin.end();
+      assert.equal((await ended).code, 0);
+    },
+  };
+};
+
+const metricsOf = (kernel: KernelServices, config: object = {}): Observable<MetricBatch> =>
+  createSessionMetrics({
+    receiver: 'sockets',
+    config: socketsConfig.parse({ mode: 'ebpf', ...config, metrics: { collection_interval: '100ms', ...(config as { metrics?: object }).metrics } }),
+    kernel,
+    logger,
+  }); // prettier-ignore
+
+const collect = (metrics$: Observable<MetricBatch>, network: bigint) => {
+  const all: Points[] = [];
+  const subscription = metrics$.subscribe((batch) => void all.push(pointsOf(batch, network)));
+  return {
+    all,
+    /** A collection that began behind this moment. */
+    async next(): Promise<Points> {
+      const before = all.length;
+      await waitFor('two collections', () => all.length >= before + 2);
+      return all.at(-1)!;
+    },
+    close: () => subscription.unsubscribe(),
+  };
+};
+
+const valuesOf = (points: Points, metric: string): Readonly<Record<string, number>> =>
+  Object.fromEntries([...points].flatMap(([key, { value }]) => (key.startsWith(`${metric} `) && value > 0 ? [[key.slice(metric.length + 1), value]] : []))); // prettier-ignore
+
+const SHORT = 100;
+const SHORT_6 = 40;
+const RESETS = 5;
+const DATAGRAMS = 20;
+const OPEN = 6;
+
+const exact: Scenario = {
+  name: 'sessions: metrics are exact while they are open and when they have ended, and nothing goes through the ring for them',
+  async run(context) {
+    const { kernel, written } = openKernel();
+    const sums = await startSums(context);
+    const { all, next, close } = collect(metricsOf(kernel), sums.network);
+    try {
+      await kernel.start();
+      assert.equal(kernel.sockets().rung, 'ebpf', kernel.sockets().notes.join('; '));
+      const hasPeers = kernel.sockets().hooks.some(({ hook, rung }) => hook === 'peer' && rung !== 'none');
+      await sums.act(`short4 ${SHORT}`, `short6 ${SHORT_6}`, `reset4 ${RESETS}`, 'refused 3', `open ${OPEN}`);
+      if (hasPeers) await sums.act(`datagrams ${DATAGRAMS}`);
+      await sums.act('waiting 0');
+      const first = await next();
+      const udp = hasPeers ? { 'udp ipv4 client': 1, 'udp ipv4 server': 1 } : {};
+      assert.deepEqual(valuesOf(first, 'count'), {
+        'tcp ipv4 established client': OPEN,
+        'tcp ipv4 established server': OPEN,
+        'tcp ipv4 time_wait': SHORT,
+        'tcp ipv6 time_wait': SHORT_6,
+        ...udp,
+      });
+      assert.equal(sums.waiting(), SHORT + SHORT_6);
+      const short4 = SHORT + RESETS + OPEN;
+      const opened = {
+        'tcp ipv4 established client': short4,
+        'tcp ipv4 established server': short4,
+        'tcp ipv6 established client': SHORT_6,
+        'tcp ipv6 established server': SHORT_6,
+        ...udp,
+      };
+      assert.deepEqual(valuesOf(first, 'opened'), opened);
+      assert.deepEqual(valuesOf(first, 'failed'), { 'tcp ipv4 syn_sent client ECONNREFUSED': 3 });
+      const bytes4 = 400 * SHORT + 100 * RESETS + 1000 * OPEN;
+      const io = {
+        'tcp ipv4 transmit': bytes4,
+        'tcp ipv4 receive': bytes4,
+        'tcp ipv6 transmit': 400 * SHORT_6,
+        'tcp ipv6 receive': 400 * SHORT_6,
+        ...(hasPeers ? { 'udp ipv4 transmit': 80 * DATAGRAMS, 'udp ipv4 receive': 80 * DATAGRAMS } : {}),
+      };
+      assert.deepEqual(valuesOf(first, 'io'), io);
+
+      await sums.act('more 700');
+      const second = await next();
+      const more = { 'tcp ipv4 transmit': bytes4 + 700 * OPEN, 'tcp ipv4 receive': bytes4 + 700 * OPEN };
+      assert.deepEqual(valuesOf(second, 'io'), { ...io, ...more });
+
+      await sums.act('close 0', ...(hasPeers ? ['shut 0'] : []));
+      await sums.end();
+      await kernel.quiesce(STOP_MS);
+      const last = all.at(-1)!;
+      assert.deepEqual(valuesOf(last, 'io'), { ...io, ...more });
+      assert.deepEqual(valuesOf(last, 'opened'), opened);
+      assert.deepEqual(Object.keys(valuesOf(last, 'count')).filter((key) => !key.includes('time_wait')), []); // prettier-ignore
+      const durations = valuesOf(last, 'duration');
+      const sumOf = (what: string): number =>
+        Object.entries(durations).filter(([key]) => key.startsWith(what)).reduce((sum, [, value]) => sum + value, 0); // prettier-ignore
+      assert.deepEqual([sumOf('tcp ipv4'), sumOf('tcp ipv6'), sumOf('udp')], [2 * short4, 2 * SHORT_6, hasPeers ? 2 : 0]);
+      assert.equal(durations['tcp ipv4 server ECONNRESET'], RESETS);
+      for (const [key, { value, buckets }] of last) assert(!key.startsWith('duration') || buckets === value, key);
+      assert.equal(written(), 0, 'records were written');
+    } finally {
+      close();
+      await kernel.quiesce(STOP_MS);
+      await kernel.stop(STOP_MS);
+    }
+  },
+};
+
+const before: Scenario = {
+  name: 'sessions: bytes of what was open before are not counted, nor is it told as opened',
+  async run(context) {
+    const { kernel } = openKernel();
+    const sums = await startSums(context);
+    await sums.act(`open ${OPEN}`);
+    const { next, all, close } = collect(metricsOf(kernel), sums.network);
+    try {
+      await kernel.start();
+      const first = await next();
+      assert.equal(Object.entries(valuesOf(first, 'count')).reduce((sum, [key, value]) => (key.includes('established') ? sum + value : sum), 0), 2 * OPEN); // prettier-ignore
+      assert.deepEqual([valuesOf(first, 'opened'), valuesOf(first, 'io')], [{}, {}]);
+      await sums.act('more 300');
+      const more = { 'tcp ipv4 transmit': 300 * OPEN, 'tcp ipv4 receive': 300 * OPEN };
+      assert.deepEqual(valuesOf(await next(), 'io'), more);
+      await sums.act('close 0');
+      await sums.end();
+      await kernel.quiesce(STOP_MS);
+      assert.deepEqual([valuesOf(all.at(-1)!, 'opened'), valuesOf(all.at(-1)!, 'io')], [{}, more]);
+    } finally {
+      close();
+      await kernel.quiesce(STOP_MS);
+      await kernel.stop(STOP_MS);
+    }
+  },
+};
+
+const overReloads: Scenario = {
+  name: 'sessions: cumulative metrics grow over reloads, with one start time, while connections come and go',
+  async run(context) {
+    const { kernel } = openKernel();
+    const sums = await startSums(context);
+    let now = collect(metricsOf(kernel), sums.network);
+    const all = [now.all];
+    try {
+      await kernel.start();
+      await sums.act(`open ${OPEN}`, `short4 ${SHORT}`);
+      await now.next();
+      // the second one has programs loaded anew: the size of a map cannot change
+      for (const [index, config] of [{ protocols: ['tcp'] }, { max_sessions: 32_768 }].entries()) {
+        const next = collect(metricsOf(kernel, config), sums.network);
+        now.close();
+        all.push((now = next).all);
+        await Promise.all([kernel.reconfigure(), index === 0 ? sums.act(`short4 ${SHORT}`) : undefined]);
+        await sums.act(`short4 ${SHORT}`, 'more 10');
+        await now.next();
+      }
+      await sums.act('close 0');
+      await sums.end();
+      await kernel.quiesce(STOP_MS);
+      const points = all.flat();
+      const last = points.at(-1)!;
+      assert.equal(last.get('opened tcp ipv4 established client')?.value, 4 * SHORT + OPEN);
+      assert.equal(last.get('io tcp ipv4 receive')?.value, 4 * SHORT * 400 + OPEN * 1020);
+      for (const key of ['opened tcp ipv4 established client', 'duration tcp ipv4 client', 'io tcp ipv4 transmit']) {
+        const series = points.flatMap((each) => each.get(key) ?? []);
+        assert.equal(new Set(series.map(({ startNs }) => startNs)).size, 1, `start times of ${key}`);
+        const values = series.map(({ value }) => value);
+        assert.deepEqual(values, values.toSorted((a, b) => a - b), `${key} went back`); // prettier-ignore
+      }
+    } finally {
+      now.close();
+      await kernel.quiesce(STOP_MS);
+      await kernel.stop(STOP_MS);
+    }
+  },
+};
+
+export const sessionMetricScenarios: readonly Scenario[] = [exact, before, overReloads];
