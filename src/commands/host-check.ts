@@ -9,6 +9,7 @@ import type { ComponentKind, HostNeed } from '../core/component.ts';
 import { createCounters } from '../core/counters.ts';
 import { messageOf } from '../core/errors.ts';
 import { silentLogger } from '../core/logger.ts';
+import { cgroupFolderProblem } from '../kernel/cgroup-folder.ts';
 import { cgroup2Mount } from '../kernel/procfs/mounts.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
@@ -95,7 +96,10 @@ const componentFindings = async (config: RingtailConfig): Promise<readonly Findi
       const path = [...component, ...need.option];
       if (need.kind === 'port') add(path, await ports.take(need.host, need.port, formatPath(path)));
       else if (need.kind === 'file') add(path, await fileFinding(need));
-      else {
+      else if (need.kind === 'cgroup') {
+        const message = await cgroupFolderProblem(need.path);
+        add(path, message === undefined ? undefined : { message, severity: 'error' });
+      } else {
         const message = await directoryProblem(need.path, need.create === true);
         add(path, message === undefined ? undefined : { message, severity: 'error' });
       }

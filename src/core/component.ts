@@ -142,6 +142,8 @@ export type HostNeed =
       readonly certificate?: string;
       readonly option: OptionPath;
     }
+  /** A cgroup of the v2 hierarchy, by its folder. */
+  | { readonly kind: 'cgroup'; readonly path: string; readonly option: OptionPath }
   /** Processes as the kernel programs, or procfs, tell of them. */
   | { readonly kind: 'kernel' };
 

@@ -2,7 +2,9 @@
 import { Observable, share, tap } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
 import type { Health, Receiver, ReceiverFactory, Settings } from '../../core/component.ts';
+import { RuntimeError } from '../../core/errors.ts';
 import type { RuleSet } from '../../core/rules.ts';
+import { cgroupFolderProblem } from '../../kernel/cgroup-folder.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 import { planSessionRules } from '../../kernel/sockets/rule-plan.ts';
 import type { SocketNeeds, SocketsClaim, SocketsStatus } from '../../kernel/sockets/needs.ts';
@@ -56,7 +58,9 @@ const createSocketsReceiver = ({ id, logger, kernel }: Settings<KernelServices>,
       ruleSets = next;
       claim?.change({ ...needs, ruleSets });
     },
-    start: async () => {
+    async start() {
+      const problem = config.cgroup === undefined ? undefined : await cgroupFolderProblem(config.cgroup);
+      if (problem !== undefined) throw new RuntimeError(problem, { advice: `correct the cgroup of the receiver ${id}` });
       const status = kernel.sockets();
       const { rung, hooks, pushDown } = status;
       const notes = notesOf(status);
@@ -90,7 +94,10 @@ export const socketsReceiver: ReceiverFactory = {
   summary: 'Sessions of TCP, UDP, ICMP, raw and unix sockets: both ends, the process that owns them, bytes and result',
   signals: ['logs', 'metrics'],
   config: socketsConfig,
-  hostNeeds: () => [{ kind: 'kernel' }],
+  hostNeeds: ({ cgroup }: SocketsConfig) => [
+    { kind: 'kernel' },
+    ...(cgroup === undefined ? [] : [{ kind: 'cgroup', path: cgroup, option: ['cgroup'] } as const]),
+  ],
   warnings: socketsWarnings,
   pushDown: ({ mode }: SocketsConfig, ruleSets) => {
     const { report } = planSessionRules(ruleSets);

@@ -175,6 +175,15 @@ describe('the receiver', () => {
     expect(claims[0]!.ended).toBe(true);
   });
 
+  it.each([
+    ['/proc', /^\/proc is not a cgroup of the v2 hierarchy; /],
+    ['/no/such/cgroup', /^the cgroup \/no\/such\/cgroup cannot be used: ENOENT/],
+  ])('does not start with %s as its cgroup, which validate tells too', async (cgroup, reason) => {
+    const { receiver, config } = createReceiver({ cgroup });
+    await expect(receiver.start()).rejects.toThrow(reason);
+    expect(socketsReceiver.hostNeeds!(config as never)).toContainEqual({ kind: 'cgroup', path: cgroup, option: ['cgroup'] });
+  });
+
   it.each(['logs$', 'metrics$'] as const)('is not well where nothing tells of sockets, once somebody listens to %s', async (signal) => {
     const { receiver, logger } = createReceiver({}, none);
     expect(receiver.health!().status).toBe('ok');
