@@ -189,6 +189,17 @@ describe('what does not fit this host', () => {
       ],
     ],
     [
+      'cgroups that are none',
+      () =>
+        configOf('  debug:')
+          .replace('process:', 'sockets: {cgroup: /proc}\n  sockets/b: {cgroup: /gone}')
+          .replace('[process]', '[sockets, sockets/b]'),
+      [
+        expect.stringMatching(/^test\.yaml:2:\d+: receivers\.sockets\.cgroup: \/proc is not a cgroup of the v2 hierarchy; /),
+        expect.stringMatching(/^test\.yaml:3:\d+: receivers\.sockets\/b\.cgroup: the cgroup \/gone cannot be used: ENOENT/),
+      ],
+    ],
+    [
       'a folder of a file exporter that is not there',
       () => configOf(`  file:\n    path: ${at('none/logs.json')}`),
       ['test.yaml:5:11: exporters.file.path: the folder none is not there; make it first'],
