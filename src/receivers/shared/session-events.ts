@@ -24,7 +24,10 @@ const kindOf: Readonly<Record<SessionEvent, number>> = {
 const omitted: ReadonlySet<string> = new Set([attributeName.cgroupId]);
 
 /** Which sessions an instance shows; another one may have asked for others. */
-export type SessionChoice = Pick<SocketNeeds, 'events' | 'states' | 'protocols' | 'families' | 'loopback'>;
+export type SessionChoice = Pick<SocketNeeds, 'events' | 'states' | 'protocols' | 'families' | 'loopback'> & {
+  /** Whether sessions of sockets in a cgroup, by its number, are shown; without it all are. */
+  readonly showsCgroup?: ((id: bigint) => boolean) | undefined;
+};
 
 /** All that there may be. */
 export const allSessions: SessionChoice = {
@@ -37,7 +40,7 @@ export const allSessions: SessionChoice = {
 
 type RowTest = (batch: KernelBatch, row: number) => boolean;
 
-const testOf = ({ states, protocols, families, loopback }: SessionChoice): RowTest => {
+const testOf = ({ states, protocols, families, loopback, showsCgroup }: SessionChoice): RowTest => {
   const transports = new Set<number>(Array.from(protocols, (name) => transportOf[name]));
   const unwantedFamilies = new Set(
     [...familyNames].filter(([, name]) => !(families as ReadonlySet<string>).has(name)).map(([family]) => family),
@@ -46,7 +49,8 @@ const testOf = ({ states, protocols, families, loopback }: SessionChoice): RowTe
     transports.has(columns['transport']![row]!) &&
     !unwantedFamilies.has(columns['family']![row]!) &&
     (loopback || (columns['flags']![row]! & sessionFlag.isLoopback) === 0) &&
-    (kind !== eventKind.sessionState || states.has(columns['state']![row]!));
+    (kind !== eventKind.sessionState || states.has(columns['state']![row]!)) &&
+    (showsCgroup === undefined || showsCgroup((BigInt(columns['cgroupIdHi']![row]!) << 32n) | BigInt(columns['cgroupIdLo']![row]!)));
 };
 
 /** Rows that are wanted; undefined when all are. */

@@ -11,6 +11,7 @@ import type { SocketNeeds, SocketsClaim, SocketsStatus } from '../../kernel/sock
 import { ruleFields } from '../shared/rule-fields.ts';
 import { subscribeSessionEvents } from '../shared/session-events.ts';
 import { statesOf } from '../shared/session-names.ts';
+import { joinCgroups, type CgroupChoice } from './cgroup-choice.ts';
 import { socketsConfig, type SocketsConfig } from './config.ts';
 import { createSessionMetrics } from './metrics.ts';
 import { needsOf } from './needs.ts';
@@ -32,22 +33,37 @@ const createSocketsReceiver = ({ id, logger, kernel }: Settings<KernelServices>,
   };
   let ruleSets: readonly (RuleSet | undefined)[] = [];
   let claim: SocketsClaim | undefined;
-  let isCounting = false;
-  const isAsked = (): boolean => claim !== undefined || isCounting;
+  let counting: CgroupChoice | undefined;
+  const isAsked = (): boolean => claim !== undefined || counting !== undefined;
 
   // Only while somebody listens, so that of two instances that follow each other in a reload every batch reaches one.
   const logs$ = new Observable<Batch>((subscriber) => {
     const mine = (claim = kernel.needSockets({ ...needs, ruleSets }));
-    const unsubscribe = subscribeSessionEvents(kernel.hub, { ...needs, receiver: id, next: (batch) => subscriber.next(batch) });
+    const cgroups = joinCgroups(kernel, config.cgroup);
+    const unsubscribe = subscribeSessionEvents(kernel.hub, {
+      ...needs,
+      showsCgroup: config.cgroup === undefined ? undefined : cgroups.shows,
+      receiver: id,
+      next: (batch) => subscriber.next(batch),
+    });
     return () => {
       claim = undefined;
       mine.end();
+      cgroups.leave();
       unsubscribe();
     };
   }).pipe(share());
 
   const metrics$ = createSessionMetrics({ receiver: id, config, kernel, logger }).pipe(
-    tap({ subscribe: () => void (isCounting = true), finalize: () => void (isCounting = false) }),
+    tap({
+      subscribe() {
+        counting = joinCgroups(kernel, config.cgroup);
+      },
+      finalize() {
+        counting?.leave();
+        counting = undefined;
+      },
+    }),
     share(),
   );
 

@@ -38,6 +38,8 @@ const createReceiver = (input: unknown, status: Partial<SocketsStatus> = {}) => 
   const kernel = {
     hub,
     onQuiet: () => () => {},
+    gate: { require: () => () => {} },
+    cgroups: { path: () => undefined },
     socketMaps: { read: () => undefined, walk: async () => false, walkNamespaces: async () => false, timeWait: async () => undefined },
     sockets: (): SocketsStatus => ({ ...best, ...status }),
     needSockets(needs: SocketNeeds) {
