@@ -65,6 +65,8 @@ static __noinline int tcp_accepted(__u64 sk)
 		return 0;
 	/* whoever closed it may have put flags back that it had read before */
 	s->flags |= SESSION_IS_ACCEPTED | (s->flags & SESSION_HAS_START ? SESSION_IS_TOLD : 0);
+	if (steps & SESSION_STEP_CLOSED)
+		s->flags |= SESSION_HAS_BYTES | SESSION_HAS_UNACKED;
 	return tcp_end(s, sk, s->last_state);
 }
 

@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * From a connection that nobody accepted to the socket that listens. The kernel copies the storage of a listener into each of its children. Before
- * 5.11 it is found by namespace and port, and when processes share a port, nobody can say whose it is.
+ * 5.11, and for what was open before, it is found by namespace and port: when processes share a port, that does not say whose it is.
  */
 #ifndef RINGTAIL_SESSION_LISTENER_BPF_H
 #define RINGTAIL_SESSION_LISTENER_BPF_H
 
 #include "session.bpf.h"
 
-/* Until somebody accepts it, the owner is that of the listener. */
-static __always_inline void take_listener_owner(struct session *s, __u64 listener)
-{
-	struct session *from = bpf_map_lookup_elem(&sessions, &listener);
-
-	if (!from || !(from->flags & SESSION_IS_LISTENER) || from->known_by == KNOWN_NOT)
-		return;
-	OWNER_WRITE(s, KNOWN_BY_LISTENER, s->owner = from->owner);
-	s->flags |= from->flags & SESSION_IS_LEFT_OUT;
-}
-
-#ifdef RINGTAIL_LEGACY
-
 #define LISTENED_PORTS 8192
+#define CLOSING_TASKS 1024
 
 struct listened_port {
 	__u32 netns;
@@ -44,10 +32,22 @@ struct {
 	__type(value, struct port_listeners);
 } port_listeners SEC(".maps");
 
-static __always_inline void remember_listener(struct session *s, struct sock *sk)
+/* Until somebody accepts it, the owner is that of the listener. */
+static __always_inline void take_listener_owner(struct session *s, __u64 listener)
+{
+	struct session *from = bpf_map_lookup_elem(&sessions, &listener);
+
+	if (!from || !(from->flags & SESSION_IS_LISTENER) || from->known_by == KNOWN_NOT)
+		return;
+	OWNER_WRITE(s, KNOWN_BY_LISTENER, s->owner = from->owner);
+	s->flags |= from->flags & SESSION_IS_LEFT_OUT;
+}
+
+/* A socket that listens, with its owner. */
+static __always_inline void remember_port(struct session *s, __u64 sk)
 {
 	struct listened_port key = {.netns = s->netns, .port = s->local_port};
-	struct port_listeners *now = bpf_map_lookup_elem(&port_listeners, &key), first = {.sk = (__u64)sk, .pid = s->owner.pid, .users = 1};
+	struct port_listeners *now = bpf_map_lookup_elem(&port_listeners, &key), first = {.sk = sk, .pid = s->owner.pid, .users = 1};
 
 	if (!now) {
 		bpf_map_update_elem(&port_listeners, &key, &first, BPF_ANY);
@@ -56,7 +56,7 @@ static __always_inline void remember_listener(struct session *s, struct sock *sk
 	now->users++;
 	if (now->pid != s->owner.pid)
 		now->mixed = 1;
-	now->sk = (__u64)sk;
+	now->sk = sk;
 }
 
 static __always_inline void forget_listener(struct session *s)
@@ -70,7 +70,7 @@ static __always_inline void forget_listener(struct session *s)
 		bpf_map_delete_elem(&port_listeners, &key);
 }
 
-static __always_inline void inherit_listener(struct session *s, struct sock *sk)
+static __always_inline void inherit_by_port(struct session *s, __u64 sk)
 {
 	struct listened_port key = {.netns = s->netns};
 	struct port_listeners *now;
@@ -83,7 +83,7 @@ static __always_inline void inherit_listener(struct session *s, struct sock *sk)
 		take_listener_owner(s, now->sk);
 }
 
-#define CLOSING_TASKS 1024
+#ifdef RINGTAIL_LEGACY
 
 /* By task: the listener that it closes at this moment, and with it what was not accepted. */
 struct {
@@ -92,6 +92,16 @@ struct {
 	__type(key, __u64);
 	__type(value, __u64);
 } closed_listeners SEC(".maps");
+
+static __always_inline void remember_listener(struct session *s, struct sock *sk)
+{
+	remember_port(s, (__u64)sk);
+}
+
+static __always_inline void inherit_listener(struct session *s, struct sock *sk)
+{
+	inherit_by_port(s, (__u64)sk);
+}
 
 static __always_inline void closes_listener(struct session *s)
 {
@@ -112,10 +122,6 @@ static __always_inline void take_closing_owner(struct session *s)
 
 #else
 
-static __always_inline void closes_listener(struct session *s) {}
-
-static __always_inline void take_closing_owner(struct session *s) {}
-
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
@@ -130,9 +136,8 @@ static __always_inline void remember_listener(struct session *s, struct sock *sk
 
 	if (kept)
 		*kept = at;
+	remember_port(s, at);
 }
-
-static __always_inline void forget_listener(struct session *s) {}
 
 static __always_inline void inherit_listener(struct session *s, struct sock *sk)
 {
@@ -141,6 +146,10 @@ static __always_inline void inherit_listener(struct session *s, struct sock *sk)
 	if (kept)
 		take_listener_owner(s, *kept);
 }
+
+static __always_inline void closes_listener(struct session *s) {}
+
+static __always_inline void take_closing_owner(struct session *s) {}
 
 #endif
 

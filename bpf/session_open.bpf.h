@@ -47,6 +47,7 @@ static __always_inline struct session *enter_tcp(__u64 sk)
 	if (state == STATE_TCP_SYN_SENT)
 		set_role(s, ROLE_CLIENT);
 	take_bytes(s, sk, state);
+	s->flags &= ~(SESSION_HAS_BYTES | SESSION_HAS_UNACKED); /* as long as it is open they are those of now */
 	s->before_sent = s->sent;
 	s->before_received = s->received;
 	return s;
@@ -197,9 +198,7 @@ int on_open_tcp(struct bpf_iter__tcp *ctx)
 	if (socket)
 		return 0;
 	set_role(s, ROLE_SERVER);
-#ifdef RINGTAIL_LEGACY
-	inherit_listener(s, (struct sock *)sk);
-#endif
+	inherit_by_port(s, sk);
 	return 0;
 }
 

@@ -71,7 +71,7 @@ static __always_inline void fill_record(
 	event->unacked = s->unacked;
 	event->netns_cookie = s->netns_cookie;
 	event->cgroup_id = s->cgroup_id;
-	event->flags = s->flags;
+	event->flags = kind == EVENT_SESSION_END ? s->flags : s->flags & ~(SESSION_HAS_BYTES | SESSION_HAS_UNACKED);
 	event->retransmits = s->retransmits;
 	event->family = s->family;
 	event->transport = s->transport;

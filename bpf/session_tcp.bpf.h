@@ -48,6 +48,7 @@ static __always_inline void take_bytes(struct session *s, __u64 at, __u32 state)
 	s->received = bytes.received;
 	s->unacked = bytes.unacked;
 	KREAD(s->retransmits, at, tcp_sock, total_retrans);
+	s->flags |= SESSION_HAS_BYTES | SESSION_HAS_UNACKED;
 }
 
 static __always_inline void take_error(struct session *s, __u64 at)
@@ -77,13 +78,13 @@ static __noinline int tcp_end(struct session *s, __u64 at, __u32 old)
 	if (!session_claim(s))
 		return 0;
 	if (s->role == ROLE_CLIENT && old == STATE_TCP_SYN_SENT && !(s->flags & SESSION_IS_TOLD)) {
+		s->flags &= ~(SESSION_HAS_BYTES | SESSION_HAS_UNACKED);
 		session_count_failed(s, old);
 		session_emit(s, EVENT_SESSION_END, old, s->last_ns);
 		bpf_map_delete_elem(&sessions, &at);
 		return 0;
 	}
 	session_opened(s);
-	s->flags |= SESSION_HAS_BYTES | SESSION_HAS_UNACKED;
 	session_ended(s, old, s->last_ns, &sum);
 	bpf_map_delete_elem(&sessions, &at);
 	session_sum_add(&sum);
@@ -91,30 +92,22 @@ static __noinline int tcp_end(struct session *s, __u64 at, __u32 old)
 }
 
 /* The kernel skipped its end, and its address belongs to another socket now: what it moved at last nobody knows any more. */
-static __noinline int tcp_abandon(struct session *s, __u64 at, __u64 now)
+static __always_inline void tcp_abandon(struct session *s, __u64 at, __u64 now)
 {
-	struct session_sum sum;
-
 	if (s->flags & SESSION_IS_LISTENER)
 		forget_listener(s);
 	if (s->flags & SESSION_IS_LISTENER || (is_unaccepted(s) && s->state == STATE_TCP_SYN_RECEIVED)) {
 		bpf_map_delete_elem(&sessions, &at);
-		return 0;
+		return;
 	}
-	if (s->state == STATE_TCP_CLOSED) {
-		if (s->role == ROLE_CLIENT && !s->error && s->last_state == STATE_TCP_SYN_SENT)
-			s->error = CONNECT_GIVEN_UP;
-		return tcp_end(s, at, s->last_state);
+	if (s->state != STATE_TCP_CLOSED) {
+		s->last_state = s->state;
+		s->last_ns = now;
+		s->state = STATE_TCP_CLOSED;
 	}
-	if (!session_claim(s))
-		return 0;
-	session_opened(s);
-	s->last_state = s->state;
-	s->state = STATE_TCP_CLOSED;
-	session_ended(s, s->last_state, now, &sum);
-	bpf_map_delete_elem(&sessions, &at);
-	session_sum_add(&sum);
-	return 0;
+	if (s->role == ROLE_CLIENT && !s->error && s->last_state == STATE_TCP_SYN_SENT)
+		s->error = CONNECT_GIVEN_UP;
+	tcp_end(s, at, s->last_state);
 }
 
 /* The entry of a socket, not that of another one which was there before. */

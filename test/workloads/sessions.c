@@ -7,6 +7,7 @@
 #include "sessions.h"
 #include "sessions-failed.h"
 #include "sessions-owners.h"
+#include "sessions-before.h"
 
 #define NETNS_COOKIE 71 /* SO_NETNS_COOKIE, since 5.14 */
 
@@ -328,6 +329,7 @@ static const struct {
 	{"passed", passed},
 	{"left", left},
 	{"shared_port", shared_port},
+	{"before", before},
 };
 
 static void own_network(void)

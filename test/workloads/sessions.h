@@ -170,7 +170,7 @@ static inline void read_end(int fd)
 {
 	char byte;
 
-	if (recv(fd, &byte, 1, 0))
+	if (read(fd, &byte, 1))
 		die("more than the end");
 }
 

@@ -1,6 +1,10 @@
 /** Sessions of TCP: each connection that a program makes is told once, as the program itself saw it. */
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sessionFlag } from '../../../src/kernel/layouts.gen.ts';
+import { decodeSessions } from '../../../src/kernel/sockets/session-entries.ts';
+import { waitFor } from '../harness/pipeline.ts';
+import { startProgram } from '../harness/runner.ts';
 import { bySession, recordSessions, sessionLine, type SessionRecord, type SessionRecorder } from '../harness/session-records.ts';
 import type { Facts, Scenario } from '../harness/scenario.ts';
 
@@ -11,6 +15,10 @@ const kinds = [
 ]; // prettier-ignore
 /** Of a line: local and peer end, and the bytes. */
 const [LOCAL, SENT, UNACKED] = [1, 5, 7];
+
+/** A softirq that waits for its turn. Not a measure of anything. */
+const LAST_PACKETS_MS = 3_000;
+const POLL_MS = 5;
 
 const linesOf = ({ lines }: Facts, word: string): readonly (readonly string[])[] =>
   lines.filter(([first]) => first === word).map(([, ...rest]) => rest);
@@ -53,12 +61,11 @@ const requireOwners = (records: readonly SessionRecord[], listening: readonly nu
   }
 };
 
-const compare = (facts: Facts, records: readonly SessionRecord[], hasHooks: boolean): void => {
+const compare = (facts: Facts, told: readonly (readonly string[])[], records: readonly SessionRecord[]): void => {
   assert.equal(facts.code, 0);
   const sessions = bySession(records);
   const isListener = (session: readonly SessionRecord[]): boolean => session.some(({ kind }) => kind === 'listen');
   const lines = sessions.filter((session) => !isListener(session)).map(sessionLine);
-  const told = linesOf(facts, 'session').filter((words) => hasHooks || words.at(-1) !== '-');
   const candidates = lines.map((line) => line.split(' '));
   assert.deepEqual([...lines].sort(), told.map((words) => asKnown(words, candidates)).sort());
   const listeners = sessions.filter(isListener);
@@ -83,7 +90,19 @@ const compare = (facts: Facts, records: readonly SessionRecord[], hasHooks: bool
   }
 };
 
-const told: Scenario = {
+/** Of the program's network, beginning with a record; when as many sessions have ended as it told: the last packets may come behind its end. */
+const recordsWhen = async (recorder: SessionRecorder, facts: Facts, first: number, ends: number): Promise<readonly SessionRecord[]> => {
+  const now = (): readonly SessionRecord[] => recordsOf(recorder, facts).filter((record) => recorder.records.indexOf(record) >= first);
+  const deadline = performance.now() + LAST_PACKETS_MS;
+  await recorder.settle();
+  while (now().filter(({ kind }) => kind === 'end').length < ends && performance.now() < deadline) {
+    await sleep(POLL_MS);
+    await recorder.settle();
+  }
+  return now();
+};
+
+const seen: Scenario = {
   name: 'sessions of TCP: every kind, as the program saw it',
   async run({ run }) {
     const recorder = await recordSessions();
@@ -91,15 +110,12 @@ const told: Scenario = {
     try {
       const hasHooks = recorder.kernel.sockets().hooks.some(({ hook, rung }) => hook === 'connect_failed' && rung !== 'none');
       for (const kind of kinds) {
-        const before = recorder.records.length;
+        const first = recorder.records.length;
         const facts = await run('sessions', [kind]);
-        await recorder.settle();
+        const told = linesOf(facts, 'session').filter((words) => hasHooks || words.at(-1) !== '-');
+        const records = await recordsWhen(recorder, facts, first, told.length);
         try {
-          compare(
-            facts,
-            recordsOf(recorder, facts).filter((record) => recorder.records.indexOf(record) >= before),
-            hasHooks,
-          );
+          compare(facts, told, records);
         } catch (error) {
           failures.push(`${kind}: ${(error as Error).message}`);
         }
@@ -111,4 +127,54 @@ const told: Scenario = {
   },
 };
 
-export const sessionTcpScenarios: readonly Scenario[] = [told];
+const addressText = (bytes: Uint8Array, port: number): string => (bytes.length === 0 || port === 0 ? '-' : `${bytes.join('.')}:${port}`);
+
+const openBefore: Scenario = {
+  name: 'sessions of TCP: what was open before is known, has no start, and ends as the program saw it',
+  async run({ program }) {
+    const { child, ended, output } = startProgram(program('sessions'), ['before']);
+    try {
+      await waitFor('the connections', () => output().includes('ready'));
+      const told = output().split('\n');
+      const cookie = BigInt(told.find((line) => line.startsWith('network '))!.slice('network '.length));
+      const recorder = await recordSessions();
+      try {
+        const entries = decodeSessions(recorder.kernel.socketMaps.read('sessions')!).filter(
+          ({ protocol, netnsCookie }) => protocol === 'tcp' && (cookie === 0n || netnsCookie === cookie),
+        );
+        const found = entries.map(({ role, local, localPort, peer, peerPort, owner }) =>
+          ['open', role ?? 'unknown', addressText(local, localPort), addressText(peer, peerPort), owner?.pid ?? 0].join(' '),
+        );
+        assert.deepEqual(found.sort(), told.filter((line) => line.startsWith('open ')).sort());
+        for (const { beganNs, id } of entries) {
+          assert.equal(beganNs, undefined);
+          assert.notEqual(id, 0n);
+        }
+        child.stdin.end();
+        const facts = await ended;
+        assert.equal(facts.code, 0);
+        const sessions = linesOf(facts, 'session');
+        const records = await recordsWhen(recorder, facts, 0, sessions.length);
+        assert.deepEqual(
+          bySession(records.filter(({ peer }) => peer !== '-'))
+            .map(sessionLine)
+            .sort(),
+          sessions.map((words) => words.join(' ')).sort(),
+        );
+        for (const { flags, kind } of records) {
+          assert.equal(flags & sessionFlag.hasStart, 0);
+          assert.notEqual(kind, 'start');
+          assert.notEqual(kind, 'listen');
+        }
+        const left = decodeSessions(recorder.kernel.socketMaps.read('sessions')!).filter(({ id }) => entries.some((one) => one.id === id));
+        assert.deepEqual(left, []);
+      } finally {
+        await recorder.stop();
+      }
+    } finally {
+      child.kill('SIGKILL');
+    }
+  },
+};
+
+export const sessionTcpScenarios: readonly Scenario[] = [seen, openBefore];
