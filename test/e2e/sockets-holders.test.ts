@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { workload } from './support/places.ts';
 import { start, until } from './support/processes.ts';
 import { readSessionMaps } from './support/session-maps.ts';
-import { difference, startSockets, type Told, toldOfAll } from './support/sessions.ts';
+import { compare, same, startSockets, type Told, toldOfAll } from './support/sessions.ts';
 
 type Held = { readonly way: string; readonly role: string; readonly local: number; readonly peer: number; readonly pid: number };
 
@@ -40,17 +40,16 @@ const named = (
     return way === undefined ? [] : [`${way} ${key(localPort, peerPort)} of ${pid}`];
   });
 };
-const nothing = { missing: [], unexpected: [] };
 const eventsOf = (told: readonly Told[], event: Told['event']) => told.filter((one) => one.event === event);
 
 test('held before Ringtail came: each has its process, and an end without a start', async () => {
   const { held, letGo } = await holdThem();
   const sockets = await startSockets();
-  expect(difference(wanted(held), named(held, await readSessionMaps(sockets.ringtail.pid)))).toEqual(nothing);
+  expect(compare(wanted(held), named(held, await readSessionMaps(sockets.ringtail.pid)))).toEqual(same);
   await letGo();
   await sockets.finish();
   const told = toldOfAll(await sockets.records());
-  expect(difference(wanted(held), named(held, eventsOf(told, 'end')))).toEqual(nothing);
+  expect(compare(wanted(held), named(held, eventsOf(told, 'end')))).toEqual(same);
   expect(named(held, eventsOf(told, 'start'))).toEqual([]);
 });
 
@@ -60,10 +59,10 @@ test('held while Ringtail looks: it begins with who made it, and ends with who h
   await letGo();
   await sockets.finish();
   const told = toldOfAll(await sockets.records());
-  expect(difference(wanted(held), named(held, eventsOf(told, 'end')))).toEqual(nothing);
+  expect(compare(wanted(held), named(held, eventsOf(told, 'end')))).toEqual(same);
   const starts = eventsOf(told, 'start');
   const own = held.filter(({ way }) => !['inherited', 'passed'].includes(way));
-  expect(difference(wanted(own), named(own, starts))).toEqual(nothing);
+  expect(compare(wanted(own), named(own, starts))).toEqual(same);
   const roles = (of: readonly Told[]) =>
     held.map(({ local, peer }) => of.find(({ localPort, peerPort }) => localPort === local && peerPort === peer)?.role);
   expect(roles(starts)).toEqual(held.map(({ role }) => role));

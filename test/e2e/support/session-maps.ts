@@ -54,11 +54,20 @@ const keptOf = (map: KeptSession['map'], { formatted: { value } }: Entry): KeptS
   cookie: BigInt(value['cookie'] as number | string),
 });
 
+/** Empty when it was closed meanwhile. */
+const readIfThere = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+};
+
 /** Numbers of the maps that it has descriptors of. */
 const mapsOf = (pid: number): ReadonlySet<number> =>
   new Set(
     readdirSync(`/proc/${pid}/fdinfo`).flatMap((fd) => {
-      const id = /^map_id:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];
+      const id = /^map_id:\s+(\d+)$/m.exec(readIfThere(`/proc/${pid}/fdinfo/${fd}`))?.[1];
       return id === undefined ? [] : [Number(id)];
     }),
   );

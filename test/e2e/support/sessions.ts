@@ -6,12 +6,14 @@ import type { Ledger } from '../../../src/service/ledger.ts';
 import { type LogRecord, readOtlpFile } from './otlp-file.ts';
 import { freePorts, temporaryFolder } from './places.ts';
 import { until } from './processes.ts';
-import { askForLedger, type Ringtail, startRingtail, sumOf, writeConfig } from './ringtail.ts';
+import { askForLedger, readSamples, type Ringtail, startRingtail, sumOf, writeConfig } from './ringtail.ts';
 
 export type SocketsOptions = {
   /** Keys of the receiver, YAML in one line. */
   readonly receiver?: string;
   readonly ring?: string;
+  /** Of requests that wait to be written; what is over it is dropped and counted. */
+  readonly queue?: string;
   /** More keys of the exporter, each with a comma in front. */
   readonly exporter?: string;
 };
@@ -20,13 +22,20 @@ export type Sockets = {
   readonly folder: string;
   readonly ringtail: Ringtail;
   readonly metricsPort: number;
+  /** What was out of the ordinary, by what the metrics page calls it; what is 0 is left out. */
+  incidents(): Promise<Readonly<Record<string, number>>>;
   /** When all that was written has been sent: stops it; the books of then. */
   finish(): Promise<Ledger>;
   /** What it told, in order; after `finish`. */
   records(): Promise<readonly LogRecord[]>;
 };
 
-export const startSockets = async ({ receiver = '{}', ring = '64MiB', exporter = '' }: SocketsOptions = {}): Promise<Sockets> => {
+export const startSockets = async ({
+  receiver = '{}',
+  ring = '64MiB',
+  queue = '256MiB',
+  exporter = '',
+}: SocketsOptions = {}): Promise<Sockets> => {
   const folder = temporaryFolder();
   const [metricsPort] = (await freePorts(1)) as [number];
   const memory = mkdtempSync('/dev/shm/ringtail-e2e-');
@@ -35,7 +44,7 @@ export const startSockets = async ({ receiver = '{}', ring = '64MiB', exporter =
   const config = `
 receivers: {sockets: ${receiver}}
 processors: {resolve_process: {}, resolve_user: {}}
-exporters: {file: {path: ${JSON.stringify(file)}, format: proto, append: false, sending_queue: {queue_size: 256MiB}${exporter}}}
+exporters: {file: {path: ${JSON.stringify(file)}, format: proto, append: false, sending_queue: {queue_size: ${queue}}${exporter}}}
 kernel: {ring_bytes: ${ring}}
 service:
   telemetry: {metrics: {address: "127.0.0.1:${metricsPort}"}}
@@ -46,6 +55,12 @@ service:
     folder,
     ringtail,
     metricsPort,
+    async incidents() {
+      const told = (await readSamples(metricsPort)).filter(({ name, value }) => value > 0 && /incident|recursion|skipped/.test(name));
+      return Object.fromEntries(
+        told.map(({ name, labels, value }) => [labels['incident'] ?? `${name} ${Object.values(labels).join(' ')}`, value]),
+      );
+    },
     async finish() {
       const last = await until(
         async () => {
@@ -138,3 +153,17 @@ export const difference = (wanted: readonly string[], found: readonly string[]):
   const [a, b] = [tally(wanted), tally(found)];
   return { missing: beyond(a, b), unexpected: beyond(b, a) };
 };
+
+/** Lines that a failure shows of each side: vitest compares long texts for minutes. */
+const SHOWN = 12;
+export type Summary = { readonly missing: number; readonly unexpected: number; readonly examples: readonly string[] };
+
+export const summaryOf = ({ missing, unexpected }: Difference): Summary => ({
+  missing: missing.length,
+  unexpected: unexpected.length,
+  examples: [...missing.slice(0, SHOWN).map((line) => `- ${line}`), ...unexpected.slice(0, SHOWN).map((line) => `+ ${line}`)],
+});
+
+/** What is wanted and what was found, in short. */
+export const compare = (wanted: readonly string[], found: readonly string[]): Summary => summaryOf(difference(wanted, found));
+export const same: Summary = { missing: 0, unexpected: 0, examples: [] };

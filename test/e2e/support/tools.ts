@@ -77,19 +77,14 @@ const pair = (of: Pair): readonly Known[] => {
   ]; // prettier-ignore
 };
 
-const SIZES = '%{local_port} %{size_request} %{size_upload} %{size_header} %{size_download}\\n';
+/** What it calls the request has its body in it. */
+const SIZES = '%{local_port} %{size_request} %{size_header} %{size_download}\\n';
 
 /** What curl and its server had; `port` and the rest as they were asked for. */
 const curl = async (url: string, of: Omit<Pair, 'client' | 'request' | 'answer' | 'clientPort'>, more: readonly string[] = []) => {
   const running = asNobody('curl', ['-s', '--noproxy', '*', '-o', '/dev/null', '-w', SIZES, ...more, url]);
-  const [clientPort, head, body, headers, content] = (await ended(running)).trim().split(' ').map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  return pair({ ...of, clientPort, client: { pid: running.pid, uid: NOBODY }, request: head + body, answer: headers + content });
+  const [clientPort, request, headers, content] = (await ended(running)).trim().split(' ').map(Number) as [number, number, number, number];
+  return pair({ ...of, clientPort, client: { pid: running.pid, uid: NOBODY }, request, answer: headers + content });
 };
 
 const pythonHttp: Tool = {
@@ -134,7 +129,7 @@ const nodeServer: Tool = {
     const sum = (...columns: readonly number[]) =>
       lines.reduce((all, line) => all + columns.reduce((one, column) => one + line[column]!, 0), 0);
     await stop(server);
-    return pair({ port, clientPort: lines[0]![1]!, client: { pid: running.pid, uid: NOBODY }, server: { pid: server.pid, uid: 0 }, request: sum(2, 3), answer: sum(4, 5) }); // prettier-ignore
+    return pair({ port, clientPort: lines[0]![1]!, client: { pid: running.pid, uid: NOBODY }, server: { pid: server.pid, uid: 0 }, request: sum(2), answer: sum(3, 4) }); // prettier-ignore
   },
 };
 
@@ -192,7 +187,8 @@ const refused: Tool = {
       request: 0,
       answer: 0,
     });
-    return [{ ...client!, error: 'ECONNREFUSED' }];
+    // a session that never was has no bytes
+    return [{ ...client!, sent: NaN, received: NaN, error: 'ECONNREFUSED' }];
   },
 };
 
