@@ -26,29 +26,32 @@ static __always_inline struct session_rest *rest_now(void)
 	return bpf_map_lookup_elem(&session_rest, &zero);
 }
 
-static __always_inline struct session_live *live_of(struct session_count_key *key, struct session_rest *rest)
+/* What has no room among the counts has none here: its bytes shall not change their series when it ends. */
+static __always_inline struct session_live *new_live(struct session_count_key *key, __u32 state)
 {
-	struct session_live *live = bpf_map_lookup_elem(&session_live, key);
-
-	if (live)
-		return live;
+	key->state = 0;
+	if (!own_count(key))
+		return 0;
+	key->state = state;
 	bpf_map_update_elem(&session_live, key, &nothing_live, BPF_NOEXIST);
-	live = bpf_map_lookup_elem(&session_live, key);
-	return live ? live : &rest->live;
+	return bpf_map_lookup_elem(&session_live, key);
 }
 
-/* What has no room among the counts has none here: its bytes shall not change their series when it ends. One walk runs at a time. */
+/* One walk runs at a time. */
 static __noinline __attribute__((unused)) int add_live(struct session_count_key *key, __u32 state, struct session_live *more)
 {
-	struct session_rest *rest = rest_now();
+	struct session_rest *rest;
 	struct session_live *live;
 
-	if (!rest)
-		return 0;
-	live = &rest->live;
-	if (own_count(key)) {
-		key->state = state;
-		live = live_of(key, rest);
+	key->state = state;
+	live = bpf_map_lookup_elem(&session_live, key);
+	if (!live)
+		live = new_live(key, state);
+	if (!live) {
+		rest = rest_now();
+		if (!rest)
+			return 0;
+		live = &rest->live;
 	}
 	live->open += more->open;
 	live->sent += more->sent;

@@ -12,6 +12,7 @@ import type { SocketHook, SocketNeeds, SocketsStatus } from './needs.ts';
 import { createBreath } from './procfs/breath.ts';
 import { listProcesses, readNamespaces } from './procfs/namespaces.ts';
 import { createSessionRules, type SessionRules } from './rules.ts';
+import { hasTimeWait } from './time-wait.ts';
 import { encodeSocketSettings } from './settings.ts';
 
 /** How often sessions without a datagram are looked for. */
@@ -125,12 +126,17 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
   const writeSettings = (object: number, needs: SocketNeeds | undefined, cgroupId: bigint): void =>
     session.putEntry(object, 'session_settings', new Uint8Array(4), encodeSocketSettings(needs, cgroupId));
 
-  /** In our own namespace, then in every other one. */
-  const inNamespaces = async (object: number, program: string): Promise<void> => {
+  /** In our own namespace, then in every other one, but for those that `isWorth` says no to. */
+  const inNamespaces = async (
+    object: number,
+    program: string,
+    isWorth: (folder: string) => Promise<boolean> = async () => true,
+  ): Promise<void> => {
     const namespaces = await readNamespaces(root, listProcesses(root) ?? [], createBreath());
     for (const { folders } of namespaces) {
       for (const folder of folders) {
         try {
+          if (!(await isWorth(folder))) break;
           await session.walk(object, program, { netns: `${folder}/ns/net` });
           break;
         } catch {
@@ -257,7 +263,7 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
     },
     async walkNamespaces(program) {
       if (loaded === undefined || !hasGroup(loaded.tracing, 'time_wait')) return false;
-      await inNamespaces(loaded.tracing.object, program);
+      await inNamespaces(loaded.tracing.object, program, hasTimeWait(root));
       return true;
     },
   };

@@ -1,4 +1,4 @@
-/** Connections in TIME_WAIT where no iterator of the kernel can tell them. */
+/** Connections in TIME_WAIT by the counters of network namespaces: where no iterator tells them, and to know where one is worth its time. */
 import { createBreath } from './procfs/breath.ts';
 import { listProcesses, readNamespaces } from './procfs/namespaces.ts';
 import { readSockstat } from './procfs/sockstat.ts';
@@ -19,3 +19,9 @@ export const countTimeWait = async (root: string): Promise<number | undefined> =
   }
   return counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
 };
+
+/** Whether the network namespace of a process, by its folder in procfs, has any: an iterator walks the table of the whole host for each namespace. */
+export const hasTimeWait =
+  (root: string) =>
+  async (folder: string): Promise<boolean> =>
+    (await readSockstat(root, pidOf(folder)))?.timeWait !== 0;

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { countTimeWait } from '../../../src/kernel/sockets/time-wait.ts';
+import { countTimeWait, hasTimeWait } from '../../../src/kernel/sockets/time-wait.ts';
 
 let root: string;
 beforeEach(() => void (root = mkdtempSync(join(tmpdir(), 'ringtail-time-wait-'))));
@@ -30,6 +30,15 @@ describe('connections in TIME_WAIT', () => {
     addProcess(10, 1);
     addProcess(11, 1, 4);
     expect(await countTimeWait(root)).toBe(4);
+  });
+
+  it('are worth looking for where the namespace has some, or does not say', async () => {
+    addProcess(10, 1, 4);
+    addProcess(11, 2, 0);
+    addProcess(12, 3);
+    const isWorth = hasTimeWait(root);
+    expect(await Promise.all([10, 11, 12].map((pid) => isWorth(`${root}/proc/${pid}`)))).toEqual([true, false, true]);
+    expect(await isWorth(`${root}/proc/11/task/12`)).toBe(false);
   });
 
   it('are not known where procfs does not tell them', async () => {
