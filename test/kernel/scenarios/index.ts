@@ -16,6 +16,7 @@ import { runningScenarios } from './running.ts';
 import { reloadScenarios } from './reload.ts';
 import { rungScenarios } from './rungs.ts';
 import { sessionMetricScenarios } from './session-metrics.ts';
+import { sessionLookupScenarios } from './session-lookup.ts';
 import { sessionProcfsScenarios } from './session-procfs.ts';
 import { sessionTcpScenarios } from './session-tcp.ts';
 
@@ -36,6 +37,7 @@ export const scenarios: readonly Scenario[] = [
   ...callRaceScenarios,
   ...callSocketScenarios,
   ...sessionMetricScenarios,
+  ...sessionLookupScenarios,
   ...sessionProcfsScenarios,
   ...sessionTcpScenarios,
   ...lifetimeScenarios,
