@@ -40,6 +40,30 @@ int on_iter_tcp(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(on_set_state, struct sock *sk, int old_state, int state)
+{
+	return 0;
+}
+
+SEC("?tp_btf/sock_send_length")
+int BPF_PROG(on_length, struct sock *sk, int ret, int flags)
+{
+	return 0;
+}
+
+SEC("?iter/udp")
+int on_iter_udp(struct bpf_iter__udp *ctx)
+{
+	return 0;
+}
+
+SEC("?iter/bpf_map_elem")
+int on_iter_map(struct bpf_iter__bpf_map_elem *ctx)
+{
+	return 0;
+}
+
 SEC("?cgroup/connect4")
 int on_connect4(struct bpf_sock_addr *ctx)
 {
@@ -48,6 +72,24 @@ int on_connect4(struct bpf_sock_addr *ctx)
 
 SEC("?cgroup/sock_create")
 int on_sock_create(struct bpf_sock *ctx)
+{
+	return 1;
+}
+
+SEC("?cgroup/sock_release")
+int on_sock_release(struct bpf_sock *ctx)
+{
+	return 1;
+}
+
+SEC("?cgroup/sendmsg4")
+int on_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	return 1;
+}
+
+SEC("?cgroup/recvmsg4")
+int on_recvmsg4(struct bpf_sock_addr *ctx)
 {
 	return 1;
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { messageOf } from '../core/errors.ts';
 import { buildPath, type Addon, type KernelFacts, type NativeError } from './addon.ts';
 import { actorLayout } from './layouts.gen.ts';
+import { hooks, type ProbeHook } from './probe-hooks.ts';
 import { wantedFacts } from './process-programs.ts';
 import { namesInitialPidNamespace } from './self.ts';
 
@@ -28,31 +29,6 @@ export type ProbeOptions = {
   /** Where the cgroup v2 hierarchy is mounted, undefined when it is not. */
   readonly cgroup2Path: string | undefined;
 };
-
-type Hook = {
-  readonly name: string;
-  readonly program: string;
-  readonly purpose: string;
-  readonly attach: boolean;
-  /** Improves something, is never needed. */
-  readonly optional?: boolean;
-};
-
-const hooks: readonly Hook[] = [
-  { name: 'tp_btf', program: 'on_tp_btf', purpose: 'tracepoints with types: the best rung of every receiver', attach: true },
-  { name: 'raw_tp', program: 'on_raw_tp', purpose: 'raw tracepoints: the second rung', attach: true },
-  { name: 'tp', program: 'on_tp', purpose: 'tracepoints by perf event: the third rung', attach: true },
-  { name: 'iter/task', program: 'on_iter_task', purpose: 'what already runs at start', attach: false },
-  { name: 'iter/task_file', program: 'on_iter_file', purpose: 'open sockets with their owners at start', attach: false },
-  { name: 'iter/tcp', program: 'on_iter_tcp', purpose: 'open TCP sockets at start', attach: false },
-  { name: 'cgroup/connect4', program: 'on_connect4', purpose: 'connections that fail at once', attach: false },
-  { name: 'cgroup/sock_create', program: 'on_sock_create', purpose: 'owners of raw and UDP sockets', attach: false },
-  { name: 'cgroup_skb', program: 'on_egress', purpose: 'UDP bytes on kernels before 6.12', attach: false },
-  { name: 'sockops', program: 'on_sockops', purpose: 'socket cookies on 5.10', attach: false },
-  { name: 'xdp', program: 'on_xdp', purpose: 'packet counts', attach: false },
-  { name: 'fentry', program: 'on_fentry', purpose: 'not needed', attach: true, optional: true },
-  { name: 'kprobe', program: 'on_kprobe', purpose: 'not needed', attach: true, optional: true },
-];
 
 const rungNames = new Set(['tp_btf', 'raw_tp', 'tp']);
 
@@ -121,14 +97,31 @@ const adviceFor = (code: string): string => {
   return 'this kernel does not offer it; a lower rung is taken';
 };
 
-const hookCheck = (session: InstanceType<Addon['Session']>, hook: Hook): ProbeCheck => {
+/** An iterator is attached by its run. */
+const attachOrRun = (session: InstanceType<Addon['Session']>, object: number, program: string): void => {
+  if (program.startsWith('on_iter')) session.runIterator(object, program);
+  else session.attach(object, program);
+};
+
+/** Without the hierarchy, which has a row of its own, it is seen whether the program can be loaded. */
+const attachToCgroup = (
+  session: InstanceType<Addon['Session']>,
+  object: number,
+  program: string,
+  cgroup2Path: string | undefined,
+): void => {
+  if (cgroup2Path !== undefined) session.attach(object, program, cgroup2Path);
+};
+
+const hookCheck = (session: InstanceType<Addon['Session']>, hook: ProbeHook, cgroup2Path: string | undefined): ProbeCheck => {
   const required = false;
-  const { name, program, purpose } = hook;
+  const { name, program, purpose, without } = hook;
+  const cost = without === undefined ? '' : `; ${without}`;
   try {
     const object = session.load({ path: buildPath('bpf/probe.bpf.o'), programs: [program], options: {}, mapEntries: {} });
     try {
-      if (hook.attach) session.attach(object, program);
-      if (program === 'on_iter_task') session.runIterator(object, program);
+      if (hook.attach === 'cgroup') attachToCgroup(session, object, program, cgroup2Path);
+      else if (hook.attach) attachOrRun(session, object, program);
     } finally {
       session.unload(object);
     }
@@ -136,7 +129,7 @@ const hookCheck = (session: InstanceType<Addon['Session']>, hook: Hook): ProbeCh
   } catch (error) {
     const { code } = error as NativeError;
     if (hook.optional === true) return { name, ok: false, detail: `${purpose}; not available here (${code})`, required, optional: true };
-    return { name, ok: false, detail: `${purpose}; refused: ${code}`, advice: adviceFor(code), required };
+    return { name, ok: false, detail: `${purpose}; refused: ${code}${cost}`, advice: adviceFor(code), required };
   }
 };
 
@@ -165,7 +158,7 @@ const hookChecks = (options: ProbeOptions): readonly ProbeCheck[] => {
       }));
   }
   try {
-    return hooks.map((hook) => hookCheck(session, hook));
+    return hooks.map((hook) => hookCheck(session, hook, options.cgroup2Path));
   } finally {
     session.close();
   }

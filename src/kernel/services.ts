@@ -155,6 +155,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     exclusion,
     processes: lookups.processes,
     programs: () => ring?.sockets,
+    refusals: () => current.notes.filter((note) => note !== PROCFS_LIMITS),
   });
   const socketLookup = createLookupService({ root, counters, readMaps: (map, match) => sockets.maps.read(map, match) });
   let current: KernelStatus = UNUSED;

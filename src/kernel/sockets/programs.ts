@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { messageOf } from '../../core/errors.ts';
 import type { Counters } from '../../core/counters.ts';
 import type { Logger } from '../../core/logger.ts';
+import { createRateLimit } from '../../core/rate-limit.ts';
 import type { PushDownReport } from '../../core/rules.ts';
 import type { EntryMatch, KernelFacts, MapEntries, NativeSession } from '../addon.ts';
 import { describeRefusal } from '../process-programs.ts';
@@ -80,7 +81,11 @@ const cgroupOf = (wanted: string | undefined, root: string | undefined): { reado
 const hasGroup = ({ groups }: LoadedTracing, group: TracingGroup): boolean => groups.has(group);
 
 /** What each part is done by. */
-const hooksOf = (tracing: LoadedTracing, { attached, refusals }: LoadedHooks, existing: string | undefined): readonly SocketHook[] => {
+const hooksOf = (
+  tracing: LoadedTracing,
+  { attached, refusals }: LoadedHooks,
+  { existing, sweep }: Readonly<Record<'existing' | 'sweep', string | undefined>>,
+): readonly SocketHook[] => {
   const because = (names: readonly string[]): string => names.flatMap((name) => refusals.get(name) ?? []).at(0) ?? '';
   const hook = (name: SocketHook['hook'], rung: string | undefined, note: string): SocketHook => ({
     hook: name,
@@ -107,13 +112,19 @@ const hooksOf = (tracing: LoadedTracing, { attached, refusals }: LoadedHooks, ex
     udp === 'cgroup_skb'
       ? hook('peer', 'cgroup_skb', '')
       : byCgroup('peer', 'on_sendmsg4', 'sockets that are not connected have sessions without a peer'),
-    byCgroup('release', 'on_sock_release', 'sessions that are not TCP end by idle time'),
-    byCgroup('create', 'on_sock_create', 'who made a raw or ICMP socket is found by looking at all open sockets'),
-    byCgroup('connect_failed', 'on_connect4', 'connects that fail before a packet leaves are told without their peer'),
+    byCgroup(
+      'release',
+      'on_sock_release',
+      sweep === undefined
+        ? 'the end of a session that is not TCP is found by a look each second'
+        : `sessions that are not TCP have no end (${sweep})`,
+    ),
+    byCgroup('create', 'on_sock_create', 'raw and ICMP sockets are known when they are used'),
+    byCgroup('connect_failed', 'on_connect4', 'connects that fail before a packet leaves are not told'),
     hook(
       'existing',
       existing === undefined ? 'iterator' : undefined,
-      existing === undefined ? '' : `what was open before is not known: ${existing}`,
+      existing === undefined ? '' : `what was open before is known only when it is used or closed: ${existing}`,
     ),
   ];
 };
@@ -158,10 +169,21 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
     }
   };
 
-  const sweep = async ({ tracing: { object, groups } }: Loaded): Promise<void> => {
+  const sweep = async ({ tracing: { object, groups } }: Pick<Loaded, 'tracing'>): Promise<void> => {
     if (!groups.has('sweep')) return;
     await session.walk(object, 'on_sweep_flows', { map: 'flows' });
     await session.walk(object, 'on_sweep_sessions', { map: 'sessions' });
+  };
+
+  /** Why it cannot be done. */
+  const trySweep = async (tracing: LoadedTracing): Promise<string | undefined> => {
+    if (!tracing.groups.has('sweep')) return 'the kernel does not take the iterator';
+    try {
+      await sweep({ tracing });
+      return undefined;
+    } catch (error) {
+      return describeRefusal(error);
+    }
   };
 
   /** Which sockets nobody seems to hold any more, who holds them, and what was missed. */
@@ -172,14 +194,16 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
     if (groups.has('existing')) await session.walk(object, 'on_socket_file');
   };
 
+  const rateLimit = createRateLimit();
+  let canSweep = true;
   let walking: Promise<void> | undefined;
   let ticks = 0;
   /** One walk at a time; what goes wrong is tried again in its time. */
   const tick = (): void => {
-    if (loaded === undefined || walking !== undefined) return;
+    if (loaded === undefined || walking !== undefined || !canSweep) return;
     const work = ++ticks % SWEEPS_PER_OWNERS === 0 ? findOwners : sweep;
     walking = work(loaded)
-      .catch((error: unknown) => logger.warn({ error: messageOf(error) }, 'cannot walk the open sockets'))
+      .catch((error: unknown) => rateLimit('walk', logger.warn.bind(logger), { error: messageOf(error) }, 'cannot walk the open sockets'))
       .finally(() => (walking = undefined));
   };
 
@@ -198,9 +222,16 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
       attachHooks(session, hooks, place.folder);
       for (const program of tracing.last) session.attach(tracing.object, program);
       const existing = await enterExisting(tracing);
+      const noSweep = await trySweep(tracing);
+      canSweep = noSweep === undefined;
       const timer = setInterval(tick, SWEEP_MS).unref();
       loaded = { tracing, hooks, rules, timer };
-      status = { rung: 'ebpf', notes: tracing.notes, hooks: hooksOf(tracing, hooks, existing), pushDown };
+      status = {
+        rung: 'ebpf',
+        notes: [...tracing.notes, ...(canSweep ? [] : [`sessions do not end by idle time: ${noSweep}`])],
+        hooks: hooksOf(tracing, hooks, { existing, sweep: noSweep }),
+        pushDown,
+      };
     } catch (error) {
       rules?.close();
       if (hooks?.object !== undefined) session.unload(hooks.object);

@@ -45,6 +45,8 @@ export type SocketServiceOptions = {
   readonly processes: Pick<ProcessTable, 'identityOf'>;
   /** Undefined: there is no ring. */
   readonly programs: () => SocketPrograms | undefined;
+  /** Why there is none. */
+  readonly refusals: () => readonly string[];
 };
 
 const NOTHING: SocketsStatus = { rung: 'none', notes: [], hooks: [], pushDown: { places: [] } };
@@ -60,6 +62,7 @@ export const createSocketService = ({
   exclusion,
   processes,
   programs,
+  refusals,
 }: SocketServiceOptions): SocketService => {
   let watcher: SocketProcfsWatcher | undefined;
   let current = NOTHING;
@@ -110,7 +113,7 @@ export const createSocketService = ({
       current = kernel;
       return;
     }
-    const reasons = needs.mode === 'procfs' ? [] : (kernel?.notes ?? ['there is no ring of the kernel']);
+    const reasons = needs.mode === 'procfs' ? [] : (kernel?.notes ?? ['there is no ring of the kernel', ...refusals()]);
     if (needs.mode === 'ebpf')
       throw new KernelError(`sockets are to be followed by the kernel's programs, which cannot be had here: ${reasons.join('; ')}`, {
         advice: 'set mode to auto, or see what `ringtail doctor` says',

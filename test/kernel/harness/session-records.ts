@@ -156,9 +156,9 @@ export const recordSessions = async ({
     },
   });
   await kernel.start();
-  assert.equal(kernel.sockets().rung, 'ebpf', kernel.sockets().notes.join('; '));
+  if ((needs.mode ?? allSessionNeeds.mode) === 'ebpf') assert.equal(kernel.sockets().rung, 'ebpf', kernel.sockets().notes.join('; '));
   const settle = (): Promise<void> => {
-    const isThrough = kernel.ring()!.mark();
+    const isThrough = kernel.ring()?.mark() ?? (() => true);
     return waitFor('the ring to be read', () => isThrough() && kernel.hub.pending === 0);
   };
   return {
