@@ -15,12 +15,9 @@ import { refusedScenarios } from './refused.ts';
 import { runningScenarios } from './running.ts';
 import { reloadScenarios } from './reload.ts';
 import { rungScenarios } from './rungs.ts';
-<<<<<<< ours
 import { sessionMetricScenarios } from './session-metrics.ts';
 import { sessionLookupScenarios } from './session-lookup.ts';
-=======
 import { sessionDegradedScenarios } from './session-degraded.ts';
->>>>>>> theirs
 import { sessionProcfsScenarios } from './session-procfs.ts';
 import { sessionRuleScenarios } from './session-rules.ts';
 import { sessionTcpScenarios } from './session-tcp.ts';
