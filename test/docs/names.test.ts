@@ -9,6 +9,7 @@ import { lossSchema } from '../../src/otlp/loss.ts';
 import type { CallName } from '../../src/kernel/calls/needs.ts';
 import { callNameOf, kindsOf } from '../../src/receivers/shared/call-names.ts';
 import { callSchemas } from '../../src/receivers/shared/call-schemas.ts';
+import { connectionStates } from '../../src/receivers/shared/session-names.ts';
 import { sessionSchemas } from '../../src/receivers/shared/session-schemas.ts';
 import { execSchema, exitSchema, failedExecSchema, forkSchema } from '../../src/receivers/shared/process-schemas.ts';
 import { books, totalName } from '../../src/service/ledger.ts';
@@ -140,6 +141,16 @@ it('the page of the syscalls receiver has the events and their calls', () => {
   expect(told.toSorted()).toEqual(
     [...Array.from(calls, ([event, names]) => `${event}: ${names.toSorted().join(' ')}`), `${eventName.loss}: `].toSorted(),
   );
+});
+
+it('the page of the sockets receiver has the events, and the name of every state', () => {
+  const page = 'docs/components/sockets.md';
+  const told = firstCodes(sectionOf(page, '## Events'), 'EventName');
+  expect(told).toEqual([...Array.from(sessionSchemas.values(), ({ eventName: event }) => event), eventName.loss]);
+  const states = tableOf(sectionOf(signals, '### `ringtail.session.state`'), 'attribute').rows.find(([name]) =>
+    name!.includes('connection.state'),
+  )!;
+  expect(codesOf(states[2]!).toSorted()).toEqual([...connectionStates].toSorted());
 });
 
 describe('exit codes', () => {

@@ -4,7 +4,7 @@ import type { Batch } from '../../../src/core/batch.ts';
 import { createCounters } from '../../../src/core/counters.ts';
 import type { RuleSet } from '../../../src/core/rules.ts';
 import { createHub, type Hub } from '../../../src/kernel/hub.ts';
-import { eventKind, netTransport } from '../../../src/kernel/layouts.gen.ts';
+import { eventKind, netTransport, sessionKnownBy } from '../../../src/kernel/layouts.gen.ts';
 import type { SocketNeeds, SocketsStatus } from '../../../src/kernel/sockets/needs.ts';
 import { statesOf } from '../../../src/receivers/shared/session-names.ts';
 import { socketsConfig } from '../../../src/receivers/sockets/config.ts';
@@ -39,6 +39,7 @@ const createReceiver = (input: unknown, status: Partial<SocketsStatus> = {}) => 
     hub,
     onQuiet: () => () => {},
     gate: { require: () => () => {} },
+    processes: { resolve: () => Uint32Array.of(0, 7), isNamed: (slot: number) => slot === 7 },
     cgroups: { path: () => undefined },
     socketMaps: { read: () => undefined, walk: async () => false, walkNamespaces: async () => false, timeWait: async () => undefined },
     sockets: (): SocketsStatus => ({ ...best, ...status }),
@@ -49,9 +50,10 @@ const createReceiver = (input: unknown, status: Partial<SocketsStatus> = {}) => 
     },
   };
   const config = socketsConfig.parse(input);
-  const settings = { id: 'sockets/x', logger, counters: createCounters(), version: '1', resource: [], kernel };
+  const counters = createCounters();
+  const settings = { id: 'sockets/x', logger, counters, version: '1', resource: [], kernel };
   const receiver = socketsReceiver.create(settings as never, config as never);
-  return { receiver, hub, claims, logger, config };
+  return { receiver, hub, claims, logger, config, counters };
 };
 
 describe('the receiver', () => {
@@ -97,6 +99,29 @@ describe('the receiver', () => {
     hub.deliver(frameOf(records), () => {});
     expect(eventsOf(batches)).toMatchObject([{ event: 'ringtail.session.start', attributes: { 'network.peer.port': 53 } }]);
     expect(batches.map(({ receiver: id }) => id)).toEqual(['sockets/x']);
+  });
+
+  it('counts how well the owners of what it shows are known', () => {
+    const { receiver, hub, counters } = createReceiver({ protocols: ['tcp'] });
+    receiver.logs$!.subscribe();
+    const udp = { ...client, transport: netTransport.udp };
+    const nobody = { ...client, family: 10, knownBy: sessionKnownBy.not };
+    const known = { pid: 8 };
+    const records = [
+      { kind: eventKind.sessionStart },
+      { kind: eventKind.sessionStart, actor: known },
+      { kind: eventKind.sessionEnd, actor: known },
+      { kind: eventKind.sessionEnd, columns: udp },
+      { kind: eventKind.sessionEnd, columns: nobody, actor: known },
+      { kind: eventKind.sessionListen, actor: known },
+    ];
+    hub.deliver(frameOf(records), () => {});
+    const told = counters.samples().filter(({ name }) => name === 'ringtail_attribution');
+    expect(told.map(({ labels, value }) => `${Object.values(labels).join(' ')} ${value}`).toSorted()).toEqual([
+      'ebpf named tcp ipv4 2',
+      'ebpf unnamed tcp ipv4 1',
+      'none unnamed tcp ipv6 1',
+    ]);
   });
 
   it('tells losses of its kinds', () => {
