@@ -132,11 +132,11 @@ export const beginCounting = (maps: CountMaps, receiver: string, transports: Rea
       });
       if (series === undefined) return undefined;
       const all: CountedSeries[] = [];
-      const put = (key: string, { metric, transport, family, attributes, live }: SessionSeries): void => {
+      const put = (key: string, { metric, transport, family, cgroupId, attributes, live }: SessionSeries): void => {
         const began = state.began.get(transport ?? NO_ROOM);
         if (began === undefined || !wanted.has(transport ?? NO_ROOM)) return;
         const values = metric === 'open' ? live : difference(state.grown.get(key) ?? [], began.base.get(key));
-        if (values[0]! > 0n) all.push({ metric, key, transport, family, attributes, startNs: began.startNs, values });
+        if (values[0]! > 0n) all.push({ metric, key, transport, family, cgroupId, attributes, startNs: began.startNs, values });
       };
       for (const [key, one] of state.met) put(key, one);
       for (const [key, one] of series) if (one.metric === 'open') put(key, one);

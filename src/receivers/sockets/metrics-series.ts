@@ -17,6 +17,8 @@ export type SessionSeries = {
   /** By `enum net_transport`; undefined: what found no room, of all of them. */
   readonly transport: number | undefined;
   readonly family: number;
+  /** 0n: not known, or of several. */
+  readonly cgroupId: bigint;
   readonly attributes: readonly Attribute[];
   /** Only ever grow for as long as the programs are loaded. */
   readonly ended: readonly bigint[];
@@ -80,7 +82,8 @@ export const createSessionSeries = (): ((counts: SessionCounts) => ReadonlyMap<s
       const id = [metric, key.cgroupId, key.netnsCookie, key.transport, key.family, role, state, error, direction].join(' ');
       let attributes = known.get(id);
       if (attributes === undefined) known.set(id, (attributes = attributesOf(key, traits)));
-      put(id, { metric, transport: key.transport, family: key.family, attributes, ended: endedNow, live: liveNow });
+      const { transport, family, cgroupId } = key;
+      put(id, { metric, transport, family, cgroupId, attributes, ended: endedNow, live: liveNow });
     };
     for (const one of ended) {
       enter(one, { metric: 'opened', role: one.role, state: openedState(one) }, [one.opened], NOTHING);
@@ -100,6 +103,7 @@ export const createSessionSeries = (): ((counts: SessionCounts) => ReadonlyMap<s
         metric,
         transport: undefined,
         family: 0,
+        cgroupId: 0n,
         attributes: overflowAttributes,
         ended: endedNow,
         live: liveNow,

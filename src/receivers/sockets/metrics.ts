@@ -23,6 +23,8 @@ export type SessionMetricsOptions = {
     onQuiet(listener: () => void | Promise<void>): () => void;
   };
   readonly logger: Logger;
+  /** Whether sessions of sockets in a cgroup, by its number, count here; without it all do. */
+  readonly showsCgroup?: ((id: bigint) => boolean) | undefined;
   /** Unix time, ms. */
   readonly nowMs?: () => number;
 };
@@ -66,14 +68,15 @@ const createOpenSeries = () => {
 
 /** Counts while somebody listens, and emits at each interval; once more when the kernel side has come to rest. */
 export const createSessionMetrics = (options: SessionMetricsOptions): Observable<MetricBatch> => {
-  const { receiver, config, kernel, logger, nowMs = Date.now } = options;
+  const { receiver, config, kernel, logger, showsCgroup = () => true, nowMs = Date.now } = options;
   const { collection_interval: intervalMs, temporality } = config.metrics;
   const transports = new Set<number>(config.protocols.map((name) => transportOf[name]));
   const families = new Set<number>(config.families.map((name) => familyNumbers[name]));
   const isWhole = families.size === sessionFamilies.length && config.loopback && config.cgroup === undefined;
   /** What procfs counts of TCP is of both families, whoever's it was. */
-  const isWanted = ({ transport, family }: CountedSeries): boolean =>
-    transport === undefined || families.has(family) || (family === 0 && (isWhole || transport !== transportOf.tcp));
+  const isWanted = ({ transport, family, cgroupId }: CountedSeries): boolean =>
+    transport === undefined ||
+    (showsCgroup(cgroupId) && (families.has(family) || (family === 0 && (isWhole || transport !== transportOf.tcp))));
   const nowNs = (): bigint => BigInt(Math.trunc(nowMs() * 1000)) * 1000n;
   const limit = createRateLimit();
 

@@ -33,9 +33,15 @@ const setUp = () => {
       return () => quiet.delete(listener);
     },
   };
-  const open = (config: object = {}) => {
+  const open = (config: object = {}, showsCgroup?: (id: bigint) => boolean) => {
     const batches: MetricBatch[] = [];
-    const metrics$ = createSessionMetrics({ receiver: 'sockets/x', config: socketsConfig.parse(config), kernel: kernel as never, logger });
+    const metrics$ = createSessionMetrics({
+      receiver: 'sockets/x',
+      config: socketsConfig.parse(config),
+      kernel: kernel as never,
+      logger,
+      showsCgroup,
+    });
     const subscription = metrics$.subscribe((batch) => void batches.push(batch));
     return { batches, close: () => subscription.unsubscribe() };
   };
@@ -135,6 +141,17 @@ describe('metrics of sessions', () => {
       'session.opened{network.protocol=icmp,network.type=ipv6,session.role=client,cgroup.id=7,netns.cookie=1} 2 100..110',
       'session.opened{network.protocol=raw,network.type=ipv6,session.role=client,cgroup.id=7,netns.cookie=1} 3 100..110',
     ]);
+  });
+
+  it('are those of the cgroups of a receiver where another one asks for others', async () => {
+    const { open, now } = setUp();
+    now.live = [{ cgroup: 0, state: tcpTimeWait, open: 4 }];
+    const { batches } = open({ cgroup: '/sys/fs/cgroup/a' }, (id) => id === 7n);
+    await pass(1);
+    now.ended = [{ opened: 5 }, { cgroup: 8, opened: 2 }]; // prettier-ignore
+    now.rest = { opened: 1 };
+    await pass(9);
+    expect(valuesOf(batches[0]!, 'session')).toEqual(['5', '1']);
   });
 
   it('have TIME_WAIT from procfs where there is no iterator, and nothing of what is open', async () => {
