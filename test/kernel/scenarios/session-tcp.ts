@@ -11,7 +11,7 @@ import type { Facts, Scenario } from '../harness/scenario.ts';
 const kinds = [
   'plain4', 'plain6', 'zoned', 'dual', 'only6', 'half', 'server_first', 'linger', 'unread', 'unacked', 'itself', 'nonblocking', 'fast_open',
   'never', 'reset_before', 'refused', 'timeout', 'given_up', 'unreachable', 'taken', 'workers', 'thread', 'headless', 'forked', 'passed', 'left',
-  'shared_port',
+  'shared_port', 'uring',
 ]; // prettier-ignore
 /** Of a line: local and peer end, and the bytes. */
 const [LOCAL, SENT, UNACKED] = [1, 5, 7];
