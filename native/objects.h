@@ -24,7 +24,7 @@ struct Failure {
 
 struct ObjectSpec {
 	std::string path;
-	std::string types;			   // file with the kernel's types as far as the object needs them; empty: the kernel's own
+	std::string types;      // file with the kernel's types as far as the object needs them; empty: the kernel's own
 	std::vector<std::string> programs;           // all others stay unloaded
 	std::map<std::string, uint64_t> options;     // `const volatile` globals; a name that the object does not have is an error
 	std::map<std::string, uint32_t> mapEntries;
