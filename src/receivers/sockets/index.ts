@@ -11,6 +11,7 @@ import type { SocketNeeds, SocketsClaim, SocketsStatus } from '../../kernel/sock
 import { ruleFields } from '../shared/rule-fields.ts';
 import { subscribeSessionEvents } from '../shared/session-events.ts';
 import { statesOf } from '../shared/session-names.ts';
+import { createSessionAttribution } from './attribution.ts';
 import { joinCgroups, type CgroupChoice } from './cgroup-choice.ts';
 import { socketsConfig, type SocketsConfig } from './config.ts';
 import { createSessionMetrics } from './metrics.ts';
@@ -23,7 +24,7 @@ const notesOf = ({ notes, hooks }: SocketsStatus): readonly string[] => [
   ...hooks.flatMap(({ hook, rung, note }) => (note === '' ? [] : [`${hook} by ${rung}: ${note}`])),
 ];
 
-const createSocketsReceiver = ({ id, logger, kernel }: Settings<KernelServices>, config: SocketsConfig): Receiver => {
+const createSocketsReceiver = ({ id, logger, counters, kernel }: Settings<KernelServices>, config: SocketsConfig): Receiver => {
   const events = new Set(config.events);
   const needs: Omit<SocketNeeds, 'ruleSets'> = {
     ...needsOf(config),
@@ -31,6 +32,7 @@ const createSocketsReceiver = ({ id, logger, kernel }: Settings<KernelServices>,
     states: events.has('state') ? statesOf(config.states) : new Set(),
     counted: false,
   };
+  const countOwners = createSessionAttribution(counters, kernel.processes);
   let ruleSets: readonly (RuleSet | undefined)[] = [];
   let claim: SocketsClaim | undefined;
   let counting: CgroupChoice | undefined;
@@ -44,7 +46,10 @@ const createSocketsReceiver = ({ id, logger, kernel }: Settings<KernelServices>,
       ...needs,
       showsCgroup: config.cgroup === undefined ? undefined : cgroups.shows,
       receiver: id,
-      next: (batch) => subscriber.next(batch),
+      next(batch) {
+        countOwners(batch);
+        subscriber.next(batch);
+      },
     });
     return () => {
       claim = undefined;
