@@ -36,7 +36,10 @@ export const needs = {
     { what: 'nc, which has sockets too', any: [['netcat-openbsd']] },
     { what: 'ss, which lists sockets', any: [['iproute2']], command: 'ss' },
   ],
-  bench: [{ what: 'bpftrace, to compare with', any: [['bpftrace']] }],
+  bench: [
+    { what: 'bpftrace, to compare with', any: [['bpftrace']] },
+    { what: 'lsof, to compare with', any: [['lsof']], command: 'lsof' },
+  ],
 };
 
 /** What the same things are called elsewhere: for the command that we print there. */
