@@ -5,6 +5,10 @@ import { parseUptimeNs } from '../procfs/boot-clock.ts';
 import { readProgram } from '../procfs/program.ts';
 import { createSocketLookup, type SocketLookup, type SocketLookupOptions } from './lookup.ts';
 import { readSockets } from './procfs/sockets.ts';
+import { socketTables } from './procfs/tables.ts';
+
+/** Of whom a question may be about; those of unix sockets and of interfaces are longer than all others together. */
+const inetTables = socketTables.filter((table) => table !== 'unix' && table !== 'packet');
 
 /** Boot time, rounded down to 10 ms; 0 when it cannot be read: then nothing is known for any moment. */
 const bootNs = (root: string): bigint => {
@@ -25,7 +29,10 @@ export const createLookupService = (options: {
   return createSocketLookup({
     readMaps,
     counters,
-    readProcfs: (wanted) => readSockets({ root, ...wanted }),
+    readProcfs({ pids, protocol }) {
+      const tables = protocol === undefined ? inetTables : inetTables.filter((table) => table.startsWith(protocol));
+      return readSockets({ root, tables, ...(pids === undefined ? {} : { pids }) });
+    },
     readExecutable: async (pid, startNs) => {
       const program = await readProgram(root, { pid, startNs });
       return program.ok && program.executable.path.length > 0 ? Buffer.from(program.executable.path).toString('utf8') : undefined;

@@ -10,6 +10,7 @@ import { BYTES_PER_ENTRY, createLookupCache, tupleKey, type LookupTuple } from '
 import { createLookupCounters } from './lookup-counters.ts';
 import { createPauses } from './lookup-pauses.ts';
 import { createSharedScan } from './lookup-scan.ts';
+import type { SessionProtocol } from './needs.ts';
 import type { OpenSocket } from './open-socket.ts';
 import { answers, entryMatches, sameAddress, type SocketQuestion } from './question.ts';
 import { decodeSessions, type SessionEntry } from './session-entries.ts';
@@ -35,7 +36,8 @@ export type SocketLookup = {
   close(): void;
 };
 
-export type ReadProcfsOptions = { readonly pids?: readonly number[] };
+/** Only sockets that these processes hold; only of this protocol. */
+export type ReadProcfsOptions = { readonly pids?: readonly number[]; readonly protocol?: SessionProtocol | undefined };
 
 export type SocketLookupOptions = {
   /** Entries of the maps that match; undefined while the programs are not loaded. Throws a NativeError. */
@@ -140,7 +142,7 @@ export const createSocketLookup = (options: SocketLookupOptions): SocketLookup =
     if (held === undefined) return undefined;
     const { pid, startNs } = held.answer;
     const beganNs = nowNs();
-    const sockets = await readProcfs({ pids: [pid] }).catch(() => []);
+    const sockets = await readProcfs({ pids: [pid], protocol: questionOf(tuple).protocol }).catch(() => []);
     const now = sockets.find((socket) => answers(questionOf(tuple), socket));
     const isSame =
       now !== undefined &&

@@ -129,7 +129,7 @@ describe('find', () => {
     host.sockets = [open(1, 7), { ...open(2, 8), localPort: 80 }];
     await lookup.find(question);
     expect(await lookup.find(question)).toMatchObject([{ pid: 7, source: 'cache' }]);
-    expect(host.looks).toEqual([{}, { pids: [7] }]);
+    expect(host.looks).toEqual([{}, { pids: [7], protocol: 'tcp' }]);
     expect(host.count('ringtail_cache_hits', { cache: 'socket' })).toBe(1);
   });
 
