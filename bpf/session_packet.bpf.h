@@ -111,10 +111,29 @@ static __always_inline void count_packet(struct packet *packet, struct bpf_sock 
 	count_datagram(it);
 }
 
-/* Before 6.4; later kernels tell of calls. */
+#define HEADER_INCLUDED_BIT 9 /* INET_FLAGS_HDRINCL, include/net/inet_sock.h */
+
+/* Before 6.4, and since. */
 struct inet_sock___bits {
 	__u8 hdrincl : 1;
 };
+
+struct inet_sock___flags {
+	unsigned long inet_flags;
+};
+
+/* Whether the program writes the header of IP itself. */
+static __always_inline bool writes_header(__u64 sk)
+{
+	__u64 flags;
+
+	if (bpf_core_field_exists(struct inet_sock___bits, hdrincl))
+		return BPF_CORE_READ_BITFIELD_PROBED((struct inet_sock___bits *)sk, hdrincl);
+	if (!bpf_core_field_exists(struct inet_sock___flags, inet_flags))
+		return false;
+	KREAD_WORD(flags, sk + bpf_core_field_offset(struct inet_sock___flags, inet_flags));
+	return flags >> HEADER_INCLUDED_BIT & 1;
+}
 
 /* Payload as the program sees it: with the header of IP where it writes that itself, or reads it. Packets of TCP and UDP of raw sockets are not
  * counted. */
@@ -125,8 +144,8 @@ static __always_inline void count_other_packet(struct packet *packet, struct bpf
 
 	if (!session_protocol_wanted(transport_of(sock->family, sock->type, sock->protocol)))
 		return;
-	if (with_header && it->sent && bpf_core_field_exists(struct inet_sock___bits, hdrincl))
-		with_header = BPF_CORE_READ_BITFIELD_PROBED((struct inet_sock___bits *)it->key.sk, hdrincl);
+	if (with_header && it->sent)
+		with_header = writes_header(it->key.sk);
 	it->cookie = bpf_get_socket_cookie(packet->skb);
 	it->bytes = packet->skb->len - (with_header ? 0 : packet->header_bytes);
 	it->has_task = it->sent;

@@ -21,6 +21,7 @@ import { sessionDegradedScenarios } from './session-degraded.ts';
 import { sessionProcfsScenarios } from './session-procfs.ts';
 import { sessionRuleScenarios } from './session-rules.ts';
 import { sessionTcpScenarios } from './session-tcp.ts';
+import { sessionUdpScenarios } from './session-udp.ts';
 
 export const scenarios: readonly Scenario[] = [
   ...programScenarios,
@@ -42,6 +43,7 @@ export const scenarios: readonly Scenario[] = [
   ...sessionLookupScenarios,
   ...sessionProcfsScenarios,
   ...sessionTcpScenarios,
+  ...sessionUdpScenarios,
   ...sessionRuleScenarios,
   ...sessionDegradedScenarios,
   ...lifetimeScenarios,
