@@ -1,12 +1,21 @@
 /** What the kernel adds up of sessions is what a program did, to the session and the byte, while they are open and behind their end. */
 import assert from 'node:assert/strict';
+import { mkdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import type { Observable } from 'rxjs';
 import { createCounters } from '../../../src/core/counters.ts';
 import type { Logger } from '../../../src/core/logger.ts';
 import type { MetricBatch, MetricHistogramPoint, MetricPoint } from '../../../src/core/metric-batch.ts';
+import { buildPath, loadAddon } from '../../../src/kernel/addon.ts';
+import { actorLayout, eventLayouts } from '../../../src/kernel/layouts.gen.ts';
+import { probeFacts } from '../../../src/kernel/probe.ts';
+import { cgroup2Mount } from '../../../src/kernel/procfs/mounts.ts';
 import { createKernelServices, type KernelServices } from '../../../src/kernel/services.ts';
+import { type CountMaps, readSessionCounts, type SessionCounts } from '../../../src/kernel/sockets/counts.ts';
+import { encodeSocketSettings } from '../../../src/kernel/sockets/settings.ts';
+import { isModern } from '../../../src/kernel/sockets/tracing.ts';
 import { socketsConfig } from '../../../src/receivers/sockets/config.ts';
 import { createSessionMetrics } from '../../../src/receivers/sockets/metrics.ts';
+import { needsOf } from '../../../src/receivers/sockets/needs.ts';
 import { waitFor } from '../harness/pipeline.ts';
 import { startProgram } from '../harness/runner.ts';
 import type { Context, Scenario } from '../harness/scenario.ts';
@@ -57,9 +66,10 @@ const openKernel = (): { readonly kernel: KernelServices; readonly written: () =
   return { kernel, written };
 };
 
-/** Everything that a receiver emits, and the program that it is about. */
-const startSums = async ({ program }: Pick<Context, 'program'>) => {
+/** The program that is asked for sessions, in a cgroup. */
+const startSums = async ({ program }: Pick<Context, 'program'>, cgroup?: string) => {
   const { child, ended, output } = startProgram(program('session-sums'), []);
+  if (cgroup !== undefined) writeFileSync(`${cgroup}/cgroup.procs`, String(child.pid));
   const lines = (): readonly string[] => output().split('\n');
   await waitFor('the program', () => lines().some((line) => line.startsWith('network ')));
   const network = BigInt(
@@ -70,12 +80,13 @@ const startSums = async ({ program }: Pick<Context, 'program'>) => {
   let asked = 0;
   return {
     network,
-    /** The number behind `waiting` in what it says, and it has done what it was asked for. */
+    /** Resolves when all of it is done. */
     async act(...steps: readonly string[]): Promise<void> {
       for (const step of steps) child.stdin.write(`${step}\n`);
       asked += steps.length;
       await waitFor(steps.join(', '), () => lines().filter((line) => line.startsWith('done ')).length === asked);
     },
+    /** In TIME_WAIT, when it was asked last. */
     waiting: (): number =>
       Number(
         lines()
@@ -259,4 +270,78 @@ const overReloads: Scenario = {
   },
 };
 
-export const sessionMetricScenarios: readonly Scenario[] = [exact, before, overReloads];
+/** Less than the series that there are: two ends, two families, refused, reset. */
+const SMALL_MAP = 2;
+
+const mapOfWalk = { on_clear_live: 'session_live', on_live_sessions: 'sessions', on_live_flows: 'flows' } as const;
+
+/** All numbers together, whatever their series. */
+const totalsOf = ({ ended, live, rest }: SessionCounts) => {
+  const sums = [...ended, rest.ended];
+  const open = [...live, rest.live];
+  const total = <T>(all: readonly T[], read: (one: T) => bigint): number => Number(all.reduce((sum, one) => sum + read(one), 0n));
+  return {
+    opened: total(sums, ({ opened }) => opened),
+    failed: total(sums, ({ failed }) => failed),
+    durations: total(sums, ({ durations }) => durations.reduce((sum, many) => sum + many, 0n)),
+    open: total(open, (one) => one.open),
+    sent: total(sums, ({ sent }) => sent) + total(open, ({ sent }) => sent),
+    received: total(sums, ({ received }) => received) + total(open, ({ received }) => received),
+  };
+};
+
+const fullMaps: Scenario = {
+  name: 'sessions: what the maps of counts have no room for is counted, and the totals are exact; those of one cgroup alone',
+  async run(context) {
+    const mount = await cgroup2Mount('');
+    if (mount === undefined) return context.skip('cgroup v2 is not mounted');
+    const cgroup = `${mount}/ringtail-sums-${process.pid}`;
+    mkdirSync(cgroup);
+    const addon = loadAddon();
+    const facts = probeFacts(addon);
+    const layouts = { actor: actorLayout.fields, events: Object.values(eventLayouts) };
+    const session = new addon.Session({ ringBytes: 1 << 20, frameBytes: 2 << 20, frames: 2, flushMs: 50, maxRows: 1024, layouts }, () => {});
+    try {
+      session.start();
+      const programs = ['on_destroy', 'on_socket_exit', 'on_set_state'];
+      const object = session.load({
+        path: buildPath(isModern(facts) ? 'bpf/sockets.bpf.o' : 'bpf/sockets_legacy.bpf.o'),
+        programs: [...programs, ...Object.keys(mapOfWalk)],
+        options: { have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0 },
+        mapEntries: { session_counts: SMALL_MAP, session_live: SMALL_MAP },
+      });
+      const needs = { ...needsOf(socketsConfig.parse({ protocols: ['tcp'] })), events: new Set<never>(), states: new Set<number>(), counted: true, ruleSets: [] };
+      session.putEntry(object, 'session_settings', new Uint8Array(4), encodeSocketSettings(needs, statSync(cgroup, { bigint: true }).ino));
+      for (const name of programs) session.attach(object, name);
+      const maps: CountMaps = {
+        read: (map) => session.readEntries(object, map),
+        async walk(name) {
+          await session.walk(object, name, { map: mapOfWalk[name] });
+          return true;
+        },
+        walkNamespaces: async () => true,
+        timeWait: async () => undefined,
+      };
+      const sums = await startSums(context, cgroup);
+      await sums.act(`open ${OPEN}`, `short6 ${SHORT_6}`, `short4 ${SHORT}`, `reset4 ${RESETS}`, 'refused 3');
+      const first = (await readSessionCounts(maps))!;
+      const all = 2 * (OPEN + SHORT + SHORT_6 + RESETS);
+      const bytes = 400 * (SHORT + SHORT_6) + 100 * RESETS + 1000 * OPEN;
+      const ended = { opened: all, failed: 3, durations: all - 2 * OPEN };
+      assert.deepEqual(totalsOf(first), { ...ended, open: 2 * OPEN, sent: bytes, received: bytes });
+      assert.equal(first.ended.length, SMALL_MAP);
+      assert(first.live.length <= SMALL_MAP);
+      assert(first.rest.ended.opened > 0n && first.rest.ended.sent > 0n, 'nothing was left over');
+      await sums.act('more 200', 'close 0');
+      await sums.end();
+      const more = bytes + 200 * OPEN;
+      assert.deepEqual(totalsOf((await readSessionCounts(maps))!), { ...ended, durations: all, open: 0, sent: more, received: more });
+      await session.detach(object);
+    } finally {
+      session.close();
+      rmdirSync(cgroup);
+    }
+  },
+}; // prettier-ignore
+
+export const sessionMetricScenarios: readonly Scenario[] = [exact, before, overReloads, fullMaps];
