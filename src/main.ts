@@ -1,4 +1,4 @@
-import { runCli } from './commands/program.ts';
+import { readQuickly, runQuickly } from './commands/quick.ts';
 import { systemContext } from './commands/system-context.ts';
 import { exitCode, messageOf } from './core/errors.ts';
 import { printable } from './core/printable.ts';
@@ -23,7 +23,10 @@ const drained = (stream: NodeJS.WriteStream): Promise<void> =>
     stream.write('', () => resolve());
   });
 
-const code = await runCli(process.argv.slice(2), systemContext());
+const argv = process.argv.slice(2);
+const context = systemContext();
+const quick = readQuickly(argv);
+const code = await (quick === undefined ? (await import('./commands/program.ts')).runCli(argv, context) : runQuickly(quick, context));
 await Promise.all([drained(process.stdout), drained(process.stderr)]);
 // Exits by itself: what is left behind after a second signal would keep the process alive.
 process.exit(code);

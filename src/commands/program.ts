@@ -1,12 +1,12 @@
 /** The command line: options, help and exit codes. Commands are loaded when they are called, so that help and version are quick. */
 import { Argument, Command, CommanderError } from 'commander';
-import { exitCode, type ExitCode, messageOf, ConfigError, RingtailError } from '../core/errors.ts';
-import { printable } from '../core/printable.ts';
+import { exitCode, type ExitCode } from '../core/errors.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import type { DoctorOptions } from './doctor.ts';
 import { commandHelp, programHelp } from './help.ts';
 import type { InitOptions } from './init.ts';
+import { tellFailure } from './failure.ts';
 import { type ConfigOptions, type Shell, shells, withConfigOptions } from './options.ts';
 import type { RecordOptions } from './record.ts';
 import type { RunOptions } from './run.ts';
@@ -94,11 +94,6 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
   return program;
 };
 
-const tell = (error: RingtailError, context: CommandContext): void => {
-  if (error instanceof ConfigError) for (const problem of error.problems) context.stderr.write(`${problem}\n`);
-  context.stderr.write(`ringtail: ${printable(messageOf(error))}${error.advice === '' ? '' : `; ${printable(error.advice)}`}\n`);
-};
-
 /** Runs one command line, without the name of the program; gives its exit code and never throws. */
 export const runCli = async (argv: readonly string[], context: CommandContext): Promise<ExitCode> => {
   let code: ExitCode = exitCode.done;
@@ -107,13 +102,6 @@ export const runCli = async (argv: readonly string[], context: CommandContext): 
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
-    if (error instanceof RingtailError) {
-      tell(error, context);
-      return error.exitCode;
-    }
-    context.stderr.write(
-      `ringtail: internal error: ${printable(messageOf(error))}\n${error instanceof Error ? `${error.stack ?? ''}\n` : ''}`,
-    );
-    return exitCode.runtime;
+    return tellFailure(error, context);
   }
 };

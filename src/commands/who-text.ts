@@ -23,6 +23,8 @@ const cut = (text: string, room: number): string => (text.length <= room ? text 
 
 const quoted = (arg: string): string => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg}'`);
 
+const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
 const processLines = (process: WhoProcess | undefined, width: number): readonly string[] => {
   if (process === undefined) return ['no process that can be seen'];
   if (process.gone) return [`pid ${process.pid}  gone meanwhile`];
@@ -30,10 +32,12 @@ const processLines = (process: WhoProcess | undefined, width: number): readonly 
   const place =
     container === undefined ? (cgroup === undefined || cgroup === '/' ? '' : `cgroup ${printable(cgroup)}`) : `container ${container}`;
   const first = [printable(process.name), `pid ${process.pid}`, userText(process.user), place].filter((text) => text !== '').join(GAP);
-  const command = printable(process.args?.map(quoted).join(' ') ?? '');
   const executable = printable(process.executable ?? '');
-  const starts = executable !== '' && (command === executable || command.startsWith(`${executable} `));
-  const second = starts ? command : [executable, command].filter((text) => text !== '').join(GAP);
+  const [called = '', ...args] = process.args ?? [];
+  // what it is called is told when that is not just another name of the file
+  const isPlain = called === '' || baseName(process.executable ?? '').startsWith(baseName(called));
+  const command = printable((isPlain && executable !== '' ? args : [called, ...args]).map(quoted).join(' '));
+  const second = [executable, command].filter((text) => text !== '').join(isPlain ? ' ' : GAP);
   return [cut(first, width), ...(second === '' ? [] : [cut(`${INDENT}${second}`, width)])];
 };
 

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { createProgram } from '../../src/commands/program.ts';
+import { readQuickly, runQuickly } from '../../src/commands/quick.ts';
 import { containerOf, toAnswer } from '../../src/commands/who-answer.ts';
 import { parseIp, parseQuestion } from '../../src/commands/who-question.ts';
 import { answerText } from '../../src/commands/who-text.ts';
@@ -9,6 +11,47 @@ import { entriesOf, holdersBytes, type MadeSession } from '../kernel-services/so
 import { createCli } from './fakes.ts';
 
 const bytesOf = (text: string): readonly number[] => [...parseIp(text)!];
+
+describe('the quick way', () => {
+  const usual = async (argv: readonly string[]) => {
+    const program = createProgram(createCli() as never, () => {});
+    let read: object | undefined;
+    program.commands
+      .find((command) => command.name() === 'who')!
+      .exitOverride()
+      .configureOutput({ writeErr() {}, writeOut() {} })
+      .action((words: readonly string[], options: object) => void (read = { words, options }));
+    await program.parseAsync(argv, { from: 'user' }).catch(() => {});
+    return read;
+  };
+
+  it.each([[[]], [[':80']], [['a', '--json']], [['--pid', '12', ':1', ':2']], [['--root-path', '/host', '--json', '::1']]])(
+    'reads %j as the usual one does',
+    async (words) => expect(readQuickly(['who', ...words])).toEqual(await usual(['who', ...words])),
+  );
+
+  it.each([
+    [['run']],
+    [[]],
+    [['--help']],
+    [['who', '--help']],
+    [['who', '-h']],
+    [['who', '--pid']],
+    [['who', '--pid=12']],
+    [['who', '--pid', '--json']],
+    [['who', '--jsn']],
+    [['who', '--', 'a']],
+  ])('leaves %j to the usual one', (argv) => expect(readQuickly(argv)).toBeUndefined());
+
+  it('says what is wrong as the usual one does', async () => {
+    const err: string[] = [];
+    const context = { stdout: { write() {} }, stderr: { write: (text: string) => err.push(text) } };
+    expect(await runQuickly({ words: ['8080'], options: {} }, context as never)).toBe(2);
+    const cli = createCli();
+    expect(await cli.run('who', '8080')).toBe(2);
+    expect(err.join('')).toBe(cli.stderr());
+  });
+});
 
 describe('the question', () => {
   it.each([
@@ -206,7 +249,7 @@ describe('the answer', () => {
     const answer = await answerOf([':80'], [factsOf({ pid: 13 }), factsOf({ pid: 12, uid: 0, args: ['nginx', '-g', 'daemon off;'] })]);
     expect(answerText(answer, 80).split('\n')).toEqual([
       'nginx  pid 12  root  cgroup /system.slice/nginx.service',
-      "  /usr/sbin/nginx  nginx -g 'daemon off;'",
+      "  /usr/sbin/nginx -g 'daemon off;'",
       '  tcp  0.0.0.0:80                   listen',
       '       held by nginx (pid 13) too, known by event',
       '  tcp  10.0.0.5:80  10.0.0.9:51999  established',
