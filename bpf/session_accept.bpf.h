@@ -25,8 +25,9 @@ static __always_inline bool is_tcp(__u64 sk)
 }
 
 /* Its beginning was not seen: it waited before the programs came, or the kernel skipped them. */
-static __always_inline struct session *accepted_unseen(__u64 sk, __u64 now)
+static __always_inline struct session *accepted_unseen(__u64 sk)
 {
+	__u64 now = bpf_ktime_get_boot_ns();
 	struct session *s;
 
 	note_stat(SESSION_NO_SESSION);
@@ -43,21 +44,20 @@ static __always_inline struct session *accepted_unseen(__u64 sk, __u64 now)
 /* The current task has the connection in its hands now. A close that came before waited for this. */
 static __noinline int tcp_accepted(__u64 sk)
 {
-	__u64 now = bpf_ktime_get_boot_ns();
 	struct session *s;
 	__u32 steps;
 
 	if (!is_tcp(sk) || !session_protocol_wanted(NET_TCP))
 		return 0;
-	s = tcp_session_of(sk, now);
+	s = tcp_session_of(sk);
 	if (!s)
-		s = accepted_unseen(sk, now);
+		s = accepted_unseen(sk);
 	if (!s || s->role == ROLE_CLIENT || s->flags & (SESSION_IS_ACCEPTED | SESSION_IS_LISTENER))
 		return 0;
 	set_role(s, ROLE_SERVER);
 	fill_owner(s);
 	s->flags |= SESSION_IS_ACCEPTED;
-	if (s->state != STATE_TCP_CLOSED)
+	if (s->state != STATE_TCP_CLOSED && !s->local_port)
 		read_ends(s, sk);
 	session_opened(s);
 	steps = session_step(s, SESSION_STEP_ACCEPTED);
@@ -107,7 +107,7 @@ static __noinline int tcp_connect_failed(__u64 sk, __s32 result)
 		return 0;
 	if (!is_tcp(sk) || !session_protocol_wanted(NET_TCP))
 		return 0;
-	s = tcp_session_of(sk, bpf_ktime_get_boot_ns());
+	s = tcp_session_of(sk);
 	if (!s) {
 		note = note_for(sk, NOTE_CONNECT);
 		return note ? tcp_refused(sk, note, error) : 0;

@@ -11,13 +11,14 @@
 #include "session_tcp_end.bpf.h"
 
 /* A connect, a socket that begins to listen, or one that the kernel made for a peer: whatever was known under its address is over. */
-static __always_inline int tcp_begins(struct sock *sk, __u64 at, __u32 old, __u32 new, __u64 now)
+static __always_inline int tcp_begins(struct sock *sk, __u64 at, __u32 old, __u32 new)
 {
 	struct session *s = bpf_map_lookup_elem(&sessions, &at);
+	__u64 now = bpf_ktime_get_boot_ns();
 	struct session_note *note;
 
 	if (s)
-		tcp_abandon(s, at, now);
+		tcp_abandon(s, at);
 	s = session_insert(at, BPF_ANY);
 	if (!s)
 		return 0;
@@ -50,10 +51,10 @@ static __always_inline int tcp_begins(struct sock *sk, __u64 at, __u32 old, __u3
 }
 
 /* First seen in the middle of its life. */
-static __always_inline struct session *tcp_met(struct sock *sk, __u64 at, __u32 old, __u32 new, __u64 now)
+static __always_inline struct session *tcp_met(struct sock *sk, __u64 at, __u32 old, __u32 new)
 {
 	struct session *s = session_insert(at, BPF_ANY);
-	__u64 socket;
+	__u64 now = bpf_ktime_get_boot_ns(), socket;
 
 	if (!s)
 		return 0;
@@ -75,21 +76,23 @@ static __always_inline struct session *tcp_met(struct sock *sk, __u64 at, __u32 
 }
 
 /* The entry of a listener stays until its socket is destroyed: the connections that it did not accept are destroyed before. */
-static __always_inline int listener_closed(struct session *s, __u64 now)
+static __always_inline int listener_closed(struct session *s)
 {
 	s->state = STATE_TCP_CLOSED;
-	s->last_ns = now;
-	tell_state(s, STATE_TCP_LISTEN, now);
+	s->last_ns = bpf_ktime_get_boot_ns();
+	tell_state(s, STATE_TCP_LISTEN, s->last_ns);
 	s->flags |= SESSION_IS_CLOSED;
 	closes_listener(s);
 	return 0;
 }
 
-static __always_inline int tcp_closed(struct session *s, __u64 at, __u32 old, __u64 now)
+static __always_inline int tcp_closed(struct session *s, __u64 at, __u32 old)
 {
+	__u64 now = bpf_ktime_get_boot_ns();
 	__u32 steps;
 
-	read_ends(s, at);
+	if (!s->local_port || old == STATE_TCP_SYN_SENT)
+		read_ends(s, at);
 	take_bytes(s, at, old);
 	take_error(s, at);
 	s->last_ns = now;
@@ -117,21 +120,21 @@ static __always_inline int tcp_closed(struct session *s, __u64 at, __u32 old, __
 
 static __always_inline int tcp_changed(struct sock *sk, __u32 old, __u32 new)
 {
-	__u64 at = (__u64)sk, now = bpf_ktime_get_boot_ns();
+	__u64 at = (__u64)sk;
 	struct session *s;
 
 	if (new == STATE_TCP_SYN_SENT || new == STATE_TCP_LISTEN || (new == STATE_TCP_SYN_RECEIVED &&old == STATE_TCP_LISTEN))
-		return tcp_begins(sk, at, old, new, now);
-	s = tcp_session_of(at, now);
+		return tcp_begins(sk, at, old, new);
+	s = tcp_session_of(at);
 	if (!s) {
 		if (new == STATE_TCP_CLOSED || old == STATE_TCP_LISTEN)
 			return 0;
-		s = tcp_met(sk, at, old, new, now);
+		s = tcp_met(sk, at, old, new);
 		if (!s)
 			return 0;
 	}
 	if (old == STATE_TCP_LISTEN)
-		return new == STATE_TCP_CLOSED ? listener_closed(s, now) : 0;
+		return new == STATE_TCP_CLOSED ? listener_closed(s) : 0;
 	if (!s->cookie)
 		take_cookie(s, sk);
 	if (new == STATE_TCP_ESTABLISHED) {
@@ -150,10 +153,9 @@ static __always_inline int tcp_changed(struct sock *sk, __u32 old, __u32 new)
 	if (new == STATE_TCP_FIN_WAIT_1 || (old == STATE_TCP_CLOSE_WAIT && new == STATE_TCP_LAST_ACK))
 		follow_owner(s); /* who shuts it down or closes it */
 	if (new == STATE_TCP_CLOSED)
-		return tcp_closed(s, at, old, now);
+		return tcp_closed(s, at, old);
 	s->state = new;
-	s->last_ns = now;
-	tell_state(s, old, now);
+	tell_state(s, old, 0);
 	return 0;
 }
 
@@ -169,7 +171,7 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 /* What is still there was closed in silence, or was never accepted. */
 static __always_inline int tcp_destroyed(__u64 at)
 {
-	struct session *s = tcp_session_of(at, bpf_ktime_get_boot_ns());
+	struct session *s = tcp_session_of(at);
 	__u32 old;
 
 	if (!s)

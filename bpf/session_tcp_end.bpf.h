@@ -55,12 +55,13 @@ static __always_inline void take_error(struct session *s, __u64 at)
 	s->error = error < 0 ? -error : error;
 }
 
-static __always_inline void tell_state(struct session *s, __u32 old, __u64 now)
+/* `boot_ns` 0: now. */
+static __always_inline void tell_state(struct session *s, __u32 old, __u64 boot_ns)
 {
 	struct session_settings *settings = session_settings_now();
 
 	if (settings && settings->states >> (s->state & (SESSION_STATES - 1)) & 1)
-		session_emit(s, EVENT_SESSION_STATE, old, now);
+		session_emit(s, EVENT_SESSION_STATE, old, boot_ns ? boot_ns : bpf_ktime_get_boot_ns());
 }
 
 /*
@@ -88,7 +89,7 @@ static __noinline int tcp_end(struct session *s, __u64 at, __u32 old)
 }
 
 /* The kernel skipped its end, and its address belongs to another socket now: what it moved at last nobody knows any more. */
-static __always_inline void tcp_abandon(struct session *s, __u64 at, __u64 now)
+static __always_inline void tcp_abandon(struct session *s, __u64 at)
 {
 	if (s->flags & SESSION_IS_LISTENER)
 		forget_listener(s);
@@ -98,7 +99,7 @@ static __always_inline void tcp_abandon(struct session *s, __u64 at, __u64 now)
 	}
 	if (s->state != STATE_TCP_CLOSED) {
 		s->last_state = s->state;
-		s->last_ns = now;
+		s->last_ns = bpf_ktime_get_boot_ns();
 		s->state = STATE_TCP_CLOSED;
 	}
 	if (s->role == ROLE_CLIENT && !s->error && s->last_state == STATE_TCP_SYN_SENT)
@@ -107,14 +108,14 @@ static __always_inline void tcp_abandon(struct session *s, __u64 at, __u64 now)
 }
 
 /* The entry of a socket, not that of another one which was there before. */
-static __always_inline struct session *tcp_session_of(__u64 at, __u64 now)
+static __always_inline struct session *tcp_session_of(__u64 at)
 {
 	struct session *s = bpf_map_lookup_elem(&sessions, &at);
 
 	if (!s || is_same_socket(s))
 		return s;
 	note_stat(SESSION_REUSED);
-	tcp_abandon(s, at, now);
+	tcp_abandon(s, at);
 	return 0;
 }
 

@@ -73,7 +73,7 @@ struct session {
 	__u64 sk; /* address of the struct sock */
 	__u64 cookie; /* of the socket; 0 = not known */
 	__u64 start_ns; /* boot time, with SESSION_HAS_START */
-	__u64 last_ns; /* boot time of the last datagram, or of the last change of state */
+	__u64 last_ns; /* boot time of the last datagram; of TCP: when it was closed */
 	__u64 sent; /* payload bytes. UDP: counted. TCP: acknowledged, as they were at the last look */
 	__u64 received;
 	__u64 unacked;
