@@ -8,6 +8,7 @@
  */
 #include "connections-client.h"
 #include "connections-server.h"
+#include <sys/prctl.h>
 
 #define NOBODY 65534
 #define MOST_PROCESSES 64
@@ -83,16 +84,33 @@ static void *work_of(void *work)
 	return 0;
 }
 
-static pid_t start_client(struct work *work)
+/* As fork; the child does not outlive us. */
+static pid_t fork_bound(void)
 {
 	pid_t child = fork();
+
+	if (!child)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child;
+}
+
+/* A change of the user takes the bond away. */
+static void become_nobody(void)
+{
+	if (setuid(NOBODY) || prctl(PR_SET_PDEATHSIG, SIGKILL))
+		die("setuid");
+}
+
+static pid_t start_client(struct work *work)
+{
+	pid_t child = fork_bound();
 	pthread_t thread;
 
 	if (child)
 		return child;
 	keep_facts(folder);
-	if (work->is_other && setuid(NOBODY))
-		die("setuid");
+	if (work->is_other)
+		become_nobody();
 	if (work->is_other) {
 		pthread_create(&thread, 0, work_of, work);
 		pthread_join(thread, 0);
@@ -105,13 +123,13 @@ static pid_t start_client(struct work *work)
 
 static pid_t start_server(const int *listeners, int is_other)
 {
-	pid_t child = fork();
+	pid_t child = fork_bound();
 
 	if (child)
 		return child;
 	keep_facts(folder);
-	if (is_other && setuid(NOBODY))
-		die("setuid");
+	if (is_other)
+		become_nobody();
 	server(listeners, 2);
 	fclose(facts_file);
 	_exit(0);
@@ -223,7 +241,7 @@ static void reuse(unsigned rounds)
 	for (int i = 0; i < 2; i++)
 		close(listeners[i]);
 	for (int i = 0; i < 2; i++) {
-		asking[i] = fork();
+		asking[i] = fork_bound();
 		if (asking[i])
 			continue;
 		keep_facts(folder);
