@@ -39,14 +39,12 @@ const placeNames: Readonly<Record<LookReport['source'], string>> = {
   procfs: '/proc',
 };
 
+const listed = (places: readonly string[]): string =>
+  places.length < 2 ? (places[0] ?? 'nothing') : `${places.slice(0, -1).join(', ')} and ${places.at(-1)}`;
+
 /** Where was looked, and what could not be seen. */
 const reportLines = (reports: readonly LookReport[]): readonly string[] => [
-  `looked at ${
-    reports
-      .filter(({ used }) => used)
-      .map(({ source }) => placeNames[source])
-      .join(' and ') || 'nothing'
-  }`,
+  `looked at ${listed(reports.filter(({ used }) => used).map(({ source }) => placeNames[source]))}`,
   ...reports
     .filter(({ source, note, used }) => note !== '' && (used || source !== 'maps'))
     .map(({ source, used, note }) => (used ? note : `${placeNames[source]} could not be looked at: ${note}`)),

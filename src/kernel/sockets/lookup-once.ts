@@ -161,6 +161,20 @@ const fromProcfs = async (root: string, report: (note: string) => void): Promise
   return sockets.map((socket) => ({ ...socket, knownBy: sessionKnownBy.byProcfs }));
 };
 
+/** What is in the tables of all network namespaces, without asking who holds it: nobody does. */
+const withoutHolders = async (root: string): Promise<readonly FoundSocket[]> => {
+  const { listProcesses, readNamespaces } = await import('./procfs/namespaces.ts');
+  const { readNamespaceTables, socketTables } = await import('./procfs/tables.ts');
+  const { createBreath } = await import('./procfs/breath.ts');
+  const breath = createBreath();
+  const tables = socketTables.filter((table) => table !== 'unix' && table !== 'packet');
+  const found: FoundSocket[] = [];
+  for (const namespace of await readNamespaces(root, listProcesses(root) ?? [], breath))
+    for (const socket of (await readNamespaceTables(namespace, tables, breath)).sockets)
+      found.push({ ...socket, holders: [], knownBy: sessionKnownBy.byProcfs });
+  return found;
+};
+
 /** Looks everywhere that is needed; never throws for what a source does not give. */
 export const lookOnce = async (
   question: SocketQuestion,
@@ -203,7 +217,7 @@ export const lookOnce = async (
   // Who has no descriptor (waiting for accept, closing) is not among what the iterator met.
   if (sockets.length === 0) {
     let note = '';
-    sockets = select(await fromProcfs(root, (denied) => (note = denied)));
+    sockets = select(seen === undefined ? await fromProcfs(root, (denied) => (note = denied)) : await withoutHolders(root));
     reports.push({ source: 'procfs', used: true, note });
   }
   return { sockets, reports };

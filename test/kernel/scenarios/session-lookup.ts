@@ -152,9 +152,7 @@ const chosen: Scenario = {
         addon.runOnce({ path: buildPath('bpf/who.bpf.o'), programs: ['on_descriptor'], options, mapEntries: { events: 4096 } }, MOST_BYTES),
       );
     assert.deepEqual(run({ only_port: port }).map(({ localPort, peerPort }) => [localPort, peerPort].includes(port)), [true, true]); // prettier-ignore
-    assert.deepEqual([...new Set(run({ only_pid: pid }).map(({ owner }) => owner!.pid))], [pid]);
-    assert.deepEqual(run({ only_port: port, only_transport: 2 }), []);
-    assert(run({}).length > 2);
+    assert.deepEqual([...new Set(run({ only_pid: pid, only_transport: 1 }).map(({ owner }) => owner!.pid))], [pid]);
     const { session } = mapLayout;
     const bytes = new Uint8Array(2);
     new DataView(bytes.buffer).setUint16(0, port, true);
