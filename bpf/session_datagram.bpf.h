@@ -46,9 +46,8 @@ static __always_inline int socket_call(struct sock *sk, int ret, int flags, bool
 {
 	__u16 family = sk->__sk_common.skc_family, protocol = sk->sk_protocol;
 	struct datagram it = {.sent = sent, .has_task = true};
-	bool is_inet = family == AF_INET || family == AF_INET6;
 
-	if (is_inet ? protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP : family != AF_UNIX)
+	if ((family != AF_INET && family != AF_INET6) || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP)
 		return 0;
 	if (!session_protocol_wanted(transport_of(family, sk->sk_type, protocol)))
 		return 0;
@@ -57,7 +56,7 @@ static __always_inline int socket_call(struct sock *sk, int ret, int flags, bool
 	it.is_peek = !sent && flags & MSG_PEEK;
 	it.bytes = ret;
 	it.cookie = bpf_get_socket_cookie(sk);
-	if (!is_inet || protocol != IPPROTO_UDP || sk->sk_type != SOCK_TYPE_DATAGRAM) {
+	if (protocol != IPPROTO_UDP || sk->sk_type != SOCK_TYPE_DATAGRAM) {
 		if (ret > 0 && !it.is_peek)
 			count_other(&it);
 		return 0;
