@@ -1,5 +1,5 @@
 /**
- * Run as a program: records sessions on a host that lacks something. Argument: what is needed, as JSON. Tells as lines of JSON how it started, each record,
+ * Run as a program: records sessions on a host that lacks something. Argument: what is needed, as JSON. Tells as lines of JSON that it was loaded, how it started, each record,
  * and at the end of its input that this was all.
  */
 import { text } from 'node:stream/consumers';
@@ -14,6 +14,7 @@ const tell = (value: object): void => {
 /** How often it looks for records. */
 const POLL_MS = 20;
 
+tell({ loaded: true });
 try {
   const { probe = false, ...needs } = JSON.parse(process.argv[2]!) as Partial<Pick<SocketNeeds, 'mode' | 'procfsIntervalMs'>> & {
     readonly probe?: boolean;

@@ -27,13 +27,14 @@ const startWithout = async ({ program }: Context, lacks: string, needs: object) 
       .split('\n')
       .slice(0, -1)
       .map((line): unknown => JSON.parse(line));
-  await waitFor('it to start', () => linesOf().length > 0 || child.exitCode !== null);
+  await waitFor('it to be loaded', () => linesOf().length > 0 || child.exitCode !== null);
+  await waitFor('it to start', () => linesOf().length > 1 || child.exitCode !== null);
   const records = (): readonly Told[] =>
     linesOf()
-      .slice(1)
+      .slice(2)
       .filter((line): line is Told => 'kind' in (line as object));
   return {
-    first: linesOf()[0],
+    first: linesOf()[1],
     records,
     async stop(): Promise<readonly Told[]> {
       child.stdin.end();
@@ -42,6 +43,11 @@ const startWithout = async ({ program }: Context, lacks: string, needs: object) 
       return records();
     },
   };
+};
+
+/** A Ringtail takes half a minute to start under emulation, and these need one or two of their own. */
+const notInGuest = ({ skip }: Context): void => {
+  if (process.env['RINGTAIL_GUEST'] !== undefined) skip('it takes too long under emulation');
 };
 
 const linesOf = ({ lines }: Facts, word: string): readonly string[] =>
@@ -57,9 +63,9 @@ const requireTcp = (facts: Facts, all: readonly Told[]): void => {
 
 const ofPid = (all: readonly Told[], { pid }: Facts, kind: Told['kind']) => all.filter((one) => one.kind === kind && one.pid === pid);
 
-/** `client 127.0.0.1 1000 127.0.0.1 2000 5500 550` of a line of the program without its pid, as a record says it. */
-const talkOf = ({ role, local, peer, sent, received }: Told): string =>
-  `${role} ${local.replace(':', ' ')} ${peer.replace(':', ' ')} ${sent} ${received}`;
+/** As the program says it: `client 127.0.0.1:1000 127.0.0.1:2000 1234 5500 550 -`. */
+const talkOf = ({ role, local, peer, pid, sent, received, error }: Told): string =>
+  `${role} ${local} ${peer} ${pid} ${sent} ${received} ${error}`;
 
 const byHook = ({ hooks }: Started): ReadonlyMap<SocketHook['hook'], SocketHook> => new Map(hooks.map((one) => [one.hook, one]));
 
@@ -101,8 +107,8 @@ const withoutHooks = async (context: Context, lacks: string, why: RegExp, walks:
     } while (ofPid(ringtail.records(), connected, 'start').every(({ role }) => role !== 'client'));
     await waitFor('both ends', () => ofPid(ringtail.records(), connected, 'end').length === 2);
     const told = ofPid(ringtail.records(), connected, 'end').map(talkOf);
-    const client = linesOf(connected, 'session').find((line) => line.includes(' client '));
-    assert(told.includes(client!.replace(`${connected.pid} `, '')), `${client} is not in ${told.join(', ')}`);
+    const client = linesOf(connected, 'session').find((line) => line.startsWith('client '));
+    assert(told.includes(client!), `${client} is not in ${told.join(', ')}`);
     await waitFor('the ends of sockets with several peers', () => ofPid(ringtail.records(), apart, 'end').length === 4);
   }
   const all = await ringtail.stop();
@@ -127,17 +133,24 @@ const noNetAdmin: Scenario = {
 
 const noCgroup: Scenario = {
   name: 'sessions without cgroup v2: TCP is whole, datagrams lack peers',
-  run: (context) => withoutHooks(context, 'cgroup2', /cgroup v2 is not mounted/, true),
+  async run(context) {
+    notInGuest(context);
+    await withoutHooks(context, 'cgroup2', /cgroup v2 is not mounted/, true);
+  },
 };
 
 const noLinks: Scenario = {
   name: 'sessions where hooks of cgroups and iterators are refused: TCP is whole, what was open is not known',
-  run: (context) => withoutHooks(context, 'links', /cannot attach on_.*Invalid argument/, false),
+  async run(context) {
+    notInGuest(context);
+    await withoutHooks(context, 'links', /cannot attach on_.*Invalid argument/, false);
+  },
 };
 
 const noBpf: Scenario = {
   name: 'sessions where the kernel refuses bpf: /proc is read, and why; an error where it must not be',
   async run(context) {
+    notInGuest(context);
     const ringtail = await startWithout(context, 'bpf', { procfsIntervalMs: 50, probe: true });
     const { rung, notes, hooks, checks } = ringtail.first as Started;
     assert.equal(rung, 'procfs');
