@@ -26,12 +26,12 @@ const bytesOf = (end: string): string => {
 
 /** Sockets with a peer of which an end has one of these ports; those that no descriptor shows any more (TIME_WAIT) are not among them. */
 export const snapshotOfSs = async (ports: readonly number[]): Promise<readonly SsSocket[]> => {
-  const { code, stdout, stderr } = await run('ss', ['-tunapeHO']);
+  const filter = ports.map((port) => `sport = :${port} or dport = :${port}`).join(' or ');
+  const { code, stdout, stderr } = await run('ss', ['-tunapeHO', filter]);
   if (code !== 0) throw new Error(`ss: ${stderr}`);
   return stdout.split('\n').flatMap((line) => {
     const [transport, state, , , local, peer] = line.split(/\s+/) as [SsSocket['transport'], string, string, string, string, string];
-    if (line === '' || state === 'LISTEN' || state === 'TIME-WAIT') return [];
-    if (![local, peer].some((end) => ports.includes(Number(end.slice(end.lastIndexOf(':') + 1))))) return [];
+    if (line === '' || peer.endsWith(':*') || state === 'LISTEN' || state === 'TIME-WAIT') return [];
     const pids = [...line.matchAll(/pid=(\d+)/g)].map(([, pid]) => Number(pid));
     const cookie = BigInt(`0x${/ sk:([0-9a-f]+)/.exec(line)?.[1] ?? '0'}`);
     return [{ transport, state, ends: `${transport} ${bytesOf(local)} ${bytesOf(peer)}`, pids, cookie }];
