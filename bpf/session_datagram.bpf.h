@@ -6,6 +6,7 @@
 #define MET_IS_NEW() is_all_entered(bpf_ktime_get_boot_ns())
 #include "session_tcp.bpf.h"
 #include "session_address.bpf.h"
+#include "session_arrival.bpf.h"
 #include "session_enter.bpf.h"
 #include "session_flow.bpf.h"
 #include "session_note.bpf.h"

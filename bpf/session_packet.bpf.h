@@ -4,6 +4,7 @@
 #define RINGTAIL_SESSION_PACKET_BPF_H
 
 #include "session_address.bpf.h"
+#include "session_arrival.bpf.h"
 #include "session_flow.bpf.h"
 #include "session_other.bpf.h"
 
