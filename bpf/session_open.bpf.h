@@ -181,9 +181,10 @@ int on_open_tcp(struct bpf_iter__tcp *ctx)
 	__u64 sk = (__u64)common, socket, flags;
 	struct session *s;
 
+	/* at the end of a walk there is no socket, and it may have met none */
+	entered_ns = bpf_ktime_get_boot_ns();
 	if (!common || !session_protocol_wanted(NET_TCP))
 		return 0;
-	entered_ns = bpf_ktime_get_boot_ns();
 	if (common->skc_state == STATE_TCP_TIME_WAIT || common->skc_state == STATE_TCP_NEW_SYN_RECEIVED)
 		return 0;
 	if (bpf_map_lookup_elem(&sessions, &sk))

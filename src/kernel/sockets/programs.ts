@@ -1,5 +1,5 @@
 /** The programs of sockets: loaded when somebody asks, changed while they run, given back when nobody asks any more. */
-import { statSync } from 'node:fs';
+import { readlinkSync, statSync } from 'node:fs';
 import { messageOf } from '../../core/errors.ts';
 import type { Counters } from '../../core/counters.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -144,11 +144,13 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
     isWorth: (folder: string) => Promise<boolean> = async () => true,
   ): Promise<void> => {
     const namespaces = await readNamespaces(root, listProcesses(root) ?? [], createBreath());
-    for (const { folders } of namespaces) {
+    const own = readlinkSync('/proc/self/ns/net');
+    for (const { netns, folders } of namespaces) {
       for (const folder of folders) {
         try {
           if (!(await isWorth(folder))) break;
-          await session.walk(object, program, { netns: `${folder}/ns/net` });
+          // to go into another one takes CAP_SYS_ADMIN
+          await session.walk(object, program, own === `net:[${netns}]` ? {} : { netns: `${folder}/ns/net` });
           break;
         } catch {
           // the process went; the namespace may live on in another one

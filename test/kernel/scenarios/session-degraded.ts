@@ -69,6 +69,9 @@ const talkOf = ({ role, local, peer, pid, sent, received, error }: Told): string
 
 const byHook = ({ hooks }: Started): ReadonlyMap<SocketHook['hook'], SocketHook> => new Map(hooks.map((one) => [one.hook, one]));
 
+/** Each takes a second at the most. */
+const MOST_ATTEMPTS = 10;
+
 const cgroupHooks = ['peer', 'release', 'create', 'connect_failed'] as const;
 
 /** `why` stands in the note of each hook of a cgroup; `walks`: iterators work. */
@@ -101,7 +104,9 @@ const withoutHooks = async (context: Context, lacks: string, why: RegExp, walks:
   if (hasUdp && walks) {
     // what is new is known for new some time after what was there before was entered
     let connected: Facts;
+    let attempts = 0;
     do {
+      assert(attempts++ < MOST_ATTEMPTS, JSON.stringify(ringtail.records().slice(-4)));
       connected = await run('datagrams', ['connected']);
       await waitFor('the end of a datagram socket without its hook', () => ofPid(ringtail.records(), connected, 'end').length > 0);
     } while (ofPid(ringtail.records(), connected, 'start').every(({ role }) => role !== 'client'));
