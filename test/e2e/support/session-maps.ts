@@ -13,6 +13,8 @@ export type KeptSession = {
   readonly role: number;
   readonly state: number;
   readonly flags: number;
+  /** enum session_known_by. */
+  readonly knownBy: number;
   /** 4 or 16 bytes in hexadecimal digits. */
   readonly local: string;
   readonly localPort: number;
@@ -46,6 +48,7 @@ const keptOf = (map: KeptSession['map'], { formatted: { value } }: Entry): KeptS
   role: Number(value['role']),
   state: Number(value['state']),
   flags: Number(value['flags']),
+  knownBy: Number(value['known_by']),
   local: hexOf(value['local'] as readonly number[], Number(value['family'])),
   localPort: Number(value['local_port']),
   peer: hexOf(value['peer'] as readonly number[], Number(value['family'])),

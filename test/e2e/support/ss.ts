@@ -1,6 +1,6 @@
 /** What `ss` shows of sockets, beside what the kernel keeps for Ringtail. */
 import { isIPv6 } from 'node:net';
-import { netTransport } from '../../../src/kernel/layouts.gen.ts';
+import { netTransport, sessionKnownBy } from '../../../src/kernel/layouts.gen.ts';
 import { run } from './processes.ts';
 import type { KeptSession } from './session-maps.ts';
 
@@ -59,22 +59,30 @@ export const comparedWithSs = (of: {
   const sessions = of.kept.filter(
     ({ localPort, peerPort, state, map, transport }) =>
       (of.ports.includes(localPort) || of.ports.includes(peerPort)) &&
+      // a connect that has no port yet
+      localPort !== 0 &&
       (transport === netTransport.tcp ? state !== STATE_LISTEN : map === 'flows'),
   );
-  const ours = new Set(
-    sessions.map(
-      ({ transport, local, localPort, peer, peerPort, pid }) =>
-        `${transport === netTransport.tcp ? 'tcp' : 'udp'} ${local}:${localPort} ${peer}:${peerPort} of ${pid}`,
-    ),
+  const endsOf = ({ transport, local, localPort, peer, peerPort }: KeptSession) =>
+    `${transport === netTransport.tcp ? 'tcp' : 'udp'} ${local}:${localPort} ${peer}:${peerPort}`;
+  // until somebody accepts it, it is whose listener it came to; for ss it is nobody's. While a call is under way its session may be nobody's
+  const waiting = new Set(sessions.filter(({ knownBy, pid }) => knownBy === sessionKnownBy.byListener || pid === 0).map(endsOf));
+  const ours = new Map(
+    sessions.map((one) => [
+      `${endsOf(one)} of ${one.pid}`,
+      `state ${one.state}, flags ${one.flags.toString(16)}, cookie ${one.cookie.toString(16)}`,
+    ]),
   );
   const [before, after] = [new Set(lines(of.before)), new Set(lines(of.after))];
   const stayed = [...before].filter((line) => after.has(line));
   // whose descriptor is closed and who still waits for the other end has no process there
-  const orphans = new Set([...of.before, ...of.after].filter(({ pids }) => pids.length === 0).map(({ ends }) => ends));
+  const orphans = new Set(
+    [...of.before, ...of.after].filter(({ pids, ends }) => pids.length === 0 || waiting.has(ends)).map(({ ends }) => ends),
+  );
   const isThere = (line: string) => before.has(line) || after.has(line) || orphans.has(line.replace(/ of \d+$/, ''));
   return {
     missing: stayed.filter((line) => !ours.has(line)),
-    unexpected: [...ours].filter((line) => !isThere(line)),
+    unexpected: [...ours].flatMap(([line, more]) => (isThere(line) ? [] : [`${line}: ${more}`])),
     sessions: ours.size,
     stayed: stayed.length,
   };
