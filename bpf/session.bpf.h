@@ -10,6 +10,9 @@
 #define SESSION_ENTRIES 65536 /* the loader sets what is asked for */
 #define SESSION_CLAIMS 4096   /* ends that two processors may tell at one moment */
 
+/* The loader: datagrams are counted as packets (on_egress, on_ingress), not as calls (on_send, on_receive). */
+const volatile bool counts_packets = false;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SESSION_ENTRIES);
@@ -39,6 +42,15 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } session_stats SEC(".maps");
+
+/* Beside `sessions`, of those of unix sockets. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SESSION_ENTRIES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct unix_ends);
+} unix_sessions SEC(".maps");
 
 /* The template of every entry: scratch of a CPU is not safe from a softirq. */
 static const struct session new_session = {};

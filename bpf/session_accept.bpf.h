@@ -6,6 +6,7 @@
 #include "session.bpf.h"
 #include "session_calls.bpf.h"
 #include "session_tcp.bpf.h"
+#include "session_unix.bpf.h"
 
 #define URING_ACCEPT 13 /* enum io_uring_op */
 #define URING_CONNECT 16
@@ -129,14 +130,16 @@ static __always_inline int call_accepted(__u32 fd)
 {
 	__u64 sk = sock_at(fd);
 
-	return sk ? tcp_accepted(sk) : 0;
+	if (sk)
+		tcp_accepted(sk);
+	return sk ? unix_begins(sk, ROLE_SERVER) : 0;
 }
 
-static __always_inline int call_connect_failed(__u32 fd, __s32 result)
+static __always_inline int sock_connected(__u64 sk, __s32 result)
 {
-	__u64 sk = sock_at(fd);
-
-	return sk ? tcp_connect_failed(sk, result) : 0;
+	if (!sk)
+		return 0;
+	return result < 0 ? tcp_connect_failed(sk, result) : unix_begins(sk, ROLE_CLIENT);
 }
 
 #define LOAD_FIELD(regs, field) ((regs)->field)
@@ -162,7 +165,7 @@ int BPF_PROG(on_socket_exit, struct pt_regs *regs, long ret)
 	if (call == SOCKET_CALL_ACCEPT)
 		return ret >= 0 ? call_accepted(ret) : 0;
 	if (call == SOCKET_CALL_CONNECT)
-		return ret < 0 ? call_connect_failed(fd, ret) : 0;
+		return sock_connected(sock_at(fd), ret);
 	return 0;
 }
 
@@ -176,11 +179,10 @@ static __always_inline int uring_done(__u64 request, __s32 result)
 	KREAD(opcode, request, io_kiocb, opcode);
 	if (opcode == URING_ACCEPT)
 		return result >= 0 ? call_accepted(result) : 0;
-	if (opcode != URING_CONNECT || result >= 0)
+	if (opcode != URING_CONNECT)
 		return 0;
 	KREAD(file, request, io_kiocb, file);
-	file = file ? sock_of_file(file) : 0;
-	return file ? tcp_connect_failed(file, result) : 0;
+	return file ? sock_connected(sock_of_file(file), result) : 0;
 }
 
 SEC("?tp_btf/io_uring_complete")

@@ -11,6 +11,7 @@
 #include "session_flow.bpf.h"
 #include "session_note.bpf.h"
 #include "session_other.bpf.h"
+#include "session_unix.bpf.h"
 
 #define MSG_PEEK 2
 
@@ -48,6 +49,8 @@ static __always_inline int socket_call(struct sock *sk, int ret, int flags, bool
 	__u16 family = sk->__sk_common.skc_family, protocol = sk->sk_protocol;
 	struct datagram it = {.sent = sent, .has_task = true};
 
+	if (family == AF_UNIX)
+		return ret > 0 && (sent || !(flags & MSG_PEEK)) && session_protocol_wanted(NET_UNIX) ? count_unix(as_number(sk), ret, sent) : 0;
 	if ((family != AF_INET && family != AF_INET6) || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP)
 		return 0;
 	if (!session_protocol_wanted(transport_of(family, sk->sk_type, protocol)))

@@ -4,6 +4,7 @@
 #define RINGTAIL_SESSION_ENTER_BPF_H
 
 #include "session.bpf.h"
+#include "session_unix.bpf.h"
 
 /* UDP: the socket itself, whose sessions begin with their next datagrams. Others: their only session. Null: it is not wanted, or there is no room. */
 static __always_inline struct session *enter_other(__u64 sk)
@@ -17,6 +18,8 @@ static __always_inline struct session *enter_other(__u64 sk)
 	KREAD(type, sk, sock, sk_type);
 	KREAD(protocol, sk, sock, sk_protocol);
 	transport = transport_of(family, type, protocol);
+	if (transport == NET_UNIX)
+		return enter_unix(sk);
 	if ((transport != NET_UDP && transport != NET_ICMP && transport != NET_RAW) || !session_protocol_wanted(transport))
 		return 0;
 	s = session_insert(sk, BPF_NOEXIST);

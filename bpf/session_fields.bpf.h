@@ -27,10 +27,28 @@ static __always_inline __u32 sock_state(__u64 sk)
 	return state;
 }
 
+/* What a unix socket, which has no cookie until somebody asks for it, is known by: the number of its inode. 0: it was closed. */
+static __always_inline __u64 unix_number(__u64 sk)
+{
+	__u64 socket, file, inode, number;
+
+	KREAD(socket, sk, sock, sk_socket);
+	if (!socket)
+		return 0;
+	KREAD(file, socket, socket, file);
+	if (!file)
+		return 0;
+	KREAD(inode, file, file, f_inode);
+	KREAD(number, inode, inode, i_ino);
+	return number;
+}
+
 /* Whether its memory is still the socket that the entry was made for. Without a cookie nobody can say; without `sk` it is just being made. */
 static __always_inline bool is_same_socket(struct session *s)
 {
-	return !s->sk || !s->cookie || cookie_of(s->sk) == s->cookie;
+	if (!s->sk || !s->cookie)
+		return true;
+	return (s->transport == NET_UNIX ? unix_number(s->sk) : cookie_of(s->sk)) == s->cookie;
 }
 
 static __always_inline bool has_fin(__u32 state)

@@ -11,9 +11,6 @@
 #define EHOSTDOWN 112
 #define EHOSTUNREACH 113
 
-/* The loader: datagrams are counted as packets (on_egress, on_ingress), not as calls (on_send, on_receive). */
-const volatile bool counts_packets = false;
-
 /* Whether a socket that is met for the first time can only have been made since the programs run; who knows says so before. */
 #ifndef MET_IS_NEW
 #define MET_IS_NEW() false

@@ -61,9 +61,11 @@ __noinline int end_other(__u64 sk, __u64 end_ns, __u64 has_socket)
 
 	if (!s || !session_claim(s))
 		return 0;
-	if (has_socket)
+	if (has_socket && s->family != AF_UNIX)
 		read_ends(s, sk);
 	session_ended(s, STATE_NONE, end_ns, &sum);
+	if (s->family == AF_UNIX)
+		bpf_map_delete_elem(&unix_sessions, &sk);
 	bpf_map_delete_elem(&sessions, &sk);
 	session_sum_add(&sum);
 	return 0;

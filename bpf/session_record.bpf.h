@@ -24,6 +24,13 @@ struct session_record_zoned {
 	__u8 data[RECORD_ZONED];
 };
 
+#define RECORD_UNIX (2 * UNIX_NAME_BYTES)
+
+struct session_record_unix {
+	struct session_end_event event;
+	__u8 data[RECORD_UNIX];
+};
+
 static __always_inline __u32 want_of(__u32 kind)
 {
 	return 1 << (kind - EVENT_SESSION_START);
@@ -82,6 +89,7 @@ static __always_inline void fill_record(
 	event->role = s->role;
 	event->local_port = s->local_port;
 	event->peer_port = s->peer_port;
+	event->peer_pid = 0;
 }
 
 static __always_inline bool has_peer(struct session *s)
@@ -149,30 +157,55 @@ static __always_inline void put_addresses_zoned(struct session_record_zoned *rec
 	record->event.rest_len = RECORD_ZONED - end;
 }
 
-#define WRITE_RECORD(type, room, put) \
+static __always_inline void put_names(struct session_record_unix *record, struct session *s)
+{
+	__u64 sk = s->sk;
+	struct unix_ends *ends = bpf_map_lookup_elem(&unix_sessions, &sk);
+	__u32 local = 0, peer = 0;
+
+	if (ends) {
+		local = ends->local_len;
+		peer = ends->peer_len;
+		record->event.peer_pid = ends->peer_pid;
+		bpf_probe_read_kernel(record->data, UNIX_NAME_BYTES, ends->local);
+		barrier_var(local);
+		if (local > UNIX_NAME_BYTES)
+			local = 0;
+		bpf_probe_read_kernel(record->data + local, UNIX_NAME_BYTES, ends->peer);
+		if (peer > UNIX_NAME_BYTES)
+			peer = 0;
+	}
+	record->event.local_len = local;
+	record->event.peer_len = peer;
+	record->event.rest_len = RECORD_UNIX - local - peer;
+}
+
+#define WRITE_RECORD(type, room, what, put) \
 	do { \
 		struct type *_record = bpf_ringbuf_reserve(&events, sizeof(struct session_end_event) + room, 0); \
 		if (!_record) \
 			break; \
-		fill_record(&_record->event, s, kind, old_state, boot_ns, room, NET_IS_INET); \
+		fill_record(&_record->event, s, kind, old_state, boot_ns, room, what); \
 		put(_record, s); \
 		bpf_ringbuf_submit(_record, flags); \
 		return 0; \
 	} while (0)
 
-/* 0: written. The ends are addresses of IPv4 or IPv6. */
+/* 0: written. */
 static __noinline int write_session(struct session *s, __u32 kind, __u32 old_state, __u64 boot_ns)
 {
 	__s64 flags = ring_flags();
 
 	if (flags < 0)
 		return 1;
-	if (s->family == AF_INET)
-		WRITE_RECORD(session_record_4, RECORD_4, put_addresses_4);
+	if (s->family == AF_UNIX)
+		WRITE_RECORD(session_record_unix, RECORD_UNIX, NET_IS_UNIX, put_names);
+	else if (s->family == AF_INET)
+		WRITE_RECORD(session_record_4, RECORD_4, NET_IS_INET, put_addresses_4);
 	else if (s->zone[0] || (s->flags & SESSION_LOCAL_DUAL && has_peer(s)))
-		WRITE_RECORD(session_record_zoned, RECORD_ZONED, put_addresses_zoned);
+		WRITE_RECORD(session_record_zoned, RECORD_ZONED, NET_IS_INET, put_addresses_zoned);
 	else
-		WRITE_RECORD(session_record_6, RECORD_6, put_addresses_6);
+		WRITE_RECORD(session_record_6, RECORD_6, NET_IS_INET, put_addresses_6);
 	return 1;
 }
 

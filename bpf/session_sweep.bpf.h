@@ -91,7 +91,7 @@ static __always_inline void sweep_session(struct session *s, __u64 sk, __u64 now
 
 	if (!gone && (s->transport == NET_TCP || !is_idle(s, now)))
 		return;
-	if (gone)
+	if (gone && s->transport != NET_UNIX)
 		note_stat(SESSION_SWEPT);
 	if (s->flags & SESSION_IS_LISTENER) {
 		forget_listener(s);

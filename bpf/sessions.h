@@ -118,6 +118,18 @@ struct flow_key {
 	__u32 scope; /* interface of a link-local peer */
 };
 
+#define UNIX_NAME_BYTES 108 /* sun_path of struct sockaddr_un */
+
+/* Value of `unix_sessions`, whose key is that of `sessions`: the names of both ends, an abstract one with its NUL in front. */
+struct unix_ends {
+	__u32 local_len;
+	__u32 peer_len;
+	__u32 peer_pid;
+	__u32 zero;
+	__u8 local[UNIX_NAME_BYTES];
+	__u8 peer[UNIX_NAME_BYTES];
+};
+
 /* What every record of a session has after its head. */
 #define SESSION_FIELDS \
 	struct event_head head; /* the owner */ \
@@ -140,6 +152,7 @@ struct flow_key {
 	__u32 known_by; \
 	__u32 local_port; \
 	__u32 peer_port; \
+	__u32 peer_pid; /* unix: the process at the other end, 0 = not known */ \
 	text_len local_len; /* 4 or 16 bytes of an address; more than 16: its zone behind them; one byte: `*`; unix: a path */ \
 	text_len peer_len; \
 	text_len rest_len; /* room that was not needed; says nothing */

@@ -619,9 +619,10 @@ export const eventLayouts = {
       { name: 'knownBy', offset: 188, width: 4, role: 'number' },
       { name: 'localPort', offset: 192, width: 4, role: 'number' },
       { name: 'peerPort', offset: 196, width: 4, role: 'number' },
-      { name: 'local', offset: 200, width: 4, role: 'text' },
-      { name: 'peer', offset: 204, width: 4, role: 'text' },
-      { name: 'rest', offset: 208, width: 4, role: 'text' },
+      { name: 'peerPid', offset: 200, width: 4, role: 'number' },
+      { name: 'local', offset: 204, width: 4, role: 'text' },
+      { name: 'peer', offset: 208, width: 4, role: 'text' },
+      { name: 'rest', offset: 212, width: 4, role: 'text' },
     ],
   },
   sessionState: {
@@ -647,9 +648,10 @@ export const eventLayouts = {
       { name: 'knownBy', offset: 188, width: 4, role: 'number' },
       { name: 'localPort', offset: 192, width: 4, role: 'number' },
       { name: 'peerPort', offset: 196, width: 4, role: 'number' },
-      { name: 'local', offset: 200, width: 4, role: 'text' },
-      { name: 'peer', offset: 204, width: 4, role: 'text' },
-      { name: 'rest', offset: 208, width: 4, role: 'text' },
+      { name: 'peerPid', offset: 200, width: 4, role: 'number' },
+      { name: 'local', offset: 204, width: 4, role: 'text' },
+      { name: 'peer', offset: 208, width: 4, role: 'text' },
+      { name: 'rest', offset: 212, width: 4, role: 'text' },
     ],
   },
   sessionEnd: {
@@ -675,9 +677,10 @@ export const eventLayouts = {
       { name: 'knownBy', offset: 188, width: 4, role: 'number' },
       { name: 'localPort', offset: 192, width: 4, role: 'number' },
       { name: 'peerPort', offset: 196, width: 4, role: 'number' },
-      { name: 'local', offset: 200, width: 4, role: 'text' },
-      { name: 'peer', offset: 204, width: 4, role: 'text' },
-      { name: 'rest', offset: 208, width: 4, role: 'text' },
+      { name: 'peerPid', offset: 200, width: 4, role: 'number' },
+      { name: 'local', offset: 204, width: 4, role: 'text' },
+      { name: 'peer', offset: 208, width: 4, role: 'text' },
+      { name: 'rest', offset: 212, width: 4, role: 'text' },
     ],
   },
   sessionListen: {
@@ -703,9 +706,10 @@ export const eventLayouts = {
       { name: 'knownBy', offset: 188, width: 4, role: 'number' },
       { name: 'localPort', offset: 192, width: 4, role: 'number' },
       { name: 'peerPort', offset: 196, width: 4, role: 'number' },
-      { name: 'local', offset: 200, width: 4, role: 'text' },
-      { name: 'peer', offset: 204, width: 4, role: 'text' },
-      { name: 'rest', offset: 208, width: 4, role: 'text' },
+      { name: 'peerPid', offset: 200, width: 4, role: 'number' },
+      { name: 'local', offset: 204, width: 4, role: 'text' },
+      { name: 'peer', offset: 208, width: 4, role: 'text' },
+      { name: 'rest', offset: 212, width: 4, role: 'text' },
     ],
   },
 } as const satisfies Record<string, EventLayout>;
@@ -964,6 +968,7 @@ export type SessionStartColumns = {
   readonly knownBy: Column;
   readonly localPort: Column;
   readonly peerPort: Column;
+  readonly peerPid: Column;
   readonly local: Column;
   readonly peer: Column;
   readonly rest: Column;
@@ -996,6 +1001,7 @@ export type SessionStateColumns = {
   readonly knownBy: Column;
   readonly localPort: Column;
   readonly peerPort: Column;
+  readonly peerPid: Column;
   readonly local: Column;
   readonly peer: Column;
   readonly rest: Column;
@@ -1028,6 +1034,7 @@ export type SessionEndColumns = {
   readonly knownBy: Column;
   readonly localPort: Column;
   readonly peerPort: Column;
+  readonly peerPid: Column;
   readonly local: Column;
   readonly peer: Column;
   readonly rest: Column;
@@ -1060,6 +1067,7 @@ export type SessionListenColumns = {
   readonly knownBy: Column;
   readonly localPort: Column;
   readonly peerPort: Column;
+  readonly peerPid: Column;
   readonly local: Column;
   readonly peer: Column;
   readonly rest: Column;

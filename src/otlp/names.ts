@@ -61,6 +61,7 @@ export const attributeName = {
   networkLocalPort: 'network.local.port',
   networkPeerAddress: 'network.peer.address',
   networkPeerPort: 'network.peer.port',
+  peerProcessPid: 'ringtail.peer.process.pid',
   netnsCookie: 'ringtail.netns.cookie',
   networkConnectionState: 'network.connection.state',
   clientAddress: 'client.address',

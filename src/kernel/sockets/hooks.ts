@@ -23,7 +23,7 @@ export type HooksOptions = {
 
 const SHARED_MAPS = [
   'sessions', 'flows', 'session_settings', 'session_rules', 'session_rule_counts', 'session_counts', 'session_live', 'session_rest', 'session_stats',
-  'session_notes', 'last_arrivals', 'excluded', 'excluded_kinds', 'left_out_runs',
+  'session_notes', 'unix_sessions', 'last_arrivals', 'excluded', 'excluded_kinds', 'left_out_runs',
 ]; // prettier-ignore
 
 const LEGACY_MAPS = ['session_claims'];

@@ -23,7 +23,15 @@ const SWEEPS_PER_OWNERS = 15;
 const NO_RULES: PushDownReport = { places: [] };
 const NOTHING: SocketsStatus = { rung: 'none', notes: [], hooks: [], pushDown: NO_RULES };
 
-export type SocketMap = 'sessions' | 'flows' | 'session_counts' | 'session_live' | 'session_rest' | 'session_stats' | 'session_rule_counts';
+export type SocketMap =
+  | 'sessions'
+  | 'unix_sessions'
+  | 'flows'
+  | 'session_counts'
+  | 'session_live'
+  | 'session_rest'
+  | 'session_stats'
+  | 'session_rule_counts';
 export type SocketWalk = 'on_clear_live' | 'on_live_sessions' | 'on_live_flows';
 
 const mapOfWalk: Readonly<Record<SocketWalk, SocketMap>> = {

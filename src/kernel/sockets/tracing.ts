@@ -85,7 +85,7 @@ export const loadTracing = ({ session, facts, ringBytes, selfPid, processObject,
         have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0,
         counts_packets: groups.some(({ group }) => group === 'length') ? 0 : 1,
       },
-      mapEntries: { sessions: maxSessions, flows: maxSessions },
+      mapEntries: { sessions: maxSessions, flows: maxSessions, unix_sessions: maxSessions },
       share: { from: processObject, maps: SHARED_MAPS },
     });
   const attachedOf = (groups: readonly Group[], counting: boolean): readonly string[] =>

@@ -66,6 +66,7 @@ const socketFields: readonly AttributeField[] = [
   { name: attributeName.networkProtocol, type: 'enum', column: 'transport', names: protocolNames },
   ...endFields('local', attributeName.networkLocalAddress, attributeName.networkLocalPort),
   ...endFields('peer', attributeName.networkPeerAddress, attributeName.networkPeerPort),
+  { name: attributeName.peerProcessPid, type: 'u32', column: 'peerPid', when: { column: 'peerPid', mask: 0xffff_ffff, is: 'set' } },
   { name: attributeName.netnsCookie, type: 'u64', column: 'netnsCookie', when: { column: 'netnsCookieLo', mask: 0xffff_ffff, is: 'set' } },
   { name: attributeName.cgroupId, type: 'u64', column: 'cgroupId', when: { column: 'cgroupIdLo', mask: 0xffff_ffff, is: 'set' } },
 ];

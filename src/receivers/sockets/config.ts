@@ -38,7 +38,7 @@ export const socketsConfig = z.strictObject({
     .min(1)
     .refine(unique, TWICE)
     .default(['tcp', 'udp', 'icmp', 'raw'])
-    .describe('Of which protocols: tcp, udp, icmp, raw, unix. unix is told with mode: procfs alone.'),
+    .describe('Of which protocols: tcp, udp, icmp, raw, unix.'),
   families: z
     .array(z.enum(sessionFamilies))
     .min(1)

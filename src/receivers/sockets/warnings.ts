@@ -23,11 +23,6 @@ export const socketsWarnings = (config: SocketsConfig, { pipelines, graph }: Con
   for (const protocol of ['udp', 'icmp', 'raw'] as const)
     if (!protocols.includes(protocol) && idle[protocol] !== byDefault.idle_timeout[protocol])
       warnings.push({ option: ['idle_timeout', protocol], message: `${WITHOUT_EFFECT} ${protocol} is not among the protocols` });
-  if (protocols.includes('unix') && mode !== 'procfs')
-    warnings.push({
-      option: ['protocols', protocols.indexOf('unix')],
-      message: 'the programs of the kernel tell of no unix sockets; they are told with mode: procfs',
-    });
   if (mode === 'ebpf' && config.interval !== byDefault.interval)
     warnings.push({ option: ['interval'], message: `${WITHOUT_EFFECT} with mode: ebpf /proc is not looked at` });
   if (protocols.every((protocol) => protocol === 'unix') && families.length < byDefault.families.length)

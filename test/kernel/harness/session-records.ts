@@ -6,7 +6,7 @@ import { LENGTH_MASK, NO_ACTOR } from '../../../src/core/batch.ts';
 import { createCounters } from '../../../src/core/counters.ts';
 import type { Logger } from '../../../src/core/logger.ts';
 import type { KernelFacts } from '../../../src/kernel/addon.ts';
-import { eventKind, sessionFlag, sessionRole, sessionState } from '../../../src/kernel/layouts.gen.ts';
+import { eventKind, netTransport, sessionFlag, sessionRole, sessionState } from '../../../src/kernel/layouts.gen.ts';
 import { createKernelServices, type KernelServices } from '../../../src/kernel/services.ts';
 import { sessionStateNames, type SocketNeeds } from '../../../src/kernel/sockets/needs.ts';
 import type { Loss } from '../../../src/otlp/loss.ts';
@@ -21,7 +21,9 @@ export type SessionRecord = {
   readonly comm: string;
   readonly role: 'client' | 'server' | 'unknown';
   readonly transport: number;
-  /** As ss shows it: `127.0.0.1:80`, `[fe80::1%lo]:80`, `*:80`; `-` without an address. */
+  /** Unix: thread group at the other end; 0 = not known. */
+  readonly peerPid: number;
+  /** As ss shows it: `127.0.0.1:80`, `[fe80::1%lo]:80`, `*:80`; `-` without an address. Unix: the name, an abstract one with `@`. */
   readonly local: string;
   readonly peer: string;
   readonly sent: number;
@@ -97,6 +99,8 @@ const endText = (bytes: Uint8Array, port: number): string => {
   return `[${address}${zone === '' ? '' : `%${zone}`}]:${port}`;
 };
 
+const nameText = (bytes: Uint8Array): string => (bytes.length === 0 ? '-' : Buffer.from(bytes).toString().replace('\0', '@'));
+
 export const recordSessions = async ({
   needs = {},
   injectedFacts = {},
@@ -130,6 +134,10 @@ export const recordSessions = async ({
       };
       for (let row = 0; row < rows; row++) {
         const owner = actor[row]!;
+        const textOf = (end: 'local' | 'peer'): string => {
+          const bytes = bytesOf(at(end, row));
+          return at('transport', row) === netTransport.unix ? nameText(bytes) : endText(bytes, at(`${end}Port`, row));
+        };
         const pid = owner === NO_ACTOR ? 0 : actors.pid[owner]!;
         records.push({
           kind: kindNames.get(kind)!,
@@ -139,8 +147,9 @@ export const recordSessions = async ({
           comm: owner === NO_ACTOR ? '' : Buffer.from(bytesOf(actors.comm[owner]!)).toString(),
           role: roleNames.get(at('role', row)) ?? 'unknown',
           transport: at('transport', row),
-          local: endText(bytesOf(at('local', row)), at('localPort', row)),
-          peer: endText(bytesOf(at('peer', row)), at('peerPort', row)),
+          peerPid: at('peerPid', row),
+          local: textOf('local'),
+          peer: textOf('peer'),
           sent: Number(wide('sent', row)),
           received: Number(wide('received', row)),
           unacked: Number(wide('unacked', row)),

@@ -22,6 +22,7 @@ import { sessionProcfsScenarios } from './session-procfs.ts';
 import { sessionRuleScenarios } from './session-rules.ts';
 import { sessionTcpScenarios } from './session-tcp.ts';
 import { sessionUdpScenarios } from './session-udp.ts';
+import { sessionUnixScenarios } from './session-unix.ts';
 
 export const scenarios: readonly Scenario[] = [
   ...programScenarios,
@@ -44,6 +45,7 @@ export const scenarios: readonly Scenario[] = [
   ...sessionProcfsScenarios,
   ...sessionTcpScenarios,
   ...sessionUdpScenarios,
+  ...sessionUnixScenarios,
   ...sessionRuleScenarios,
   ...sessionDegradedScenarios,
   ...lifetimeScenarios,

@@ -102,14 +102,9 @@ describe('warnings', () => {
     [{ events: ['start', 'state'], protocols: ['udp'] }, 'events.1'],
     [{ protocols: ['tcp'], idle_timeout: { icmp: '5s' } }, 'idle_timeout.icmp'],
     [{ mode: 'ebpf', interval: '5s' }, 'interval'],
-    [{ protocols: ['unix'], families: ['ipv4'], mode: 'procfs' }, 'families'],
+    [{ protocols: ['unix'], families: ['ipv4'] }, 'families'],
   ])('tell what has none: %j', (input, option) => {
     expect(warn(input)).toEqual([[option, withoutEffect]]);
-  });
-
-  it('say what tells of unix sockets', () => {
-    expect(warn({ protocols: ['tcp', 'unix'] })).toEqual([['protocols.1', expect.stringContaining('mode: procfs')]]);
-    expect(warn({ protocols: ['tcp', 'unix'], mode: 'procfs' })).toEqual([]);
   });
 
   it('ask for no event where there are metrics alone', () => {
