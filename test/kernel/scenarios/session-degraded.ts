@@ -22,11 +22,17 @@ const childScript = fileURLToPath(new URL(`../harness/session-child${import.meta
 /** A Ringtail that records sessions where something is missing, while programs beside it have everything. */
 const startWithout = async ({ program }: Context, lacks: string, needs: object) => {
   const { child, ended, output } = startProgram(program('without'), [lacks, '--', process.execPath, childScript, JSON.stringify(needs)]);
-  const linesOf = (): readonly unknown[] =>
-    output()
-      .split('\n')
-      .slice(0, -1)
-      .map((line): unknown => JSON.parse(line));
+  const lines: unknown[] = [];
+  let read = 0;
+  /** Each is read once: others of this machine may have many sessions meanwhile. */
+  const linesOf = (): readonly unknown[] => {
+    const text = output();
+    for (let end = text.indexOf('\n', read); end >= 0; end = text.indexOf('\n', read)) {
+      lines.push(JSON.parse(text.slice(read, end)));
+      read = end + 1;
+    }
+    return lines;
+  };
   await waitFor('it to be loaded', () => linesOf().length > 0 || child.exitCode !== null);
   await waitFor('it to start', () => linesOf().length > 1 || child.exitCode !== null);
   const records = (): readonly Told[] =>
