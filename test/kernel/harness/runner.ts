@@ -8,6 +8,7 @@ import type { Rung } from '../../../src/kernel/process-programs.ts';
 import { heldIds, requireNothingLeft, type BpfIds } from './leftovers.ts';
 import { startPipeline, type Pipeline } from './pipeline.ts';
 import { Skip, type Context, type Facts, type RunOptions, type Scenario } from './scenario.ts';
+import { stopRecorders } from './session-records.ts';
 
 export type Case = { readonly name: string; readonly scenario: Scenario; readonly rung: 'auto' | Rung };
 
@@ -111,6 +112,7 @@ export const runCase = async ({ scenario, rung }: Case): Promise<void> => {
   };
   const results = await Promise.allSettled([scenario.run(context)]);
   for (const child of alive) child.kill('SIGKILL');
+  await stopRecorders();
   rmSync(folder, { recursive: true, force: true });
   results.push(...(await Promise.allSettled(Array.from(running, (pipeline) => pipeline.stop()))));
   // what the scenario itself says comes first

@@ -101,6 +101,8 @@ const endText = (bytes: Uint8Array, port: number): string => {
 
 const nameText = (bytes: Uint8Array): string => (bytes.length === 0 ? '-' : Buffer.from(bytes).toString().replace('\0', '@'));
 
+const running = new Set<SessionRecorder>();
+
 export const recordSessions = async ({
   needs = {},
   injectedFacts = {},
@@ -164,13 +166,11 @@ export const recordSessions = async ({
       }
     },
   });
-  await kernel.start();
-  if ((needs.mode ?? allSessionNeeds.mode) === 'ebpf') assert.equal(kernel.sockets().rung, 'ebpf', kernel.sockets().notes.join('; '));
   const settle = (): Promise<void> => {
     const isThrough = kernel.ring()?.mark() ?? (() => true);
     return waitFor('the ring to be read', () => isThrough() && kernel.hub.pending === 0);
   };
-  return {
+  const recorder: SessionRecorder = {
     kernel,
     records,
     settle,
@@ -179,6 +179,7 @@ export const recordSessions = async ({
       await kernel.reconfigure();
     },
     async stop() {
+      running.delete(recorder);
       await kernel.quiesce(STOP_MS);
       unsubscribe();
       claim.end();
@@ -186,7 +187,14 @@ export const recordSessions = async ({
       assert.deepEqual(losses, []);
     },
   };
+  running.add(recorder);
+  await kernel.start();
+  if ((needs.mode ?? allSessionNeeds.mode) === 'ebpf') assert.equal(kernel.sockets().rung, 'ebpf', kernel.sockets().notes.join('; '));
+  return recorder;
 };
+
+/** Those that a scenario did not stop itself, because it failed. */
+export const stopRecorders = async (): Promise<void> => void (await Promise.allSettled(Array.from(running, (recorder) => recorder.stop())));
 
 /** One session of TCP put together: what the workload `sessions` says in a line. */
 export const sessionLine = (records: readonly SessionRecord[]): string => {

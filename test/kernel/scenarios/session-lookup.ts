@@ -158,9 +158,9 @@ const chosen: Scenario = {
     new DataView(bytes.buffer).setUint16(0, port, true);
     const wanted = { name: 'sessions', keyBytes: 8, valueBytes: session.size };
     const matching = addon.namedMaps({ ...wanted, match: [{ offset: session.localPort, bytes }, { offset: session.peerPort, bytes }] }); // prettier-ignore
-    // another Ringtail may follow them too
-    assert(matching.length > 0 && matching.every(({ count }) => count === 2));
-    assert(addon.namedMaps(wanted).every(({ count }) => count >= 2));
+    // another Ringtail may follow them too, or other ones
+    assert(matching.some(({ count }) => count === 2) && matching.every(({ count }) => count === 2 || count === 0));
+    assert(addon.namedMaps(wanted).some(({ count }) => count >= 2));
     assert.deepEqual(addon.namedMaps({ ...wanted, keyBytes: 4 }), []);
     assert.deepEqual(addon.namedMaps({ ...wanted, name: 'no_such_map' }), []);
     // behind the end of a value nothing matches
