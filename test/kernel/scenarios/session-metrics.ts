@@ -31,17 +31,16 @@ const exact: Scenario = {
       const hasPeers = kernel.sockets().hooks.some(({ hook, rung }) => hook === 'peer' && rung !== 'none');
       await sums.act(`short4 ${SHORT}`, `short6 ${SHORT_6}`, `reset4 ${RESETS}`, 'refused 3', `open ${OPEN}`);
       if (hasPeers) await sums.act(`datagrams ${DATAGRAMS}`);
-      await sums.act('waiting 0');
       const first = await next();
+      await sums.act('waiting 0');
       const udp = hasPeers ? { 'udp ipv4 client': 1, 'udp ipv4 server': 1 } : {};
-      assert.deepEqual(valuesOf(first, 'count'), {
-        'tcp ipv4 established client': OPEN,
-        'tcp ipv4 established server': OPEN,
-        'tcp ipv4 time_wait': SHORT,
-        'tcp ipv6 time_wait': SHORT_6,
-        ...udp,
-      });
-      assert.equal(sums.waiting(), SHORT + SHORT_6);
+      const { 'tcp ipv4 time_wait': waiting4 = 0, 'tcp ipv6 time_wait': waiting6 = 0, ...open } = valuesOf(first, 'count');
+      assert.deepEqual(open, { 'tcp ipv4 established client': OPEN, 'tcp ipv4 established server': OPEN, ...udp });
+      // the kernel forgets them after a minute, which a machine under emulation may take to get here
+      const stillWaiting = sums.waiting();
+      if (stillWaiting === SHORT + SHORT_6) assert.deepEqual([waiting4, waiting6], [SHORT, SHORT_6]);
+      else
+        assert(waiting4 + waiting6 >= stillWaiting && waiting4 <= SHORT && waiting6 <= SHORT_6, `${waiting4} ${waiting6} ${stillWaiting}`);
       const short4 = SHORT + RESETS + OPEN;
       const opened = {
         'tcp ipv4 established client': short4,
