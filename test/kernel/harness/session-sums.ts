@@ -20,21 +20,37 @@ type Point = { readonly value: number; readonly buckets: number; readonly startN
 /** Of one network, by `metric transport type state role direction error`. */
 export type Points = ReadonlyMap<string, Point>;
 
-const pointsOf = ({ metrics }: MetricBatch, network: bigint): Points =>
-  new Map(
-    metrics.flatMap(({ name, points }) =>
-      (points as readonly (MetricPoint | MetricHistogramPoint)[]).flatMap((point) => {
-        const of = Object.fromEntries(point.attributes);
-        if (network !== 0n && of['ringtail.netns.cookie'] !== network) return [];
-        const words = ['network.transport', 'network.type', 'network.connection.state', 'ringtail.session.role', 'network.io.direction', 'error.type'];
-        const key = [name.split('.').at(-1), ...words.flatMap((word) => of[word] ?? [])].join(' ');
-        const isHistogram = 'buckets' in point;
-        const value = Number(isHistogram ? point.count : point.value);
-        const buckets = isHistogram ? point.buckets.reduce((sum, many) => sum + Number(many), 0) : 0;
-        return [[key, { value, buckets, startNs: point.startUnixNs }] as const];
-      }),
-    ),
+const flatten = ({ metrics }: MetricBatch) =>
+  metrics.flatMap(({ name, points }) =>
+    (points as readonly (MetricPoint | MetricHistogramPoint)[]).map((point) => ({ name, point, of: Object.fromEntries(point.attributes) })),
+  );
+
+/** Kernels before 5.14 tell no program its network: it is the one in which the most was opened or is open. Where nothing is, undefined. */
+const busiestOf = (all: ReturnType<typeof flatten>): unknown => {
+  const sums = new Map<unknown, number>();
+  for (const { name, point, of } of all) {
+    if (!/\.(opened|count)$/.test(name) || of['network.connection.state'] === 'time_wait' || 'buckets' in point) continue;
+    const network = of['ringtail.netns.cookie'];
+    sums.set(network, (sums.get(network) ?? 0) + Number(point.value));
+  }
+  return [...sums].toSorted(([, a], [, b]) => b - a)[0]?.[0];
+};
+
+const pointsOf = (batch: MetricBatch, network: bigint): Points => {
+  const all = flatten(batch);
+  const wanted = network === 0n ? busiestOf(all) : network;
+  return new Map(
+    all.flatMap(({ name, point, of }) => {
+      if (of['ringtail.netns.cookie'] !== wanted) return [];
+      const words = ['network.transport', 'network.type', 'network.connection.state', 'ringtail.session.role', 'network.io.direction', 'error.type'];
+      const key = [name.split('.').at(-1), ...words.flatMap((word) => of[word] ?? [])].join(' ');
+      const isHistogram = 'buckets' in point;
+      const value = Number(isHistogram ? point.count : point.value);
+      const buckets = isHistogram ? point.buckets.reduce((sum, many) => sum + Number(many), 0) : 0;
+      return [[key, { value, buckets, startNs: point.startUnixNs }] as const];
+    }),
   ); // prettier-ignore
+};
 
 export const openKernel = (): { readonly kernel: KernelServices; readonly written: () => number } => {
   const counters = createCounters();
