@@ -12,7 +12,8 @@
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 
 /*
- * RINGTAIL_LEGACY is the flavour for kernels without bpf_loop (before 5.17): bounded loops, no typed task pointers.
+ * Flavours. RINGTAIL_LEGACY is for kernels without bpf_loop (before 5.17): bounded loops, no typed task pointers. RINGTAIL_NO_CAST is for
+ * kernels without bpf_rdonly_cast (before 6.2), legacy ones among them: fields by the helper.
  */
 
 /* Size is set by the loader; every object of a session reuses the map of the session. */

@@ -5,13 +5,25 @@
 
 #include "common.bpf.h"
 
-const volatile bool have_rdonly_cast = false; /* bpf_rdonly_cast, 6.2 */
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+/*
+ * Since 6.2. An object that names the function on a kernel that has none is refused to whoever lacks CAP_SYS_ADMIN, weak or not: libbpf looks for it in
+ * the types of all modules, which takes that capability. So there are objects without it, see common.bpf.h.
+ */
+#ifdef RINGTAIL_NO_CAST
+#define HAVE_RDONLY_CAST false
+static __always_inline void *bpf_rdonly_cast(const void *obj, __u32 btf_id)
+{
+	return 0;
+}
+#else
+#define HAVE_RDONLY_CAST true
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
+#endif
 
 /* One field through an untyped address: a plain load where the kernel allows it, else the helper. */
 #define KREAD(dst, addr, type, field) \
 	do { \
-		if (have_rdonly_cast) { \
+		if (HAVE_RDONLY_CAST) { \
 			struct type *_typed = bpf_rdonly_cast((void *)(addr), bpf_core_type_id_kernel(struct type)); \
 			dst = (typeof(dst))_typed->field; \
 		} else { \

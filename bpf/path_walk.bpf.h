@@ -126,7 +126,7 @@ static __always_inline void copy_words(struct path_walk *walk, __u32 at, __u32 l
 static __always_inline void copy_name(struct path_walk *walk, __u32 at, __u32 len, __u64 name)
 {
 #ifndef RINGTAIL_LEGACY
-	if (have_rdonly_cast && len && len <= NAME_BY_WORDS) {
+	if (HAVE_RDONLY_CAST && len && len <= NAME_BY_WORDS) {
 		/* a number from now on, see walk_note */
 		*(volatile __u64 *)&walk->noted = name;
 		copy_words(walk, at, len, *(volatile __u64 *)&walk->noted);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Every open socket of this host, of all network namespaces, once for each descriptor that refers to it: what `ringtail who` looks at.
+#define RINGTAIL_NO_CAST /* one object for all kernels */
 #include "session_fields.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,6 +1,7 @@
 /** Loads the process programs on the best rung that this kernel and these privileges allow. */
 import { messageOf } from '../core/errors.ts';
-import { buildPath, type KernelFacts, type NativeError, type NativeSession } from './addon.ts';
+import type { KernelFacts, NativeError, NativeSession } from './addon.ts';
+import { flavourFacts, objectPath } from './flavours.ts';
 
 /** From best to worst. `procfs` needs no program. */
 export const rungs = ['tp_btf', 'raw_tp', 'tp', 'procfs'] as const;
@@ -8,8 +9,7 @@ export type Rung = (typeof rungs)[number];
 
 /** What the kernel is asked by its BTF before the programs are chosen. */
 export const wantedFacts = {
-  functions: ['bpf_rdonly_cast'],
-  helpers: ['loop', 'task_pt_regs', 'get_current_task_btf'],
+  ...flavourFacts,
   tracepoints: [
     'sched_process_exec', 'sched_process_exit', 'task_newtask', 'sys_exit', 'sock_send_length', 'sock_recv_length', 'udp_fail_queue_rcv_skb',
     'io_uring_complete',
@@ -105,16 +105,14 @@ export const changeProcessNeeds = async (
 
 const loadRung = (rung: KernelRung, { session, facts, needs, ringBytes, selfPid, onLoaded }: ProcessProgramOptions): LoadedPrograms => {
   const notes: string[] = [];
-  const modern = facts.helpers['loop'] === true && facts.helpers['task_pt_regs'] === true && facts.helpers['get_current_task_btf'] === true;
   const failedExecs = failedExecProgram[rung];
   const object = session.load({
-    path: buildPath(modern ? 'bpf/process.bpf.o' : 'bpf/process_legacy.bpf.o'),
+    path: objectPath('process', facts),
     // attached or not, the program of failed execs is loaded, so that it can be attached later
     programs: [...programsOf[rung], ...(failedExecs === undefined ? [] : [failedExecs]), ITERATOR],
     options: {
       ring_bytes: ringBytes,
       self_tgid: selfPid,
-      have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0,
       // the record of the tracepoint differs by kernel, its arguments are told by BTF
       have_group_dead: rung !== 'tp' && facts.traceArguments['sched_process_exit'] === 2 ? 1 : 0,
     },

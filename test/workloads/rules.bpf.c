@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Asks the rules of the kernel about records that are made up: each run of the iterator over tasks judges some of them.
+#define RINGTAIL_NO_CAST
 #include "../../bpf/rules.bpf.h"
 
 #define CASES 4096

@@ -1,7 +1,8 @@
 /** The programs of system calls: loaded when somebody asks, changed while they run, given back when nobody asks any more. */
 import type { Counters } from '../../core/counters.ts';
 import type { PushDownReport } from '../../core/rules.ts';
-import { buildPath, type KernelFacts, type MapEntries, type NativeSession } from '../addon.ts';
+import type { KernelFacts, MapEntries, NativeSession } from '../addon.ts';
+import { objectPath } from '../flavours.ts';
 import { describeRefusal } from '../process-programs.ts';
 import type { CallNeeds, CallsStatus } from './needs.ts';
 import { callNumbersOf, type CallNumbers } from './numbers.ts';
@@ -56,14 +57,12 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
   let status: CallsStatus = { rung: 'none', notes: [], pushDown: NO_RULES };
 
   const load = (rung: CallsRung): Loaded => {
-    const modern = ['loop', 'task_pt_regs', 'get_current_task_btf'].every((helper) => facts.helpers[helper] === true);
     const object = session.load({
-      path: buildPath(modern ? 'bpf/syscalls.bpf.o' : 'bpf/syscalls_legacy.bpf.o'),
+      path: objectPath('syscalls', facts),
       programs: [`on_call_exit_${suffixes[rung]}`, `on_call_enter_${suffixes[rung]}`],
       options: {
         ring_bytes: ringBytes,
         self_tgid: selfPid,
-        have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0,
         host_mount_ns: hostMountNs,
       },
       mapEntries: {},

@@ -1,7 +1,8 @@
 /** The cgroup programs of sockets: each that cannot be had costs only what it brings. */
-import { buildPath, type KernelFacts, type NativeSession } from '../addon.ts';
+import type { KernelFacts, NativeSession } from '../addon.ts';
 import { describeRefusal } from '../process-programs.ts';
-import { isModern, type LoadedTracing } from './tracing.ts';
+import { isModern, objectPath } from '../flavours.ts';
+import type { LoadedTracing } from './tracing.ts';
 
 export type LoadedHooks = {
   /** Undefined: the kernel takes none of them. */
@@ -41,12 +42,11 @@ export const loadHooks = ({ session, facts, ringBytes, selfPid, tracing, hasLeng
   const wanted = [...PROGRAMS, ...(hasLengths ? [] : PACKET_PROGRAMS), ...(modern ? [] : LEGACY_PROGRAMS)];
   const load = (programs: readonly string[]): number =>
     session.load({
-      path: buildPath(modern ? 'bpf/socket_hooks.bpf.o' : 'bpf/socket_hooks_legacy.bpf.o'),
+      path: objectPath('socket_hooks', facts),
       programs,
       options: {
         ring_bytes: ringBytes,
         self_tgid: selfPid,
-        have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0,
         counts_packets: hasLengths ? 0 : 1,
       },
       mapEntries: {},

@@ -1,5 +1,6 @@
 /** The tracing programs of sockets: which of them this kernel takes. */
-import { buildPath, type KernelFacts, type NativeSession } from '../addon.ts';
+import type { KernelFacts, NativeSession } from '../addon.ts';
+import { objectPath } from '../flavours.ts';
 import { describeRefusal } from '../process-programs.ts';
 
 /**
@@ -47,9 +48,6 @@ const uringOf = (argumentCount: number): string | undefined => {
   return argumentCount >= 5 ? 'on_uring_61' : undefined;
 };
 
-export const isModern = ({ helpers }: KernelFacts): boolean =>
-  ['loop', 'task_pt_regs', 'get_current_task_btf'].every((helper) => helpers[helper] === true);
-
 const groupsOf = ({ traceArguments }: KernelFacts): readonly Group[] => {
   const has = (...tracepoints: readonly string[]): boolean => tracepoints.every((name) => (traceArguments[name] ?? -1) > 0);
   const hooked = (group: TracingGroup, programs: readonly string[]): Group => ({ group, programs, attached: programs });
@@ -77,12 +75,11 @@ const countsOnce = (groups: readonly Group[]): readonly Group[] =>
 export const loadTracing = ({ session, facts, ringBytes, selfPid, processObject, maxSessions }: TracingOptions): LoadedTracing => {
   const load = (groups: readonly Group[]): number =>
     session.load({
-      path: buildPath(isModern(facts) ? 'bpf/sockets.bpf.o' : 'bpf/sockets_legacy.bpf.o'),
+      path: objectPath('sockets', facts),
       programs: [...FIRST, ...LAST, ...groups.flatMap(({ programs }) => programs)],
       options: {
         ring_bytes: ringBytes,
         self_tgid: selfPid,
-        have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0,
         counts_packets: groups.some(({ group }) => group === 'length') ? 0 : 1,
       },
       mapEntries: { sessions: maxSessions, flows: maxSessions, unix_sessions: maxSessions },

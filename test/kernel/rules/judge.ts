@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createCounters } from '../../../src/core/counters.ts';
 import type { RuleSet } from '../../../src/core/rules.ts';
 import { loadAddon } from '../../../src/kernel/addon.ts';
+import { isModern } from '../../../src/kernel/flavours.ts';
 import { probeFacts } from '../../../src/kernel/probe.ts';
 import { createCallRules } from '../../../src/kernel/calls/rules/rules.ts';
 import { actorLayout, eventLayouts } from '../../../src/kernel/layouts.gen.ts';
@@ -44,8 +45,7 @@ const encodeCase = ({ kind, record }: RandomRecord): Uint8Array => {
 /** `folder` is where the workloads were built. */
 export const openRulesOfKernel = (folder: string) => {
   const addon = loadAddon();
-  const { helpers } = probeFacts(addon);
-  const isModern = ['loop', 'task_pt_regs', 'get_current_task_btf'].every((helper) => helpers[helper] === true);
+  const facts = probeFacts(addon);
   const session = new addon.Session(
     {
       ringBytes: 1 << 16,
@@ -58,7 +58,7 @@ export const openRulesOfKernel = (folder: string) => {
     () => {},
   );
   const object = session.load({
-    path: join(folder, isModern ? 'rules.bpf.o' : 'rules_legacy.bpf.o'),
+    path: join(folder, isModern(facts) ? 'rules.bpf.o' : 'rules_legacy.bpf.o'),
     programs: ['on_cases'],
     options: {},
     mapEntries: {},

@@ -1,7 +1,8 @@
 /** What the kernel counts and adds up of system calls is what a program did, to the call and the byte. */
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
-import { buildPath, loadAddon } from '../../../src/kernel/addon.ts';
+import { loadAddon } from '../../../src/kernel/addon.ts';
+import { objectPath } from '../../../src/kernel/flavours.ts';
 import { readCallCounts } from '../../../src/kernel/calls/counts.ts';
 import { callNumbersOf } from '../../../src/kernel/calls/numbers.ts';
 import { encodeSettings } from '../../../src/kernel/calls/settings.ts';
@@ -141,12 +142,11 @@ const fullMap: Scenario = {
     );
     try {
       session.start();
-      const isModern = facts.helpers['loop'] === true && facts.helpers['task_pt_regs'] === true && facts.helpers['get_current_task_btf'] === true;
       const name = (facts.traceArguments['sys_exit'] ?? -1) > 0 ? 'on_call_exit_btf' : 'on_call_exit_raw';
       const object = session.load({
-        path: buildPath(isModern ? 'bpf/syscalls.bpf.o' : 'bpf/syscalls_legacy.bpf.o'),
+        path: objectPath('syscalls', facts),
         programs: [name],
-        options: { have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0 },
+        options: {},
         mapEntries: { call_counts: SMALL_MAP },
       });
       const needs = { events: new Set(), failures: new Set(), counted: new Set(['preadv2']), limit: undefined, aggregateWindowMs: undefined, ruleSets: [] } as const;

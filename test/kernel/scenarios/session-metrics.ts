@@ -1,13 +1,13 @@
 /** What the kernel adds up of sessions is what a program did, to the session and the byte, while they are open and behind their end. */
 import assert from 'node:assert/strict';
 import { mkdirSync, rmdirSync, statSync } from 'node:fs';
-import { buildPath, loadAddon } from '../../../src/kernel/addon.ts';
+import { loadAddon } from '../../../src/kernel/addon.ts';
+import { objectPath } from '../../../src/kernel/flavours.ts';
 import { actorLayout, eventLayouts } from '../../../src/kernel/layouts.gen.ts';
 import { probeFacts } from '../../../src/kernel/probe.ts';
 import { cgroup2Mount } from '../../../src/kernel/procfs/mounts.ts';
 import { type CountMaps, readSessionCounts, type SessionCounts } from '../../../src/kernel/sockets/counts.ts';
 import { encodeSocketSettings } from '../../../src/kernel/sockets/settings.ts';
-import { isModern } from '../../../src/kernel/sockets/tracing.ts';
 import { socketsConfig } from '../../../src/receivers/sockets/config.ts';
 import { needsOf } from '../../../src/receivers/sockets/needs.ts';
 import { collect, metricsOf, openKernel, startSums, STOP_MS, valuesOf } from '../harness/session-sums.ts';
@@ -191,9 +191,9 @@ const fullMaps: Scenario = {
       session.start();
       const programs = ['on_destroy', 'on_socket_exit', 'on_set_state'];
       const object = session.load({
-        path: buildPath(isModern(facts) ? 'bpf/sockets.bpf.o' : 'bpf/sockets_legacy.bpf.o'),
+        path: objectPath('sockets', facts),
         programs: [...programs, ...Object.keys(mapOfWalk)],
-        options: { have_rdonly_cast: facts.functions['bpf_rdonly_cast'] === true ? 1 : 0 },
+        options: {},
         mapEntries: { session_counts: SMALL_MAP, session_live: SMALL_MAP },
       });
       const needs = { ...needsOf(socketsConfig.parse({ protocols: ['tcp'] })), events: new Set<never>(), states: new Set<number>(), counted: true, ruleSets: [] };
