@@ -6,8 +6,8 @@
 #include "common.bpf.h"
 
 /*
- * Since 6.2. An object that names the function on a kernel that has none is refused to whoever lacks CAP_SYS_ADMIN, weak or not: libbpf looks for it in
- * the types of all modules, which takes that capability. So there are objects without it, see common.bpf.h.
+ * Since 6.2. An object that names the function on a kernel that has none is refused to whoever lacks CAP_SYS_ADMIN, weak or not: libbpf looks for it
+ * in the types of all modules, which takes that capability. So there are objects without it, see common.bpf.h.
  */
 #ifdef RINGTAIL_NO_CAST
 #define HAVE_RDONLY_CAST false
