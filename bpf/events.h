@@ -41,10 +41,14 @@ enum event_kind {
 	EVENT_SESSION_STATE = 18,
 	EVENT_SESSION_END = 19,
 	EVENT_SESSION_LISTEN = 20,
+	EVENT_CGROUP_MADE = 21,     /* of any hierarchy; with the two that follow a part of the lifecycle */
+	EVENT_CGROUP_GONE = 22,
+	EVENT_CGROUP_ATTACHED = 23, /* a process was moved into it; a child is in that of its maker without a record */
 	EVENT_KINDS = 32,      /* size of tables indexed by kind */
 };
 
 #define EVENT_LIFECYCLE_LAST EVENT_TASK
+#define EVENT_IS_LIFECYCLE(kind) ((kind) <= EVENT_LIFECYCLE_LAST || ((kind) >= EVENT_CGROUP_MADE && (kind) <= EVENT_CGROUP_ATTACHED))
 #define EVENT_CALL_FIRST EVENT_OPEN
 #define EVENT_CALL_LAST EVENT_CALL_FAILED
 
@@ -176,6 +180,13 @@ struct process_settings {
 };
 
 /*
+ * A cgroup as all records have it. In the v2 hierarchy its own number there; of a process that is in the root of that one, or where it is not
+ * mounted, the number in a v1 hierarchy, the same one for all, with the number of that hierarchy (1..255) above it: numbers of hierarchies are alike.
+ * Both stay below 2^53. 0: not known.
+ */
+#define CGROUP_HIERARCHY_SHIFT 45
+
+/*
  * Who did it: the acting process at that moment. Identical actors of one frame are handed over once, so this is
  * compared as bytes; every byte is set.
  */
@@ -186,7 +197,7 @@ struct event_actor {
 	__u32 exec_id;         /* task_struct.self_exec_id */
 	__u64 start_ns;        /* boot time at which the group leader began */
 	__u64 parent_start_ns;
-	__u64 cgroup_id;       /* in the v2 hierarchy */
+	__u64 cgroup_id;       /* see CGROUP_HIERARCHY_SHIFT */
 	__u32 uid;             /* real */
 	__u32 euid;
 	__u32 login_uid;       /* audit login uid; 0xffffffff = unset */
@@ -255,6 +266,27 @@ struct task_event {
 	text_len path_len;
 };
 
+/* Of the hierarchies that `cgroup_id` may be about; the others are left out. The head is who made, removed or moved. */
+struct cgroup_made_event {
+	struct event_head head;
+	__u64 cgroup_id;
+	__u32 level;           /* below the root of its hierarchy, which is 0 */
+	text_len path_len;     /* from that root, `/a/b` */
+};
+
+struct cgroup_gone_event {
+	struct event_head head;
+	__u64 cgroup_id;
+};
+
+struct cgroup_attached_event {
+	struct event_head head;
+	__u64 cgroup_id;       /* where it is now */
+	__u64 start_ns;        /* of the process that was moved */
+	__u32 pid;             /* its thread group */
+	__u32 pad;
+};
+
 struct exec_failed_event {
 	struct event_head head; /* the image that stays */
 	__s32 ret;             /* negative errno */
@@ -279,6 +311,18 @@ enum limit_per {
 	LIMIT_PROCESS = 2,
 };
 
+/* `process_counts`: a hash with a value a CPU. */
+struct process_count_key {
+	__u64 cgroup_id;
+	__u64 netns_cookie;    /* 0: not known */
+	__u32 uid;             /* effective */
+	__u32 kind;            /* EVENT_EXEC or EVENT_EXIT */
+};
+
+struct process_count {
+	__u64 count;
+};
+
 #define CALL_NUMBERS 512 /* numbers that are looked at, in each of the two tables */
 
 /* The only entry of the map `call_settings`; it may change while the programs run. */
@@ -298,6 +342,8 @@ struct call_settings {
 
 /* `call_counts`: a hash with a value a CPU. */
 struct call_count_key {
+	__u64 cgroup_id;
+	__u64 netns_cookie; /* of a call of the network; else 0 */
 	__u64 inode; /* of the executable */
 	__u32 dev;
 	__u16 call;  /* enum call_id */

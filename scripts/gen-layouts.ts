@@ -33,6 +33,8 @@ const target = join(root, 'src/kernel/layouts.gen.ts');
 
 /** Keys and values of maps that user space writes or reads. */
 const mapStructs = [
+  'process_count_key',
+  'process_count',
   'call_settings',
   'call_count_key',
   'call_count',

@@ -135,6 +135,8 @@ export type Batch = {
   readonly rowAttributes: readonly AttributeColumn[];
   /** What the rows belong to, when it is not the resource of the exporter's settings. Compared by identity: one object for equal resources. */
   readonly resource: BatchResource | undefined;
+  /** What single rows belong to instead: of containers for instance. */
+  readonly rowResources?: RowResources | undefined;
   /** Names of common attributes (those that stand in the actor itself: process.pid, ...) that are not written. One object for equal sets. */
   readonly omitted: ReadonlySet<string> | undefined;
   /** How the pipeline wants its records cut into requests; for exporters that send requests. One object a pipeline. */
@@ -152,6 +154,9 @@ export type RequestCut = {
   /** A request is sent this long after its first record although it is not full, ms; 0: after each batch. */
   readonly timeoutMs: number;
 };
+
+/** For each row of the batch an index in `list`; `list[0]` is undefined: the row belongs to `Batch.resource`. One object for equal resources. */
+export type RowResources = { readonly ids: Uint32Array; readonly list: readonly (BatchResource | undefined)[] };
 
 /** Attributes of a resource. Immutable; whoever makes one keeps it for as long as it may be wanted again. */
 export type BatchResource = { readonly attributes: readonly Attribute[] };

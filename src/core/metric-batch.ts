@@ -6,6 +6,8 @@ import type { Attribute, BatchResource } from './batch.ts';
 
 export type MetricPoint = {
   readonly attributes: readonly Attribute[];
+  /** What it belongs to, when that is not the resource of the batch: a container for instance. One object for equal resources. */
+  readonly resource?: BatchResource | undefined;
   /** Unix time, ns: since when the value counts (of a sum), and when it was read. */
   readonly startUnixNs: bigint;
   readonly timeUnixNs: bigint;

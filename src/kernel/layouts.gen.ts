@@ -28,6 +28,9 @@ export const eventKind = {
   sessionState: 18,
   sessionEnd: 19,
   sessionListen: 20,
+  cgroupMade: 21,
+  cgroupGone: 22,
+  cgroupAttached: 23,
 } as const;
 export const EVENT_KINDS = 32;
 
@@ -289,8 +292,10 @@ export const sessionDuration = {
 
 /** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */
 export const mapLayout = {
+  processCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, uid: 16, kind: 20 },
+  processCount: { size: 8, count: 0 },
   callSettings: { size: 1112, native: 0, compat: 512, wants: 1024, tokenNs: 1088, limitPer: 1096, burst: 1100, aggregate: 1104, enterRound: 1108 },
-  callCountKey: { size: 24, inode: 0, dev: 8, call: 12, error: 14, generation: 16, zero: 20 },
+  callCountKey: { size: 40, cgroupId: 0, netnsCookie: 8, inode: 16, dev: 24, call: 28, error: 30, generation: 32, zero: 36 },
   callCount: { size: 80, calls: 0, bytes: 8, name: 16 },
   ioTotalKey: { size: 32, startNs: 0, inode: 8, pid: 16, dev: 20, kind: 24, execId: 28 },
   ioTotal: { size: 664, actor: 0, firstNs: 80, lastNs: 88, calls: 96, failed: 104, requested: 112, transferred: 120, fd: 128, call: 132, fileKind: 136, pathFlags: 140, pathLen: 144, zero: 148, path: 152 },
@@ -712,6 +717,31 @@ export const eventLayouts = {
       { name: 'rest', offset: 212, width: 4, role: 'text' },
     ],
   },
+  cgroupMade: {
+    kind: 21,
+    size: 112,
+    fields: [
+      { name: 'cgroupId', offset: 96, width: 8, role: 'number' },
+      { name: 'level', offset: 104, width: 4, role: 'number' },
+      { name: 'path', offset: 108, width: 4, role: 'text' },
+    ],
+  },
+  cgroupGone: {
+    kind: 22,
+    size: 104,
+    fields: [
+      { name: 'cgroupId', offset: 96, width: 8, role: 'number' },
+    ],
+  },
+  cgroupAttached: {
+    kind: 23,
+    size: 120,
+    fields: [
+      { name: 'cgroupId', offset: 96, width: 8, role: 'number' },
+      { name: 'startNs', offset: 104, width: 8, role: 'number' },
+      { name: 'pid', offset: 112, width: 4, role: 'number' },
+    ],
+  },
 } as const satisfies Record<string, EventLayout>;
 
 export type ForkColumns = {
@@ -1071,4 +1101,24 @@ export type SessionListenColumns = {
   readonly local: Column;
   readonly peer: Column;
   readonly rest: Column;
+};
+
+export type CgroupMadeColumns = {
+  readonly cgroupIdLo: Column;
+  readonly cgroupIdHi: Column;
+  readonly level: Column;
+  readonly path: Column;
+};
+
+export type CgroupGoneColumns = {
+  readonly cgroupIdLo: Column;
+  readonly cgroupIdHi: Column;
+};
+
+export type CgroupAttachedColumns = {
+  readonly cgroupIdLo: Column;
+  readonly cgroupIdHi: Column;
+  readonly startNsLo: Column;
+  readonly startNsHi: Column;
+  readonly pid: Column;
 };
