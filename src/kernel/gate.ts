@@ -9,7 +9,7 @@ import type { Counters } from '../core/counters.ts';
 import { createFrameBuilder } from '../core/frame-builder.ts';
 import { attributionSource } from '../otlp/names.ts';
 import { actorIdentity } from './actor-identity.ts';
-import type { Cgroups } from './cgroups.ts';
+import type { Cgroups } from './cgroup-types.ts';
 import type { KernelFrame } from './frames.ts';
 import { headFlag } from './layouts.gen.ts';
 import type { ProcessTable } from './lifecycle/process-table.ts';
@@ -216,6 +216,7 @@ export const createGate = (options: GateOptions): Gate => {
     },
     admit(frame) {
       const orphansBefore = processTable.stats().unknownMakers;
+      if (required.has('cgroup')) cgroups.absorb(frame);
       if (required.has('process')) processTable.absorb(frame);
       const work = [
         ...(required.has('process') ? askProcesses(frame) : []),

@@ -1,7 +1,7 @@
 /** The services that name things: processes, users, cgroups, and the gate that feeds them. */
 import type { Counters } from '../core/counters.ts';
 import type { Recorder } from './capture/recorder.ts';
-import { createCgroups } from './cgroups.ts';
+import { createCgroups } from './cgroups/service.ts';
 import { createGate } from './gate.ts';
 import { createProcessTable } from './lifecycle/process-table.ts';
 import { readProgram } from './procfs/program.ts';

@@ -1,5 +1,5 @@
 import type { Frame } from '../core/batch.ts';
-import type { Cgroups } from './cgroups.ts';
+import type { Cgroups } from './cgroup-types.ts';
 import type { Gate } from './gate.ts';
 import type { ProcessTable } from './lifecycle/process-table.ts';
 import type { SocketLookup } from './sockets/lookup.ts';

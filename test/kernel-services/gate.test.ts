@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCounters, type Counters } from '../../src/core/counters.ts';
 import type { ActorInput, FrameBuilder } from '../../src/core/frame-builder.ts';
-import { createCgroups, type Cgroups } from '../../src/kernel/cgroups.ts';
+import type { Cgroups } from '../../src/kernel/cgroup-types.ts';
+import { createCgroups } from '../../src/kernel/cgroups/service.ts';
 import { createKernelFrameBuilder } from '../../src/kernel/frame-builder.ts';
 import type { KernelFrame } from '../../src/kernel/frames.ts';
 import { createGate, type Gate, type GateNeed } from '../../src/kernel/gate.ts';

@@ -8,7 +8,7 @@ import { mapBounded } from '../../src/core/bounded.ts';
 import { pathFlag } from '../../src/kernel/layouts.gen.ts';
 import { parseUptimeNs, readBootClock } from '../../src/kernel/procfs/boot-clock.ts';
 import { readExecutable } from '../../src/kernel/procfs/executable.ts';
-import { cgroup2Mount, findCgroup2Mount } from '../../src/kernel/procfs/mounts.ts';
+import { cgroup2Mount, findCgroupMounts } from '../../src/kernel/procfs/mounts.ts';
 import { parsePasswd, readPasswd } from '../../src/kernel/procfs/passwd.ts';
 import { parseCgroups, parseCommandLine, readCommandLine, readLoginUid, readProcess } from '../../src/kernel/procfs/process.ts';
 import { readProgram } from '../../src/kernel/procfs/program.ts';
@@ -75,7 +75,7 @@ describe('parsers', () => {
     ['none /odd\\040place\\134x cgroup2 rw 0 0\n', '/odd place\\x'],
     ['cgroup2 /x tmpfs rw 0 0\n', undefined],
   ])('finds the v2 mount in %j', (mounts, expected) => {
-    expect(findCgroup2Mount(mounts)).toBe(expected);
+    expect(findCgroupMounts(mounts).unified).toBe(expected);
   });
 
   it('reads users as libc does: the first line of a number, no comments, no nonsense', () => {

@@ -3,7 +3,7 @@ import type { Batch, Attribute, EventSchema } from '../../src/core/batch.ts';
 import type { ComponentId, Processor, Settings } from '../../src/core/component.ts';
 import { createCounters } from '../../src/core/counters.ts';
 import { silentLogger } from '../../src/core/logger.ts';
-import { createCgroups, type CgroupsOptions } from '../../src/kernel/cgroups.ts';
+import { createCgroups, type CgroupsOptions } from '../../src/kernel/cgroups/service.ts';
 import type { KernelFrame } from '../../src/kernel/frames.ts';
 import { createGate } from '../../src/kernel/gate.ts';
 import { createProcessTable } from '../../src/kernel/lifecycle/process-table.ts';

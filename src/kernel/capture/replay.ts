@@ -91,6 +91,7 @@ export const createReplay = ({ addon, logger, maxRows = MAX_ROWS, maxProcesses =
     current = { frame, index, rows: filled };
     if (filled !== rows) throw new CaptureError('a frame has more or fewer records than it says');
     nowMs = atMs;
+    names.cgroups.absorb(frame);
     processes.absorb(frame);
   };
 

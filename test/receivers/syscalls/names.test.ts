@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createCgroups } from '../../../src/kernel/cgroups.ts';
+import { createCgroups } from '../../../src/kernel/cgroups/service.ts';
 import { createProcessTable } from '../../../src/kernel/lifecycle/process-table.ts';
 import { createUsers } from '../../../src/kernel/users.ts';
 import { headNames } from '../../../src/otlp/actor-head.ts';
