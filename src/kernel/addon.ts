@@ -81,6 +81,18 @@ export type MapEntries = {
   readonly values: Buffer;
 };
 
+/** Keys one behind the other, and what all CPUs together have under each: words of 64 bits as doubles, exact to 2^53. */
+export type Sums = {
+  readonly count: number;
+  readonly keyBytes: number;
+  readonly keys: Buffer;
+  /** Words of one value. */
+  readonly words: number;
+  readonly sums: Float64Array;
+  /** Entries that may have been there and were not read, because the map changed too much meanwhile or holds more than a million. */
+  readonly missed: number;
+};
+
 /** An entry whose value has these bytes at this offset. */
 export type EntryMatch = { readonly offset: number; readonly bytes: Uint8Array };
 
@@ -122,6 +134,13 @@ export type NativeSession = {
   dropEntry(object: number, map: string, key: Uint8Array): boolean;
   /** All entries of a map, or those that match one of these. */
   readEntries(object: number, map: string, match?: readonly EntryMatch[]): MapEntries;
+  /**
+   * All entries of a map whose values are words of 64 bits, off the main thread. What is added meanwhile may be missing; what stays is there once. The
+   * object may be unloaded and the session closed meanwhile.
+   */
+  readSums(object: number, map: string): Promise<Sums>;
+  /** The same of these keys, which lie one behind the other; they are taken out. Those that are not there are left out. */
+  takeSums(object: number, map: string, keys: Uint8Array): Promise<Sums>;
   /** Reads one entry and takes it out; undefined when there is none. */
   takeEntry(object: number, map: string, key: Uint8Array): Buffer | undefined;
   /** Writes many entries, keys and values one behind the other, off the main thread. Rejects with the first that failed; those before it are there. */
