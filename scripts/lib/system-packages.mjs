@@ -35,6 +35,9 @@ export const needs = {
     { what: 'Python, whose programs have sockets', any: [['python3']] },
     { what: 'nc, which has sockets too', any: [['netcat-openbsd']] },
     { what: 'ss, which lists sockets', any: [['iproute2']], command: 'ss' },
+    { what: 'runc, which makes containers', any: [['runc']], command: 'runc' },
+    { what: 'crun, which makes them too', any: [['crun']], command: 'crun' },
+    { what: 'podman, an engine without a service', any: [['podman']], command: 'podman' },
   ],
   bench: [
     { what: 'bpftrace, to compare with', any: [['bpftrace']] },

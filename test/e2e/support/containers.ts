@@ -1,0 +1,185 @@
+/** Containers made by real runtimes without an image: their root is a folder with one static program. */
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { newContainerId } from './cgroups.ts';
+import { workload } from './places.ts';
+import { type Ended, type Running, start, until } from './processes.ts';
+
+export type ContainerOptions = {
+  /** `linux.cgroupsPath`; by default what the runtime chooses. */
+  readonly cgroupsPath?: string;
+  /** 64 digits as an engine gives it; by default a name. */
+  readonly id?: string;
+};
+
+export type RunningContainer = {
+  /** As `container.id` tells it. */
+  readonly id: string;
+  /** As `container.name` tells it, where it has one. */
+  readonly name: string | undefined;
+  /** Of the only program in it: no other process of the host has it. */
+  readonly executable: string;
+  readonly running: Running;
+  /** The program does it all once more. */
+  act(): Promise<void>;
+  /** How often it did. */
+  acts(): number;
+  /** Resolves when the container is gone. */
+  end(): Promise<Ended>;
+};
+
+export type Runtime = {
+  readonly name: 'runc' | 'crun' | 'podman';
+  /** Why it cannot be used here; undefined: it can. */
+  readonly reason: () => string | undefined;
+  readonly start: (options?: ContainerOptions) => Promise<RunningContainer>;
+};
+
+/** A root with the program, under a name of its own. */
+const makeRoot = (folder: string): { readonly root: string; readonly executable: string } => {
+  const root = join(folder, 'rootfs');
+  for (const name of ['dev', 'etc', 'proc', 'run', 'sys', 'tmp', 'var']) mkdirSync(join(root, name), { recursive: true });
+  const executable = `life-${randomBytes(4).toString('hex')}`;
+  copyFileSync(workload('container-life'), join(root, executable));
+  return { root, executable };
+};
+
+/** On a disk: the storage of podman does not like a tmpfs below it that goes away. */
+const makeFolder = (): string => {
+  const folder = mkdtempSync('/var/tmp/ringtail-e2e-');
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+};
+
+const wrap = (running: Running, about: Pick<RunningContainer, 'id' | 'name' | 'executable'>): RunningContainer => {
+  const acts = () => running.stdout().split('\n').filter((line) => line === 'acted').length; // prettier-ignore
+  const acted = async (many: number): Promise<void> => {
+    await until(
+      () => {
+        if (acts() >= many) return true;
+        if (running.hasEnded()) throw new Error(`the container ended\n${running.stdout()}${running.stderr()}`);
+        return false;
+      },
+      'the program in the container',
+      { otherwise: running.stderr },
+    );
+  };
+  return {
+    ...about,
+    running,
+    acts,
+    async act() {
+      const many = acts();
+      running.child.stdin!.write('again\n');
+      await acted(many + 1);
+    },
+    async end() {
+      await acted(1);
+      running.child.stdin!.end();
+      return await running.ended;
+    },
+  };
+};
+
+const missing = (command: string): string | undefined =>
+  spawnSync(command, ['--version']).status === 0 ? undefined : `${command} is not installed`;
+
+type Spec = {
+  process: { terminal: boolean; args: string[] };
+  root: { path: string; readonly: boolean };
+  linux: { cgroupsPath?: string; resources?: object };
+};
+
+/** What the runtime proposes for a bundle, with our program. */
+const makeBundle = (folder: string, command: string, cgroupsPath: string | undefined): string => {
+  const { root, executable } = makeRoot(folder);
+  const { status, stderr } = spawnSync(command, ['spec'], { cwd: folder, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} spec: ${stderr}`);
+  const spec = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Spec;
+  spec.process = { ...spec.process, terminal: false, args: [`/${executable}`] };
+  spec.root = { path: root, readonly: false };
+  const { resources: _, ...linux } = spec.linux;
+  spec.linux = { ...linux, ...(cgroupsPath === undefined ? {} : { cgroupsPath }) };
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(spec));
+  return executable;
+};
+
+const ociRuntime = (command: 'runc' | 'crun', argsOf: (id: string, folder: string) => readonly [string, readonly string[]]): Runtime => ({
+  name: command,
+  reason: () => missing(command),
+  async start({ cgroupsPath, id = `ringtail-${randomBytes(4).toString('hex')}` } = {}) {
+    const folder = makeFolder();
+    const executable = makeBundle(folder, command, cgroupsPath);
+    const [program, args] = argsOf(id, folder);
+    onTestFinished(() => void spawnSync(command, ['delete', '--force', id]));
+    const running = start(program, args, { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] });
+    return wrap(running, { id, name: undefined, executable });
+  },
+});
+
+/** It refuses v1 beside v2: it gets a view of its own with v2 alone. */
+const V2_ALONE = 'mount -t cgroup2 none /sys/fs/cgroup && exec crun run "$1"';
+const isHybrid = (): boolean => existsSync('/sys/fs/cgroup/unified');
+
+const PODMAN_CONF = `[containers]
+default_ulimits = []
+pids_limit = 0
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+`;
+
+const podman: Runtime = {
+  name: 'podman',
+  reason: () => missing('podman') ?? missing('runc'),
+  async start() {
+    const folder = makeFolder();
+    const { root, executable } = makeRoot(folder);
+    const name = `ringtail-${randomBytes(4).toString('hex')}`;
+    writeFileSync(join(folder, 'containers.conf'), PODMAN_CONF);
+    const env = { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') };
+    const idFile = join(folder, 'id');
+    const storage = ['--storage-driver', 'vfs', '--runtime', 'runc'];
+    const options = ['--rm', '-i', '--network', 'none', '--security-opt', 'seccomp=unconfined', '--name', name, '--cidfile', idFile];
+    onTestFinished(() => void spawnSync('podman', [...storage, 'rm', '--force', '--time', '0', name], { env }));
+    const running = start('podman', [...storage, 'run', ...options, '--label', 'shop.tier=front', '--rootfs', root, `/${executable}`], { env, stdio: ['pipe', 'pipe', 'pipe'] }); // prettier-ignore
+    const id = await until(
+      () => {
+        if (running.hasEnded() && !existsSync(idFile)) throw new Error(`podman ended\n${running.stderr()}`);
+        return existsSync(idFile) && readFileSync(idFile, 'utf8').trim();
+      },
+      'podman to make the container',
+      { otherwise: running.stderr },
+    );
+    return wrap(running, { id, name, executable });
+  },
+};
+
+export const runc: Runtime = ociRuntime('runc', (id) => ['runc', ['run', id]]);
+export const crun: Runtime = ociRuntime('crun', (id) =>
+  isHybrid() ? ['unshare', ['-m', '--propagation', 'private', 'sh', '-c', V2_ALONE, 'sh', id]] : ['crun', ['run', id]],
+);
+export const runtimes: readonly Runtime[] = [runc, crun, podman];
+
+/** Paths of cgroups as engines and kubelets lay them out, and what they say of the container. */
+export const layouts = () => {
+  const id = newContainerId();
+  const uid = '7b1c6e0a-4d0f-4d51-9f3a-2c8a5e9d1b60';
+  return [
+    { name: 'docker', id, path: `/docker/${id}`, runtime: 'docker' },
+    { name: 'docker by systemd', id, path: `/system.slice/docker-${id}.scope`, runtime: 'docker' },
+    { name: 'containerd under Kubernetes', id, path: `/kubepods/burstable/pod${uid}/${id}`, pod: uid, qos: 'burstable' },
+    {
+      name: 'containerd under Kubernetes by systemd',
+      id,
+      path: `/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod${uid.replaceAll('-', '_')}.slice/cri-containerd-${id}.scope`,
+      runtime: 'containerd',
+      pod: uid,
+      qos: 'besteffort',
+    },
+    { name: 'cri-o', id, path: `/kubepods.slice/kubepods-pod${uid.replaceAll('-', '_')}.slice/crio-${id}.scope`, runtime: 'cri-o', pod: uid, qos: 'guaranteed' },
+  ] as const satisfies readonly { name: string; id: string; path: string; runtime?: string; pod?: string; qos?: string }[]; // prettier-ignore
+};

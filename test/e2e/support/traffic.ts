@@ -1,0 +1,91 @@
+/** Containers that talk and count for themselves, and the same sums as metrics tell them. */
+import { readFileSync } from 'node:fs';
+import { expect } from 'vitest';
+import { decodeMetrics, type PlainPoint } from '../../support/otlp-metrics.ts';
+import type { Cgroup } from './cgroups.ts';
+import { workload } from './places.ts';
+import { start } from './processes.ts';
+
+/** Sums by `transport role` of sessions and `transport direction` of bytes. */
+export type Sums = Readonly<Record<string, number>>;
+
+export type Talked = { readonly cgroup: Cgroup; readonly networkCookie: number; readonly sums: Sums };
+
+const words = ['tcp client', 'tcp server', 'tcp transmit', 'tcp receive', 'udp client', 'udp server', 'udp transmit', 'udp receive'];
+
+/** All at once, two of them in each network namespace; what they counted themselves. */
+export const talk = async (cgroups: readonly Cgroup[], sessions: number): Promise<readonly Talked[]> => {
+  const running = start(workload('container-traffic'), [String(sessions)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  running.child.stdin!.end(cgroups.map(({ folder }) => `${folder}\n`).join(''));
+  const { code } = await running.ended;
+  expect({ code, stderr: running.stderr() }).toEqual({ code: 0, stderr: '' });
+  const lines = running.stdout().trim().split('\n');
+  expect(lines.length).toBe(cgroups.length);
+  return lines.map((line, index) => {
+    const [networkCookie, ...counts] = line.split(' ').map(Number);
+    return {
+      cgroup: cgroups[index]!,
+      networkCookie: networkCookie!,
+      sums: Object.fromEntries(words.map((word, at) => [word, counts[at]!])),
+    };
+  });
+};
+
+/** Sums of several that counted, by what `keyOf` says. */
+export const sumsBy = (talked: readonly Talked[], keyOf: (one: Talked) => string | number): ReadonlyMap<string, Sums> => {
+  const all = new Map<string, Record<string, number>>();
+  for (const one of talked) {
+    const into = all.get(String(keyOf(one))) ?? {};
+    for (const [word, value] of Object.entries(one.sums)) into[word] = (into[word] ?? 0) + value;
+    all.set(String(keyOf(one)), into);
+  }
+  return all;
+};
+
+export const METRICS = new Set(['ringtail.session.opened', 'ringtail.network.io']);
+
+/** Every point of these two metrics that the file exporter wrote with `format: proto`. */
+export const readPoints = (file: string): readonly PlainPoint[] => {
+  const bytes = readFileSync(file);
+  const points: PlainPoint[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = bytes.readUInt32BE(at);
+    points.push(...decodeMetrics(bytes.subarray(at + 4, at + 4 + length)).filter(({ name }) => METRICS.has(name)));
+    at += 4 + length;
+  }
+  return points;
+};
+
+const wordOf = ({ name, attributes }: PlainPoint): string =>
+  `${attributes['network.transport']} ${attributes[name === 'ringtail.network.io' ? 'network.io.direction' : 'ringtail.session.role']}`;
+
+const seriesOf = ({ name, attributes }: PlainPoint): string => JSON.stringify([name, Object.entries(attributes).map(String).toSorted()]);
+
+/** By series, in the order in which they were told. */
+export const bySeries = (points: readonly PlainPoint[]): ReadonlyMap<string, readonly PlainPoint[]> => Map.groupBy(points, seriesOf);
+
+/** What was told in the end, by what `keyOf` says of a series; what it does not name is left out, and what is 0. */
+export const toldSums = (points: readonly PlainPoint[], keyOf: (point: PlainPoint) => unknown): ReadonlyMap<string, Sums> => {
+  const all = new Map<string, Record<string, number>>();
+  for (const series of bySeries(points).values()) {
+    const last = series.at(-1)!;
+    const key = keyOf(last);
+    if (key === undefined) continue;
+    const isDelta = last.temporality === 1;
+    const value = isDelta ? series.reduce((sum, point) => sum + Number(point.value), 0) : Number(last.value);
+    const into = all.get(String(key)) ?? {};
+    const word = wordOf(last);
+    into[word] = (into[word] ?? 0) + value;
+    all.set(String(key), into);
+  }
+  return all;
+};
+
+/** Lines of those that differ; none when both say the same. */
+export const differences = (wanted: ReadonlyMap<string, Sums>, told: ReadonlyMap<string, Sums>): readonly string[] =>
+  [...wanted].flatMap(([key, sums]) =>
+    Object.entries(sums).flatMap(([word, value]) => {
+      const found = told.get(key)?.[word] ?? 0;
+      return found === value ? [] : [`${key} ${word}: ${value} counted, ${found} told`];
+    }),
+  );
