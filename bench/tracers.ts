@@ -78,6 +78,8 @@ export type RingtailOptions = {
   readonly receiver: string;
   /** Its type; `syscalls` when it is not given. */
   readonly type?: string;
+  /** More receivers of the same pipeline by type, with their options. */
+  readonly others?: Readonly<Record<string, string>>;
   /** What its pipeline carries; `logs` when it is not given. */
   readonly signal?: 'logs' | 'metrics';
   /** Options of a filter at the beginning, as YAML in one line. */
@@ -97,6 +99,7 @@ export const startRingtail = async ({
   name,
   receiver,
   type = 'syscalls',
+  others = {},
   signal = 'logs',
   filter,
   exporter = DISCARD,
@@ -106,14 +109,15 @@ export const startRingtail = async ({
   mkdirSync(work, { recursive: true });
   const config = join(work, `${name}.yaml`);
   const processors = filter === undefined ? '[]' : '[filter]';
+  const receivers = Object.entries({ [type]: receiver, ...others }).map(([id, options]) => `${id}: ${options}`);
   const level = metricsPort === undefined ? '{level: none}' : `{level: normal, address: "127.0.0.1:${metricsPort}"}`;
   writeFileSync(
     config,
-    `receivers: {${type}: ${receiver}}
+    `receivers: {${receivers.join(', ')}}
 ${filter === undefined ? '' : `processors: {filter: ${filter}}\n`}exporters: {${exporter}}
 ${kernel === undefined ? '' : `kernel: ${kernel}\n`}service:
   telemetry: {metrics: ${level}, logs: {encoding: json}}
-  pipelines: {${signal}: {receivers: [${type}], processors: ${processors}, exporters: [${exporter.split(':')[0]}]}}
+  pipelines: {${signal}: {receivers: [${[type, ...Object.keys(others)].join(', ')}], processors: ${processors}, exporters: [${exporter.split(':')[0]}]}}
 `,
   );
   return await start(join(root, 'bin/ringtail'), ['run', '--config', config], join(work, `${name}.log`), (text) =>

@@ -23,6 +23,7 @@ const benches = [
   'calls',
   'call-flood',
   'sockets',
+  'metrics-cost',
   'who',
 ];
 
