@@ -32,6 +32,8 @@ export type Cgroups = {
   /** undefined when not known. The dead are known for a while. */
   info(id: bigint): CgroupInfo | undefined;
   path(id: bigint): string | undefined;
+  /** Those that are there. */
+  living(): readonly CgroupInfo[];
   /** Tells of changes as they are absorbed. Returns a function that ends it. */
   onChange(listener: (change: CgroupChange) => void): () => void;
   /** `process.linux.cgroup` by the ids of `resolve`. */

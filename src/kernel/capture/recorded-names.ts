@@ -96,6 +96,7 @@ export const createRecordedNames = (): RecordedNames => {
       fetch: async () => {},
       info: (id) => known.get(Number(id))?.info,
       path: (id) => known.get(Number(id))?.info.path,
+      living: () => known.living().map(({ info }) => info),
       onChange(listener) {
         listeners.add(listener);
         return () => listeners.delete(listener);

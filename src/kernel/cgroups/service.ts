@@ -144,6 +144,7 @@ export const createCgroups = (options: CgroupsOptions = {}): Cgroups => {
     },
     info: (id) => store.get(Number(id))?.info,
     path: (id) => store.get(Number(id))?.info.path,
+    living: () => store.living().map(({ info }) => info),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
