@@ -6,10 +6,10 @@
  *
  * A group is compared by identity, for every record: rows of one batch may belong to different resources, each row with its own group.
  */
-import { LRUCache } from 'lru-cache';
 import type { BatchResource } from '../core/batch.ts';
 import type { Output } from './output.ts';
-import { encodeAttributes, putPaddedVarint4, putVarint } from './wire.ts';
+import { createResourceFields } from './resource-fields.ts';
+import { delimited, LENGTH_BYTES, putPaddedVarint4 } from './wire.ts';
 
 /** A resource and a scope. One object for equal ones. */
 export type LogGroup = {
@@ -32,30 +32,10 @@ export type LogEnvelope = {
   seal(): Buffer;
 };
 
-/** A tag and a padded length. */
-export const LENGTH_BYTES = 5;
 const RESOURCE_LOGS_TAG = 0x0a;
 const SCOPE_LOGS_TAG = 0x12;
 
 const utf8 = new TextEncoder();
-
-/** One length-delimited field. */
-export const delimited = (tag: number, ...parts: readonly Uint8Array[]): Uint8Array => {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const out = new Uint8Array(6 + length);
-  out[0] = tag;
-  let at = putVarint(out, 1, length);
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out.slice(0, at);
-};
-
-const resourceField = (attributes: BatchResource['attributes']): Uint8Array => delimited(0x0a, encodeAttributes(attributes, 0x0a));
-
-/** Resources that are known by what they say, so that equal ones of several pipelines are one: more than a host has containers. */
-const KNOWN_RESOURCES = 1024;
 
 /** Records from `recordsAt` to `end` in the output, without the fields around them. */
 type Piece = { readonly group: LogGroup; readonly recordsAt: number; end: number };
@@ -69,15 +49,7 @@ export type LogEnvelopeOptions = {
 };
 
 export const createLogEnvelope = ({ output, resource: hostResource, version }: LogEnvelopeOptions): LogEnvelope => {
-  const known = new LRUCache<string, Uint8Array>({ max: KNOWN_RESOURCES });
-  const intern = (field: Uint8Array): Uint8Array => {
-    const content = Buffer.from(field).toString('latin1');
-    const same = known.get(content);
-    if (same === undefined) known.set(content, field);
-    return same ?? field;
-  };
-  const hostField = intern(resourceField(hostResource.attributes));
-  const fields = new WeakMap<BatchResource, Uint8Array>();
+  const resources = createResourceFields(hostResource);
   const scopes = new Map<string, Uint8Array>();
   /** As many scopes as receivers for each resource that somebody still holds. */
   const groups = new WeakMap<Uint8Array, Map<string, LogGroup>>();
@@ -89,13 +61,6 @@ export const createLogEnvelope = ({ output, resource: hostResource, version }: L
   let current: LogGroup | undefined;
   let resourceAt = 0;
   let scopeAt = 0;
-
-  const fieldOf = (resource: BatchResource | undefined): Uint8Array => {
-    if (resource === undefined) return hostField;
-    let field = fields.get(resource);
-    if (field === undefined) fields.set(resource, (field = intern(resourceField(resource.attributes))));
-    return field;
-  };
 
   const scopeOf = (type: string): Uint8Array => {
     let scope = scopes.get(type);
@@ -144,7 +109,7 @@ export const createLogEnvelope = ({ output, resource: hostResource, version }: L
   return {
     groupOf(receiver, resource) {
       const type = receiver.split('/', 1)[0]!;
-      const field = fieldOf(resource);
+      const field = resources.of(resource);
       let ofResource = groups.get(field);
       if (ofResource === undefined) groups.set(field, (ofResource = new Map()));
       let group = ofResource.get(type);

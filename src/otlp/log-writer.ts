@@ -5,12 +5,14 @@
  */
 import { NO_ACTOR, type AttributeColumn, type Batch, type EventSchema } from '../core/batch.ts';
 import { createActorBlocks } from './actor-blocks.ts';
+import type { Strings } from './attribute-templates.ts';
 import { putTemplate, TEMPLATE_SLACK, templateOf, type Template } from './copy.ts';
 import { distinctOf } from './distinct.ts';
 import { bindPlan, fieldsBound, planOf, putFields, unbindPlan, type FieldPlan } from './field-plan.ts';
-import { createLogEnvelope, delimited } from './log-envelope.ts';
+import { createGroupOrder } from './group-order.ts';
+import { createLogEnvelope, type LogGroup } from './log-envelope.ts';
 import { createOutput } from './output.ts';
-import { putPaddedVarint4 } from './wire.ts';
+import { delimited, putPaddedVarint4 } from './wire.ts';
 
 /** `bytes` owns its memory, which is used again only after `recycle`; `records` is the number of log records in it. */
 export type LogRequest = { readonly bytes: Buffer; readonly records: number };
@@ -60,6 +62,9 @@ const recordStart = ({ eventName }: EventSchema): Template =>
     delimited(0x62, utf8.encode(eventName)),
   );
 
+/** What is the same for all rows of a batch. */
+type Bound = { readonly strings: Strings; readonly offsetLo: number; readonly offsetHi: number; readonly observed: bigint };
+
 type Prepared = { readonly plan: FieldPlan; readonly start: Template };
 
 /** One writer for one exporter. It owns one buffer that grows to the size of a request. */
@@ -73,6 +78,7 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
   let records = 0;
 
   const blocks = createActorBlocks(output);
+  const order = createGroupOrder<LogGroup>();
 
   const preparedOf = (schema: EventSchema): Prepared => {
     let entry = prepared.get(schema);
@@ -108,20 +114,22 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
     return bytes;
   };
 
-  const appendRows = (batch: Batch, { plan, start }: Prepared): void => {
-    const { frame, selection, rowAttributes, bootNsLo, bootNsHi } = batch;
-    const group = envelope.groupOf(batch.receiver, batch.resource);
+  /** Rows of one group: `rows[from, to)`, without `rows` those of these numbers. */
+  const appendRows = (
+    batch: Batch,
+    { plan, start }: Prepared,
+    { strings, offsetLo, offsetHi, observed }: Bound,
+    group: LogGroup,
+    rows: Uint32Array | undefined,
+    from: number,
+    to: number,
+  ): void => {
+    const { rowAttributes, bootNsLo, bootNsHi } = batch;
     let open = envelope.current();
     const mostRecords = maxRecords;
     const mostBytes = maxRequestBytes;
-    const offset = BigInt.asUintN(64, frame.wallOffsetNs);
-    const offsetLo = Number(offset & 0xffff_ffffn);
-    const offsetHi = Number(offset >> 32n);
-    const strings = blocks.bind(batch, offsetLo, offsetHi);
-    const observed = BigInt(Math.floor(nowMs() * 1000)) * 1000n;
-    const count = selection === undefined ? batch.rows : selection.length;
-    for (let i = 0; i < count; i++) {
-      const row = selection === undefined ? i : selection[i]!;
+    for (let i = from; i < to; i++) {
+      const row = rows === undefined ? i : rows[i]!;
       const actor = batch.actor[row]!;
       const acting = actor !== NO_ACTOR;
       const rest = RECORD_BOUND + start.length + fieldsBound(plan, strings, row) + rowAttributesBound(rowAttributes, row);
@@ -155,13 +163,31 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
     }
   };
 
+  const appendBatch = (batch: Batch, entry: Prepared): void => {
+    const { frame, selection, receiver, resource, rowResources } = batch;
+    const offset = BigInt.asUintN(64, frame.wallOffsetNs);
+    const offsetLo = Number(offset & 0xffff_ffffn);
+    const offsetHi = Number(offset >> 32n);
+    const strings = blocks.bind(batch, offsetLo, offsetHi);
+    const bound = { strings, offsetLo, offsetHi, observed: BigInt(Math.floor(nowMs() * 1000)) * 1000n };
+    if (rowResources === undefined) {
+      const group = envelope.groupOf(receiver, resource);
+      appendRows(batch, entry, bound, group, selection, 0, selection?.length ?? batch.rows);
+      return;
+    }
+    const { ids, list } = rowResources;
+    order.sort(ids, batch.rows, selection, (id) => envelope.groupOf(receiver, list[id] ?? resource));
+    const rows = order.rows ?? selection;
+    for (let i = 0; i < order.count; i++) appendRows(batch, entry, bound, order.groups[i]!, rows, order.starts[i]!, order.starts[i + 1]!);
+  };
+
   return {
     append(input) {
       const batch = distinctOf(input);
       const entry = preparedOf(batch.kind);
       bindPlan(entry.plan, batch);
       try {
-        appendRows(batch, entry);
+        appendBatch(batch, entry);
       } catch (error) {
         blocks.forget(); // what was written behind the last whole record is lost
         throw error;

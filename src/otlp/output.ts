@@ -11,6 +11,8 @@ export type Output = {
   exchange(): Uint8Array;
   /** What was written, in memory that is its own from now on; the output is empty again. */
   take(): Buffer;
+  /** A copy of what was written, no longer than that; the output is empty again and keeps its memory. */
+  copy(): Buffer;
   /** Takes back the memory of what `take` gave, for later requests; nobody may look at it any more. */
   recycle(taken: Uint8Array): void;
 };
@@ -49,6 +51,13 @@ export const createOutput = (usualBytes: number): Output => {
       allocate(output.bytes.length);
       return written;
     },
+    copy() {
+      const copied = Buffer.allocUnsafeSlow(output.at);
+      copied.set(output.bytes.subarray(0, output.at));
+      output.at = 0;
+      if (output.bytes.length > most) allocate(FIRST_BYTES);
+      return copied;
+    },
     take() {
       if (output.at * 2 > output.bytes.length) {
         // mostly full: the memory itself goes, which saves a copy; what was not written of it is not resident
@@ -57,11 +66,7 @@ export const createOutput = (usualBytes: number): Output => {
         allocate(Math.min(most, output.bytes.length));
         return whole;
       }
-      const taken = Buffer.allocUnsafeSlow(output.at);
-      taken.set(output.bytes.subarray(0, output.at));
-      output.at = 0;
-      if (output.bytes.length > most) allocate(FIRST_BYTES);
-      return taken;
+      return output.copy();
     },
     recycle({ buffer }) {
       if (buffer.byteLength === most && spares.length < MOST_SPARES) spares.push(buffer as ArrayBuffer);

@@ -1,6 +1,6 @@
 /**
- * Protobuf on the wire, as far as OTLP needs it, written straight into a `Uint8Array`. Nothing here allocates but `keyBytes` and
- * `encodeAttributes`. Every `put…` returns the position behind what it wrote; the caller has made room.
+ * Protobuf on the wire, as far as OTLP needs it, written straight into a `Uint8Array`. Nothing here allocates but `keyBytes`, `delimited`
+ * and `encodeAttributes`. Every `put…` returns the position behind what it wrote; the caller has made room.
  *
  * Attributes are written as fields of `LogRecord.attributes` (field 6): one tag byte, the length, then `KeyValue`.
  * Source: opentelemetry-proto 1.7, common.proto and logs.proto.
@@ -56,6 +56,22 @@ export const putPaddedVarint4 = (out: Uint8Array, at: number, value: number): vo
   out[at + 1] = ((value >>> 7) & 0x7f) | 0x80;
   out[at + 2] = ((value >>> 14) & 0x7f) | 0x80;
   out[at + 3] = (value >>> 21) & 0x7f;
+};
+
+/** A tag and a padded length. */
+export const LENGTH_BYTES = 5;
+
+/** One length-delimited field, for what is encoded once and kept. */
+export const delimited = (tag: number, ...parts: readonly Uint8Array[]): Uint8Array => {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const out = new Uint8Array(6 + length);
+  out[0] = tag;
+  let at = putVarint(out, 1, length);
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out.slice(0, at);
 };
 
 /** The bytes of `KeyValue.key`: tag, length, name. Made once per attribute name. */

@@ -34,7 +34,7 @@ const expected = (batch: Batch): PlainRecord[] =>
   Array.from({ length: rowsOf(batch) }, (_, i) => {
     const row = batch.selection?.[i] ?? i;
     return {
-      resource: batch.resource?.attributes ?? resource,
+      resource: (batch.rowResources?.list[batch.rowResources.ids[row]!] ?? batch.resource)?.attributes ?? resource,
       scope: `ringtail/${batch.receiver.split('/')[0]}`,
       version: '1.2.3',
       timeNs: unixNsOf(batch, row),
@@ -77,15 +77,21 @@ describe('log writer', () => {
       fc.property(batches, limits, (input, { cap, maxRecords }) => {
         const requests = write(input, cap, maxRecords);
         const rows = input.flatMap(expected);
+        const isInOrder = input.every(({ rowResources }) => rowResources === undefined);
+        const written: PlainRecord[] = [];
         for (const { bytes, records } of requests) {
           const decoded = decodeRequest(bytes);
           // each resource once, and in it each record in its place among those of its scope
           expect(new Set(decoded.resources.map((one) => JSON.stringify(one))).size).toBe(decoded.resources.length);
-          expect(bySource(decoded.records)).toEqual(bySource(rows.splice(0, records)));
+          expect(decoded.records.length).toBe(records);
+          const inOrder = isInOrder ? rows.slice(written.length, written.length + records) : decoded.records;
+          expect(bySource(decoded.records)).toEqual(bySource(inOrder));
+          written.push(...decoded.records);
           expect(bytes.length <= cap || records === 1).toBe(true);
           expect(records).toBeLessThanOrEqual(maxRecords ?? records);
         }
-        expect(rows).toEqual([]);
+        expect(written.length).toBe(rows.length);
+        expect(bySource(written)).toEqual(bySource(rows));
       }),
       { numRuns: 500 },
     );
@@ -103,6 +109,36 @@ describe('log writer', () => {
     ]);
     const alone = write([{ ...batch, resource: other }]);
     expect(decodeRequest(alone[0]!.bytes).resources).toEqual([other.attributes]);
+  });
+
+  it('writes rows of one batch below their resources, each resource once, whichever way they alternate', () => {
+    const rows = 90;
+    const list = [undefined, ...['a', 'b', 'a'].map((id) => ({ attributes: [['container.id', id]] as const }))];
+    const rowResources = { ids: Uint32Array.from({ length: rows }, (_, row) => row % list.length), list };
+    const batch: Batch = {
+      ...simpleBatch(rows),
+      rowResources,
+      selection: Uint32Array.from({ length: 60 }, (_, index) => rows - 1 - index),
+    };
+    const other = { ...batch, resource: { attributes: [['service.name', 'other']] as const } };
+    const [request, ...more] = write([batch, other]);
+    expect(more).toEqual([]);
+    const { resources, records } = decodeRequest(request!.bytes);
+    expect(resources).toEqual([list[1]!.attributes, resource, list[2]!.attributes, other.resource.attributes]);
+    expect(bySource(records)).toEqual(bySource([batch, other].flatMap(expected)));
+  });
+
+  it('knows a resource that is made anew by what it says, also among more than it remembers', () => {
+    const batch: Batch = { ...simpleBatch(2), actor: Uint32Array.of(NO_ACTOR, NO_ACTOR), kind: { eventName: 'x', fields: [] } };
+    const named = (id: number) => ({ attributes: [['container.id', `${id}`]] as const });
+    const input = Array.from({ length: 4200 }, (_, id): Batch => ({
+      ...batch,
+      rowResources: { ids: Uint32Array.of(1, 2), list: [undefined, named(id), named(id)] },
+    }));
+    const [request] = write(input);
+    const { resources, scopes } = decodeRequest(request!.bytes);
+    expect(resources.map(([attribute]) => attribute![1]).join()).toBe(input.map((_, id) => id).join());
+    expect(scopes.every(([, count]) => count === 2)).toBe(true);
   });
 
   it('gives every request memory of its own', () => {

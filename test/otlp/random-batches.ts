@@ -205,6 +205,13 @@ export const batches: fc.Arbitrary<readonly Batch[]> = fc
           ids: fc.array(fc.nat(), { minLength: 40, maxLength: 40 }),
           columns: fc.constantFrom(0, 1, 2),
           resource: fc.constantFrom(undefined, ...resources),
+          rowResources: fc.option(
+            fc.record({
+              list: fc.array(fc.constantFrom(...resources), { maxLength: 6 }),
+              ids: fc.array(fc.nat(), { minLength: 8, maxLength: 8 }),
+            }),
+            { nil: undefined },
+          ),
           omitted: fc.constantFrom(undefined, undefined, ...omissions),
         }),
         { minLength: 1, maxLength: 3 },
@@ -219,7 +226,7 @@ export const batches: fc.Arbitrary<readonly Batch[]> = fc
       for (const input of rows) builder.addRow(1, { ...input, actor: indexes[input.actor % indexes.length]! });
       const frame = builder.build();
       const built = frame.batches[0]!;
-      return views.map(({ schema: kind, receiver, selected, ids, columns, resource, omitted }): Batch => {
+      return views.map(({ schema: kind, receiver, selected, ids, columns, resource, rowResources, omitted }): Batch => {
         const columnsOf = (count: number, from: number): AttributeColumn[] =>
           sources.slice(0, columns).map((source, index) => ({
             source,
@@ -238,6 +245,10 @@ export const batches: fc.Arbitrary<readonly Batch[]> = fc
           actorAttributes: columnsOf(frame.actors.count, 0),
           rowAttributes: columnsOf(built.rows, 17),
           resource,
+          rowResources: rowResources && {
+            ids: Uint32Array.from(built.actor, (_, index) => rowResources.ids[index]! % (rowResources.list.length + 1)),
+            list: [undefined, ...rowResources.list],
+          },
           omitted,
         };
       });

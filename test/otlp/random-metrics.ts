@@ -1,6 +1,6 @@
 /** Metrics of every shape, and what should stand in a request of them. */
 import fc from 'fast-check';
-import type { Attribute } from '../../src/core/batch.ts';
+import type { Attribute, BatchResource } from '../../src/core/batch.ts';
 import type { Metric, MetricBatch, MetricHistogramPoint, MetricPoint } from '../../src/core/metric-batch.ts';
 import type { PlainPoint } from '../support/otlp-metrics.ts';
 
@@ -9,9 +9,17 @@ const attributes: fc.Arbitrary<readonly Attribute[]> = fc.uniqueArray(
   fc.tuple(fc.string({ minLength: 1, maxLength: 12 }), fc.oneof(fc.string({ maxLength: 300 }), fc.boolean(), fc.integer())),
   { maxLength: 4, selector: ([name]) => name },
 );
+/** Some that say the same and are not the same object. */
+const containers: readonly (BatchResource | undefined)[] = [
+  undefined,
+  undefined,
+  ...['a', 'b', 'a'].map((id) => ({ attributes: [['container.id', id.repeat(64)]] as const })),
+];
+const ofPoint = { resource: fc.constantFrom(...containers) };
 const times = { startUnixNs: u64, timeUnixNs: u64 };
 const point: fc.Arbitrary<MetricPoint> = fc.record({
   attributes,
+  ...ofPoint,
   ...times,
   value: fc.oneof(fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n }), fc.double({ noNaN: true })),
 });
@@ -20,6 +28,7 @@ const histogramPoint: fc.Arbitrary<MetricHistogramPoint> = fc
   .chain((bounds) =>
     fc.record({
       attributes,
+      ...ofPoint,
       ...times,
       count: u64,
       sum: fc.double({ noNaN: true }),
@@ -48,7 +57,7 @@ export const metricBatches: fc.Arbitrary<MetricBatch> = fc.record({
 
 const temporalities = { delta: 1, cumulative: 2 } as const;
 
-/** Points in their order. */
+/** Points in their order; on the wire those of one resource stand together, in the place of the first. */
 export const expectedPoints = (
   { receiver, resource, metrics }: MetricBatch,
   host: readonly (readonly [string, string])[],
@@ -57,7 +66,7 @@ export const expectedPoints = (
   metrics.flatMap((one) =>
     one.points.map((of): PlainPoint => {
       const common = {
-        resource: resource?.attributes ?? host,
+        resource: (of.resource ?? resource)?.attributes ?? host,
         scope: `ringtail/${receiver.split('/')[0]}`,
         version,
         name: one.name,
