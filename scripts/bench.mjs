@@ -17,6 +17,7 @@ const benches = [
   'attributes',
   'filter',
   'resources',
+  'metrics-encode',
   'pipeline',
   'delivery',
   'overhead',
