@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Calls that are counted for metrics, whatever becomes of their records: by executable, call and error. */
+/* Calls that are counted for metrics, whatever becomes of their records: by cgroup, network namespace, executable, call and error. */
 #ifndef RINGTAIL_CALL_COUNT_BPF_H
 #define RINGTAIL_CALL_COUNT_BPF_H
 
 #include "call.bpf.h"
 
-#define COUNT_ENTRIES 10240
+#define COUNT_ENTRIES 32768 /* of about 120 bytes, and 16 more for each CPU */
+#define NAME_ENTRIES 8192
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -14,6 +15,14 @@ struct {
 	__type(key, struct call_count_key);
 	__type(value, struct call_count);
 } call_counts SEC(".maps");
+
+/* One that falls out is entered again with its next new count. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, NAME_ENTRIES);
+	__type(key, struct call_name_key);
+	__type(value, struct call_name);
+} call_names SEC(".maps");
 
 /* What found no room in `call_counts`, by enum call_id. */
 struct {
@@ -30,16 +39,32 @@ static __always_inline bool returns_bytes(__u32 call)
 	       (call >= CALL_SENDTO && call <= CALL_RECV && call != CALL_SENDMMSG && call != CALL_RECVMMSG);
 }
 
+static __always_inline bool is_of_network(__u32 call)
+{
+	return call >= CALL_CONNECT && call <= CALL_CLOSE;
+}
+
+static __always_inline void enter_name(struct call_count_key *counted, __u64 file)
+{
+	struct call_name_key key = {.inode = counted->inode, .dev = counted->dev, .generation = counted->generation};
+	struct call_name first = {};
+	__u64 dentry, name;
+
+	if (bpf_map_lookup_elem(&call_names, &key))
+		return;
+	KREAD(dentry, file, file, f_path.dentry);
+	KREAD(name, dentry, dentry, d_name.name);
+	bpf_probe_read_kernel_str(first.name, sizeof(first.name), (void *)name);
+	bpf_map_update_elem(&call_names, &key, &first, BPF_NOEXIST);
+}
+
+/* The name is there before the count is. */
 static __always_inline struct call_count *new_count(struct call_count_key *key, __u64 file, __u32 call)
 {
 	struct call_count first = {}, *count;
-	__u64 dentry, name;
 
-	if (file) {
-		KREAD(dentry, file, file, f_path.dentry);
-		KREAD(name, dentry, dentry, d_name.name);
-		bpf_probe_read_kernel_str(first.name, sizeof(first.name), (void *)name);
-	}
+	if (file)
+		enter_name(key, file);
 	bpf_map_update_elem(&call_counts, key, &first, BPF_NOEXIST);
 	count = bpf_map_lookup_elem(&call_counts, key);
 	return count ? count : bpf_map_lookup_elem(&call_overflow, &call);
@@ -72,6 +97,9 @@ __noinline int count_call(void)
 	}
 	if (call->ret < 0)
 		key.error = -call->ret;
+	key.cgroup_id = bpf_get_current_cgroup_id();
+	if (is_of_network(call->call))
+		key.netns_cookie = netns_cookie_of_task(call->task);
 	count = bpf_map_lookup_elem(&call_counts, &key);
 	if (!count)
 		count = new_count(&key, file, call->call);

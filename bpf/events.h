@@ -173,10 +173,17 @@ struct excluded_key {
 	__u32 zero;
 };
 
+/* What is done with execs, forks and exits; bits of `process_settings.wants`. */
+enum process_want {
+	PROCESS_WANT_EVENT = 1 << 0, /* they become records */
+	PROCESS_WANT_COUNT = 1 << 1, /* execs and exits are counted in `process_counts` */
+};
+
 /* What all who ask for processes need together; it may change while the programs run. */
 struct process_settings {
 	__u32 args_max;     /* most bytes of arguments in a record, at most 65536 */
 	__u32 want_threads; /* whether forks that make a thread are told; 0 or 1 */
+	__u32 wants;        /* enum process_want */
 };
 
 /*
@@ -314,13 +321,20 @@ enum limit_per {
 /* `process_counts`: a hash with a value a CPU. */
 struct process_count_key {
 	__u64 cgroup_id;
-	__u64 netns_cookie;    /* 0: not known */
-	__u32 uid;             /* effective */
-	__u32 kind;            /* EVENT_EXEC or EVENT_EXIT */
+	__u64 netns_cookie; /* of the process; 0: not known */
+	__u32 uid;          /* effective */
+	__u32 flags;        /* HEAD_NESTED_PID_NS: the user is perhaps one of a container; or 0 */
 };
 
+/* Its value; also the only one of `process_rest`, an array with a value a CPU, for what finds no room. */
 struct process_count {
-	__u64 count;
+	__u64 execs;
+	__u64 exits;
+};
+
+/* Value of `alive_counts`, a hash of the same key, of all users together, that a walk fills; also the only one of the array `alive_rest`. */
+struct alive_count {
+	__u64 processes;
 };
 
 #define CALL_NUMBERS 512 /* numbers that are looked at, in each of the two tables */
@@ -355,7 +369,17 @@ struct call_count_key {
 struct call_count {
 	__u64 calls;
 	__u64 bytes;        /* transferred */
-	char name[EXECUTABLE_NAME_BYTES]; /* last part of the executable's path; empty: kernel thread */
+};
+
+/* `call_names`: what executables are called; an entry is made before the first count. A kernel thread has none. */
+struct call_name_key {
+	__u64 inode;
+	__u32 dev;
+	__u32 generation;
+};
+
+struct call_name {
+	char name[EXECUTABLE_NAME_BYTES]; /* last part of the path by which it was started when it was first met */
 };
 
 /* `io_totals`: one entry a process, file and direction; it only grows until user space takes it out. */

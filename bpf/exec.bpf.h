@@ -8,6 +8,7 @@
 #include "arch.bpf.h"
 #include "exclude.bpf.h"
 #include "path.bpf.h"
+#include "process_count.bpf.h"
 
 #define ARGS_LIMIT 65536 /* most bytes of arguments in a record */
 #define PAGE_BYTES 4096
@@ -22,12 +23,26 @@ struct {
 	__type(value, struct process_settings);
 } settings SEC(".maps");
 
-static __always_inline __u32 args_max(void)
+static __always_inline struct process_settings *settings_now(void)
 {
 	__u32 zero = 0;
-	struct process_settings *now = bpf_map_lookup_elem(&settings, &zero);
+
+	return bpf_map_lookup_elem(&settings, &zero);
+}
+
+static __always_inline __u32 args_max(void)
+{
+	struct process_settings *now = settings_now();
 
 	return now ? now->args_max : 0;
+}
+
+/* enum process_want */
+static __always_inline __u32 process_wants(void)
+{
+	struct process_settings *now = settings_now();
+
+	return now ? now->wants : 0;
 }
 
 struct exec_record {
@@ -174,18 +189,25 @@ static __always_inline int exec_event(struct task_struct *task, __u32 old_tid, c
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct event_counters *count = counters_of(EVENT_EXEC);
 	struct exec_record *record = bpf_map_lookup_elem(&exec_records, &cpu);
+	__u32 wants = process_wants();
+	bool left_out;
 	__u64 len;
 
 	if (!count)
 		return 0;
+	forget_run(task);
+	left_out = is_left_out(task);
+	if (wants & PROCESS_WANT_COUNT && !left_out)
+		count_process(EVENT_EXEC);
+	if (!(wants & PROCESS_WANT_EVENT))
+		return 0;
 	count->seen++;
-	if (!record) {
-		count->lost++;
+	if (left_out) {
+		count->filtered++;
 		return 0;
 	}
-	forget_run(task);
-	if (is_left_out(task)) {
-		count->filtered++;
+	if (!record) {
+		count->lost++;
 		return 0;
 	}
 	record->event.exec_flags = bprm ? 0 : EXEC_ARGC_UNKNOWN;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// Who ran what: fork, exec, exit, refused execs, and what already runs. Each hook has three rungs: tp_btf, raw_tp, tp.
+// Who ran what, and how much of it: fork, exec, exit, refused execs, and what already runs. Each hook has three rungs: tp_btf, raw_tp, tp.
 #include "common.bpf.h"
 #include "actor.bpf.h"
 #include "arch.bpf.h"
@@ -70,29 +70,24 @@ int on_exec_tp(struct trace_event_raw_sched_process_exec *ctx)
 
 /* ---- fork ---- */
 
-static __always_inline bool wants_threads(void)
-{
-	__u32 zero = 0;
-	struct process_settings *now = bpf_map_lookup_elem(&settings, &zero);
-
-	return now && now->want_threads;
-}
-
 /* `child` is null where the hook does not show it: then only its number is known. */
 static __always_inline int fork_event(struct task_struct *child, __u32 child_tid, __u64 clone_flags)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct event_counters *count = counters_of(EVENT_FORK);
+	struct process_settings *now = settings_now();
 	struct fork_event event = {};
 	__u32 level = 0;
 	bool thread = clone_flags & CLONE_THREAD;
 
-	if (!count)
+	if (!count || !now)
 		return 0;
-	count->seen++;
 	if (!thread)
 		inherit_run(task, child ? BPF_CORE_READ(child, tgid) : child_tid, child ? BPF_CORE_READ(child, start_boottime) : 0);
-	if ((thread && !wants_threads()) || is_left_out(task)) {
+	if (!(now->wants & PROCESS_WANT_EVENT))
+		return 0;
+	count->seen++;
+	if ((thread && !now->want_threads) || is_left_out(task)) {
 		count->filtered++;
 		return 0;
 	}
@@ -160,13 +155,19 @@ static __always_inline int exit_event(struct task_struct *task, bool group_dead)
 {
 	struct event_counters *count = counters_of(EVENT_EXIT);
 	struct exit_event event = {};
+	__u32 code, wants = process_wants();
 	struct signal_struct *signal;
-	__u32 code;
+	bool left_out;
 
 	if (!count || !is_last_thread(task, group_dead))
 		return 0;
+	left_out = is_left_out(task);
+	if (wants & PROCESS_WANT_COUNT && !left_out)
+		count_process(EVENT_EXIT);
+	if (!(wants & PROCESS_WANT_EVENT))
+		return 0;
 	count->seen++;
-	if (is_left_out(task)) {
+	if (left_out) {
 		count->filtered++;
 		return 0;
 	}
@@ -282,7 +283,7 @@ int on_task_iter(struct bpf_iter__task *ctx)
 	__u32 zero = 0;
 
 	record = bpf_map_lookup_elem(&task_records, &zero);
-	if (!task || !count || !record || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid) || !BPF_CORE_READ(task, signal, live.counter))
+	if (!task || !count || !record || !is_alive_process(task))
 		return 0;
 	count->seen++;
 	executable = BPF_CORE_READ(task, mm, exe_file);

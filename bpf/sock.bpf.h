@@ -3,7 +3,7 @@
 #ifndef RINGTAIL_SOCK_BPF_H
 #define RINGTAIL_SOCK_BPF_H
 
-#include "kread.bpf.h"
+#include "netns.bpf.h"
 #include <bpf/bpf_endian.h>
 
 #define SOCKFS_MAGIC 0x534f434b /* include/uapi/linux/magic.h */
@@ -16,11 +16,6 @@
 #define SOCK_TYPE_SEQPACKET 5
 #define IPV4_BYTES 4
 #define IPV6_BYTES 16
-
-/* Before 5.12. */
-struct net___atomic {
-	atomic64_t net_cookie;
-};
 
 /* Before 5.15: a pointer, or numbers of v1 with a bit that says so. */
 struct sock_cgroup_data___value {
@@ -84,14 +79,10 @@ static __always_inline __u32 transport_of(__u32 family, __u32 type, __u32 protoc
 
 static __always_inline __u64 netns_cookie_of(__u64 sk)
 {
-	__u64 net, cookie = 0;
+	__u64 net;
 
 	KREAD(net, sk, sock, __sk_common.skc_net.net);
-	if (bpf_core_field_exists(struct net, net_cookie))
-		KREAD(cookie, net, net, net_cookie);
-	else if (bpf_core_field_exists(struct net___atomic, net_cookie))
-		bpf_probe_read_kernel(&cookie, sizeof(cookie), (void *)net + bpf_core_field_offset(struct net___atomic, net_cookie));
-	return cookie;
+	return netns_cookie_at(net);
 }
 
 static __always_inline __u32 netns_number_of(__u64 sk)

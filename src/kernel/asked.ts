@@ -9,18 +9,20 @@ import { unionOfSockets } from './sockets/settings.ts';
 const NAMES_ONLY: ProcessNeeds = { argsMaxBytes: 0, threads: false, failedExecs: false };
 /** What is counted needs no names, and nothing is to go through the ring for it. */
 const COUNTS_ONLY: ProcessNeeds = { ...NAMES_ONLY, idle: true };
+const PROCESSES_COUNTED: ProcessNeeds = { ...COUNTS_ONLY, counted: true };
 const needsOfCalls = ({ events, failures }: CallNeeds): ProcessNeeds => (events.size + failures.size > 0 ? NAMES_ONLY : COUNTS_ONLY);
 const needsOfSockets = ({ events }: SocketNeeds): ProcessNeeds => (events.size > 0 ? NAMES_ONLY : COUNTS_ONLY);
 
 /** What all ask for together; undefined when nobody does. */
 const unionOf = (all: Iterable<ProcessNeeds>): ProcessNeeds | undefined => {
   let union: ProcessNeeds | undefined;
-  for (const { argsMaxBytes, threads, failedExecs, idle = false } of all) {
+  for (const { argsMaxBytes, threads, failedExecs, idle = false, counted = false } of all) {
     union = {
       argsMaxBytes: Math.max(union?.argsMaxBytes ?? 0, argsMaxBytes),
       threads: (union?.threads ?? false) || threads,
       failedExecs: (union?.failedExecs ?? false) || failedExecs,
       idle: (union?.idle ?? true) && idle,
+      counted: (union?.counted ?? false) || counted,
     };
   }
   return union;
@@ -29,6 +31,8 @@ const unionOf = (all: Iterable<ProcessNeeds>): ProcessNeeds | undefined => {
 export type Asked = {
   /** Returns a function that takes it back. */
   needProcesses(needs: ProcessNeeds): () => void;
+  /** Execs and exits are counted, and nothing goes through the ring for it. */
+  needProcessCounts(): () => void;
   /** Who asks for calls asks for processes too. */
   needCalls(needs: CallNeeds): CallsClaim;
   /** Who asks for sockets too. */
@@ -70,6 +74,7 @@ export const createAsked = (): Asked => {
 
   return {
     needProcesses,
+    needProcessCounts: () => needProcesses(PROCESSES_COUNTED),
     needCalls: (needs) => claimOf(calls, needs, needsOfCalls),
     needSockets: (needs) => claimOf(sockets, needs, needsOfSockets),
     processes: () => unionOf(processes),

@@ -131,6 +131,12 @@ export const callWant = {
   count: 4,
 } as const;
 
+/** `enum process_want`. */
+export const processWant = {
+  event: 1,
+  count: 2,
+} as const;
+
 /** `enum limit_per`. */
 export const limitPer = {
   none: 0,
@@ -292,11 +298,14 @@ export const sessionDuration = {
 
 /** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */
 export const mapLayout = {
-  processCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, uid: 16, kind: 20 },
-  processCount: { size: 8, count: 0 },
+  processCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, uid: 16, flags: 20 },
+  processCount: { size: 16, execs: 0, exits: 8 },
+  aliveCount: { size: 8, processes: 0 },
   callSettings: { size: 1112, native: 0, compat: 512, wants: 1024, tokenNs: 1088, limitPer: 1096, burst: 1100, aggregate: 1104, enterRound: 1108 },
   callCountKey: { size: 40, cgroupId: 0, netnsCookie: 8, inode: 16, dev: 24, call: 28, error: 30, generation: 32, zero: 36 },
-  callCount: { size: 80, calls: 0, bytes: 8, name: 16 },
+  callCount: { size: 16, calls: 0, bytes: 8 },
+  callNameKey: { size: 16, inode: 0, dev: 8, generation: 12 },
+  callName: { size: 64, name: 0 },
   ioTotalKey: { size: 32, startNs: 0, inode: 8, pid: 16, dev: 20, kind: 24, execId: 28 },
   ioTotal: { size: 664, actor: 0, firstNs: 80, lastNs: 88, calls: 96, failed: 104, requested: 112, transferred: 120, fd: 128, call: 132, fileKind: 136, pathFlags: 140, pathLen: 144, zero: 148, path: 152 },
   ruleTextKey: { size: 260, prefixlen: 0, tag: 4, text: 5 },

@@ -2,6 +2,7 @@
 import { messageOf } from '../core/errors.ts';
 import type { KernelFacts, NativeError, NativeSession } from './addon.ts';
 import { flavourFacts, objectPath } from './flavours.ts';
+import { processWant } from './layouts.gen.ts';
 
 /** From best to worst. `procfs` needs no program. */
 export const rungs = ['tp_btf', 'raw_tp', 'tp', 'procfs'] as const;
@@ -26,14 +27,18 @@ const programsOf: Readonly<Record<KernelRung, readonly string[]>> = {
 };
 const failedExecProgram: Readonly<Partial<Record<KernelRung, string>>> = { tp_btf: 'on_call_btf', raw_tp: 'on_call_raw' };
 const ITERATOR = 'on_task_iter';
+/** Counts who is alive in `alive_counts`. */
+export const ALIVE_ITERATOR = 'on_alive_iter';
 
 export type ProcessNeeds = {
   /** Most bytes of arguments in a record; 0 = none. */
   readonly argsMaxBytes: number;
   readonly threads: boolean;
   readonly failedExecs: boolean;
-  /** Nobody wants to know of processes: the programs are loaded, for what others share with them, and not attached. */
+  /** Nobody wants to know of processes: the programs are loaded, for what others share with them, and write no records. */
   readonly idle?: boolean;
+  /** Execs and exits are counted, for metrics. */
+  readonly counted?: boolean;
 };
 
 export type LoadedPrograms = {
@@ -73,13 +78,22 @@ export const describeRefusal = (error: unknown): string => {
   return last === '' ? messageOf(error) : `${messageOf(error)} (${last})`;
 };
 
-/** `struct process_settings`, the only entry of its map. */
-const writeSettings = (session: NativeSession, object: number, { argsMaxBytes, threads }: ProcessNeeds): void =>
-  session.putEntry(object, 'settings', new Uint8Array(4), new Uint8Array(Uint32Array.of(argsMaxBytes, threads ? 1 : 0).buffer));
+const tellsRecords = ({ idle }: ProcessNeeds): boolean => idle !== true;
+const isAttached = (needs: ProcessNeeds): boolean => tellsRecords(needs) || needs.counted === true;
 
-/** Attaches and enters what ran before. Returns why that could not be entered. */
-const attachAll = (session: NativeSession, rung: KernelRung, object: number): string | undefined => {
+/** `struct process_settings`, the only entry of its map. */
+const writeSettings = (session: NativeSession, object: number, needs: ProcessNeeds): void => {
+  const wants = (tellsRecords(needs) ? processWant.event : 0) | (needs.counted === true ? processWant.count : 0);
+  const settings = Uint32Array.of(needs.argsMaxBytes, needs.threads ? 1 : 0, wants);
+  session.putEntry(object, 'settings', new Uint8Array(4), new Uint8Array(settings.buffer));
+};
+
+const attachAll = (session: NativeSession, rung: KernelRung, object: number): void => {
   for (const program of programsOf[rung]) session.attach(object, program);
+};
+
+/** Enters what ran before; the programs are attached. Returns why that could not be. */
+const enterRunning = (session: NativeSession, object: number): string | undefined => {
   try {
     session.runIterator(object, ITERATOR);
     return undefined;
@@ -96,10 +110,11 @@ export const changeProcessNeeds = async (
   needs: ProcessNeeds,
 ): Promise<void> => {
   const failedExecs = failedExecProgram[rung];
-  // once attached they stay: a table of processes that nobody keeps would be wrong later
-  if (before.idle === true && needs.idle !== true) attachAll(session, rung, object);
+  if (isAttached(needs) && !isAttached(before)) attachAll(session, rung, object);
   if (failedExecs !== undefined && needs.failedExecs && !before.failedExecs) session.attach(object, failedExecs);
   writeSettings(session, object, needs);
+  if (tellsRecords(needs) && !tellsRecords(before)) enterRunning(session, object);
+  if (isAttached(before) && !isAttached(needs)) for (const program of programsOf[rung].toReversed()) await session.detach(object, program);
   if (failedExecs !== undefined && before.failedExecs && !needs.failedExecs) await session.detach(object, failedExecs);
 };
 
@@ -109,7 +124,7 @@ const loadRung = (rung: KernelRung, { session, facts, needs, ringBytes, selfPid,
   const object = session.load({
     path: objectPath('process', facts),
     // attached or not, the program of failed execs is loaded, so that it can be attached later
-    programs: [...programsOf[rung], ...(failedExecs === undefined ? [] : [failedExecs]), ITERATOR],
+    programs: [...programsOf[rung], ...(failedExecs === undefined ? [] : [failedExecs]), ITERATOR, ALIVE_ITERATOR],
     options: {
       ring_bytes: ringBytes,
       self_tgid: selfPid,
@@ -121,7 +136,8 @@ const loadRung = (rung: KernelRung, { session, facts, needs, ringBytes, selfPid,
   try {
     onLoaded?.(object);
     writeSettings(session, object, needs);
-    const refusal = needs.idle === true ? undefined : attachAll(session, rung, object);
+    if (isAttached(needs)) attachAll(session, rung, object);
+    const refusal = tellsRecords(needs) ? enterRunning(session, object) : undefined;
     if (needs.failedExecs) {
       if (failedExecs === undefined) notes.push(`${rung} cannot tell of refused execs`);
       else session.attach(object, failedExecs);

@@ -267,8 +267,10 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
       },
       pause: (paused) => session.pause(paused),
       async change(wanted, wantedCalls, wantedSockets) {
-        await changeProcessNeeds(session, loaded, needs, wanted);
-        needs = { ...wanted, idle: needs.idle === true && wanted.idle === true };
+        // records that were told once are told on: a table of processes that nobody keeps would be wrong later
+        const next: ProcessNeeds = { ...wanted, idle: needs.idle === true && wanted.idle === true };
+        await changeProcessNeeds(session, loaded, needs, next);
+        needs = next;
         if (wantedCalls !== undefined) startCallCounts();
         await calls.change(wantedCalls);
         if (wantedSockets !== undefined) startSessionCounts();

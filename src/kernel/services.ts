@@ -97,7 +97,7 @@ export type KernelServices = Lifecycle &
 
 /** Maps of the programs of system calls; nothing while these are not loaded. */
 export type CallMaps = {
-  read(map: 'call_counts' | 'call_overflow' | 'io_totals'): MapEntries | undefined;
+  read(map: 'call_counts' | 'call_overflow' | 'call_names' | 'io_totals'): MapEntries | undefined;
   /** One entry, which is then no longer there. */
   take(map: 'io_totals', key: Uint8Array): Buffer | undefined;
 };

@@ -22,27 +22,39 @@ export type CallCounts = {
   readonly overflow: ReadonlyMap<number, CallCount>;
 };
 
-type Maps = { readonly read: (map: 'call_counts' | 'call_overflow') => MapEntries | undefined };
+type Maps = { readonly read: (map: 'call_counts' | 'call_overflow' | 'call_names') => MapEntries | undefined };
 
-const { callCount, callCountKey } = mapLayout;
+const { callCount, callCountKey, callName, callNameKey } = mapLayout;
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Sum over the values of all CPUs, one behind the other; the name is told by the CPU that counted first. */
-const sumOf = (values: Buffer, start: number, end: number): { readonly calls: bigint; readonly bytes: bigint; readonly name: string } => {
+/** Sum over the values of all CPUs, one behind the other. */
+const sumOf = (values: Buffer, start: number, end: number): { readonly calls: bigint; readonly bytes: bigint } => {
   let calls = 0n;
   let bytes = 0n;
-  let name = '';
   for (let at = start; at + callCount.size <= end; at += callCount.size) {
     calls += values.readBigUInt64LE(at + callCount.calls);
     bytes += values.readBigUInt64LE(at + callCount.bytes);
-    const nameAt = at + callCount.name;
-    if (name !== '' || values[nameAt] === 0) continue;
-    const field = values.subarray(nameAt, at + callCount.size);
-    const length = field.indexOf(0);
-    name = decoder.decode(length < 0 ? field : field.subarray(0, length));
   }
-  return { calls, bytes, name };
+  return { calls, bytes };
 };
+
+type Executable = { readonly inode: number; readonly dev: number; readonly generation: number };
+
+/** Of the executable whose numbers stand at these places behind `at`. */
+const executableAt = (keys: Buffer, at: number, place: Executable): string =>
+  `${keys.readBigUInt64LE(at + place.inode)} ${keys.readUInt32LE(at + place.dev)} ${keys.readUInt32LE(at + place.generation)}`;
+
+const nameAt = (values: Buffer, at: number): string => {
+  const field = values.subarray(at + callName.name, at + callName.size);
+  const length = field.indexOf(0);
+  return decoder.decode(length < 0 ? field : field.subarray(0, length));
+};
+
+/** Names of executables, as the map `call_names` has them. */
+export const readCallNames = ({ count, keyBytes, valueBytes, keys, values }: MapEntries): ReadonlyMap<string, string> =>
+  new Map(
+    Array.from({ length: count }, (_, entry) => [executableAt(keys, entry * keyBytes, callNameKey), nameAt(values, entry * valueBytes)]),
+  );
 
 export const seriesKey = ({ name, call, errno }: Pick<CallCount, 'name' | 'call' | 'errno'>): string => `${call} ${errno} ${name}`;
 
@@ -50,14 +62,17 @@ export const seriesKey = ({ name, call, errno }: Pick<CallCount, 'name' | 'call'
 export const readCallCounts = ({ read }: Maps): CallCounts | undefined => {
   const counts = read('call_counts');
   const rest = read('call_overflow');
-  if (counts === undefined || rest === undefined) return undefined;
+  const named = read('call_names');
+  if (counts === undefined || rest === undefined || named === undefined) return undefined;
+  const names = readCallNames(named);
   const series = new Map<string, CallCount>();
   for (let entry = 0; entry < counts.count; entry++) {
     const keyAt = entry * counts.keyBytes;
     const valueAt = entry * counts.valueBytes;
     const call = counts.keys.readUInt16LE(keyAt + callCountKey.call);
     const errno = counts.keys.readUInt16LE(keyAt + callCountKey.error);
-    const { name, calls, bytes } = sumOf(counts.values, valueAt, valueAt + counts.valueBytes);
+    const { calls, bytes } = sumOf(counts.values, valueAt, valueAt + counts.valueBytes);
+    const name = names.get(executableAt(counts.keys, keyAt, callCountKey)) ?? '';
     if (calls === 0n) continue;
     const key = seriesKey({ name, call, errno });
     const before = series.get(key);

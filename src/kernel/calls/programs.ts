@@ -43,7 +43,7 @@ export type CallPrograms = {
   /** Closes, of files too, whose enter was not seen, so that nobody knows what they closed: those under way when the programs were attached. */
   missed(): number;
   /** Entries of a map of the object; undefined when it is not loaded. */
-  read(map: 'call_counts' | 'call_overflow' | 'io_totals' | 'rule_counts'): MapEntries | undefined;
+  read(map: 'call_counts' | 'call_overflow' | 'call_names' | 'io_totals' | 'rule_counts'): MapEntries | undefined;
   /** One entry, which is then no longer there. */
   take(map: 'io_totals', key: Uint8Array): Buffer | undefined;
 };

@@ -11,8 +11,6 @@ export type CountInput = Put & {
   readonly call: keyof typeof callId;
   readonly error?: number;
   readonly name: string;
-  /** Which CPU counted first, and so tells the name. */
-  readonly firstCpu?: number;
 };
 
 const entriesOf = (keys: readonly Buffer[], values: readonly Buffer[], keyBytes: number, valueBytes: number): MapEntries => ({
@@ -24,13 +22,12 @@ const entriesOf = (keys: readonly Buffer[], values: readonly Buffer[], keyBytes:
 });
 
 /** Spread over the CPUs. */
-const countValue = ({ calls, bytes = 0 }: Put, name = '', firstCpu = 0): Buffer => {
-  const { size, calls: callsAt, bytes: bytesAt, name: nameAt } = mapLayout.callCount;
+const countValue = ({ calls, bytes = 0 }: Put): Buffer => {
+  const { size, calls: callsAt, bytes: bytesAt } = mapLayout.callCount;
   const value = Buffer.alloc(size * CPUS);
   const half = BigInt(calls) / 2n;
   for (const [cpu, share] of [half, BigInt(calls) - half].entries()) value.writeBigUInt64LE(share, cpu * size + callsAt);
-  value.writeBigUInt64LE(BigInt(bytes), firstCpu * size + bytesAt);
-  value.write(name, firstCpu * size + nameAt, 'latin1');
+  value.writeBigUInt64LE(BigInt(bytes), bytesAt);
   return value;
 };
 
@@ -43,8 +40,23 @@ export const callCountsOf = (inputs: readonly CountInput[]): MapEntries => {
     key.writeUInt16LE(error, at.error);
     return key;
   });
-  const values = inputs.map((input) => countValue(input, input.name, input.firstCpu));
-  return entriesOf(keys, values, at.size, mapLayout.callCount.size * CPUS);
+  return entriesOf(keys, inputs.map(countValue), at.size, mapLayout.callCount.size * CPUS); // prettier-ignore
+};
+
+export const callNamesOf = (inputs: readonly CountInput[]): MapEntries => {
+  const [at, { size, name: nameAt }] = [mapLayout.callNameKey, mapLayout.callName];
+  const names = [...new Map(inputs.filter(({ name }) => name !== '').map(({ inode, name }) => [inode, name]))];
+  const keys = names.map(([inode]) => {
+    const key = Buffer.alloc(at.size);
+    key.writeBigUInt64LE(BigInt(inode), at.inode);
+    return key;
+  });
+  const values = names.map(([, name]) => {
+    const value = Buffer.alloc(size);
+    value.write(name, nameAt, 'latin1');
+    return value;
+  });
+  return entriesOf(keys, values, at.size, size);
 };
 
 export const overflowOf = (inputs: Readonly<Partial<Record<keyof typeof callId, Put>>> = {}): MapEntries => {

@@ -4,7 +4,7 @@ import type { MapEntries } from '../../../src/kernel/addon.ts';
 import type { CallName, CallNeeds } from '../../../src/kernel/calls/needs.ts';
 import { createCallMetrics } from '../../../src/receivers/syscalls/metrics.ts';
 import { recordingLogger } from '../../service/fakes.ts';
-import { callCountsOf, type CountInput, overflowOf } from './maps.ts';
+import { callCountsOf, callNamesOf, type CountInput, overflowOf } from './maps.ts';
 
 const S = 1000;
 const NS = 1_000_000n;
@@ -17,7 +17,11 @@ const setUp = () => {
   const logger = recordingLogger();
   const claims: { readonly needs: CallNeeds; ended: boolean }[] = [];
   const quiet = new Set<() => void>();
-  const maps: { counts: MapEntries | undefined; overflow: MapEntries | undefined } = { counts: callCountsOf([]), overflow: overflowOf() };
+  const maps: { counts: MapEntries | undefined; overflow: MapEntries | undefined; names: MapEntries } = {
+    counts: callCountsOf([]),
+    overflow: overflowOf(),
+    names: callNamesOf([]),
+  };
   const kernel = {
     needCalls(needs: CallNeeds) {
       const claim = { needs, ended: false };
@@ -26,7 +30,7 @@ const setUp = () => {
     },
     callMaps: {
       read(map: string) {
-        return map === 'call_counts' ? maps.counts : maps.overflow;
+        return { call_counts: maps.counts, call_names: maps.names, call_overflow: maps.overflow }[map];
       },
       take: () => undefined,
     },
@@ -52,7 +56,10 @@ const setUp = () => {
     claims,
     logger,
     maps,
-    count: (...inputs: readonly CountInput[]) => void (maps.counts = callCountsOf(inputs)),
+    count(...inputs: readonly CountInput[]) {
+      maps.counts = callCountsOf(inputs);
+      maps.names = callNamesOf(inputs);
+    },
     rest: () => quiet.forEach((listener) => listener()),
   };
 };
@@ -84,7 +91,7 @@ describe('metrics of system calls', () => {
     count(
       { inode: 1, call: 'openat', name: 'cat', calls: 5 },
       { inode: 1, call: 'openat', error: 2, name: 'cat', calls: 1 },
-      { inode: 1, call: 'read', name: 'cat', calls: 3, bytes: 4096, firstCpu: 1 },
+      { inode: 1, call: 'read', name: 'cat', calls: 3, bytes: 4096 },
       // the same name, another file
       { inode: 2, call: 'read', name: 'cat', calls: 2, bytes: 4 },
       // a kernel thread
