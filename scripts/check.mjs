@@ -26,6 +26,7 @@ const checks = () => {
     ['lint', pinnedNode, [npmTool('oxlint', 'bin/oxlint'), '--deny-warnings']],
     ['imports', pinnedNode, [inRoot('scripts/check-imports.mjs')]],
     ['types', pinnedNode, [npmTool('typescript', 'bin/tsc'), '--noEmit']],
+    ['dashboards', pinnedNode, [inRoot('scripts/gen-dashboards.ts'), '--check']],
     ...(existsSync(layouts) ? [/** @type {[string, string, string[]]} */ (['generated files', pinnedNode, [layouts, '--check']])] : []),
   ];
 };

@@ -21,7 +21,10 @@ export const needs = {
     { what: 'C++ compiler', any: [['g++']] },
   ],
   check: [{ what: 'clang-format', any: [['clang-format-19'], ['clang-format']] }],
-  unit: [{ what: 'openssl, which makes certificates', any: [['openssl']], command: 'openssl' }],
+  unit: [
+    { what: 'openssl, which makes certificates', any: [['openssl']], command: 'openssl' },
+    { what: 'promtool, which checks queries', any: [['prometheus']], command: 'promtool' },
+  ],
   kernels: [
     { what: 'QEMU', any: [['qemu-system-x86']], when: 'amd64' },
     { what: 'busybox', any: [['busybox-static']] },
@@ -35,6 +38,7 @@ export const needs = {
     { what: 'Python, whose programs have sockets', any: [['python3']] },
     { what: 'nc, which has sockets too', any: [['netcat-openbsd']] },
     { what: 'ss, which lists sockets', any: [['iproute2']], command: 'ss' },
+    { what: 'Prometheus, which scrapes', any: [['prometheus']], command: 'prometheus' },
     { what: 'runc, which makes containers', any: [['runc']], command: 'runc' },
     { what: 'crun, which makes them too', any: [['crun']], command: 'crun' },
     { what: 'podman, an engine without a service', any: [['podman']], command: 'podman' },

@@ -1,0 +1,84 @@
+/**
+ * The metrics of Ringtail as they are called in Prometheus, with their labels: the names of the contract (docs/signals.md) by the rules of
+ * OpenTelemetry for Prometheus, which both the exporter `prometheus` and a Collector follow.
+ */
+import { attributeName, metricAttributeName, metricName } from '../../src/otlp/names.ts';
+import { descriptions } from '../../src/service/metric-descriptions.ts';
+
+type Underscored<Name extends string> = Name extends `${infer Head}.${infer Rest}` ? `${Head}_${Underscored<Rest>}` : Name;
+
+export const underscored = <Name extends string>(name: Name): Underscored<Name> => name.replaceAll('.', '_') as Underscored<Name>;
+
+/** What a series can be selected and summed by. */
+export type Metric<Label extends string = string> = { readonly name: string; readonly labels: readonly Label[] };
+
+/** Of the target, and of the resource where it is told on the series (`resource_to_telemetry_conversion`). */
+export const commonLabels = [
+  'job',
+  'instance',
+  ...(
+    [
+      'container.id',
+      'container.name',
+      'container.image.name',
+      'container.runtime.name',
+      'k8s.namespace.name',
+      'k8s.pod.name',
+      'k8s.container.name',
+    ] as const
+  ).map(underscored),
+] as const;
+export type CommonLabel = (typeof commonLabels)[number];
+
+const metric =
+  (suffix: string) =>
+  <const Name extends string>(name: string, ...attributes: readonly Name[]): Metric<Underscored<Name>> => ({
+    name: `${underscored(name)}${suffix}`,
+    labels: attributes.map(underscored),
+  });
+
+const level = metric('');
+const total = metric('_total');
+const bytesTotal = metric('_bytes_total');
+const secondsBuckets = metric('_seconds_bucket');
+
+const { errorType, networkTransport, networkType, networkProtocol, networkConnectionState, sessionRole, cgroupId, netnsCookie } =
+  attributeName;
+const { networkIoDirection, overflow } = metricAttributeName;
+const session = [networkTransport, networkType, networkProtocol, sessionRole, cgroupId, netnsCookie, overflow] as const;
+const process = [attributeName.processOwner, attributeName.processUserId, cgroupId, netnsCookie, overflow] as const;
+const call = [attributeName.syscallName, attributeName.processExecutableName, cgroupId, netnsCookie, overflow] as const;
+
+/** Counted in the kernel. */
+export const kernel = {
+  sessionsOpen: level(metricName.sessionCount, networkConnectionState, ...session),
+  sessionsOpened: total(metricName.sessionOpened, networkConnectionState, ...session),
+  sessionsFailed: total(metricName.sessionFailed, networkConnectionState, errorType, ...session),
+  sessionDurations: secondsBuckets(metricName.sessionDuration, 'le', ...session),
+  networkIo: bytesTotal(
+    metricName.networkIo,
+    networkIoDirection,
+    networkTransport,
+    networkType,
+    networkProtocol,
+    cgroupId,
+    netnsCookie,
+    overflow,
+  ),
+  execs: total('ringtail.process.exec.count', ...process),
+  exits: total('ringtail.process.exit.count', ...process),
+  processes: level('ringtail.process.count', cgroupId, netnsCookie, overflow),
+  calls: total(metricName.syscallCount, errorType, ...call),
+  fileIo: bytesTotal(metricName.fileIo, ...call),
+} as const;
+
+/** One of Ringtail's own; counters end in `_total`. Throws when there is none of this name. */
+const own =
+  (suffix: string) =>
+  <const Label extends string>(name: string, ...labels: readonly Label[]): Metric<Label> => {
+    if (descriptions[name] === undefined) throw new Error(`Ringtail has no metric of its own that is called ${name}`);
+    return { name: `${name}${suffix}`, labels };
+  };
+
+export const ownCounter = own('_total');
+export const ownGauge = own('');
