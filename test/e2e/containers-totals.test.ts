@@ -8,7 +8,7 @@ import { freePorts, temporaryFolder } from './support/places.ts';
 import { until } from './support/processes.ts';
 import { readBooks, startRingtail, totalOf, writeConfig } from './support/ringtail.ts';
 import { distinct } from './support/watching.ts';
-import { bySeries, differences, readPoints, sumsBy, talk, toldSums } from './support/traffic.ts';
+import { bySeries, containerIdOf, differences, readPoints, sumsBy, talk, toldSums } from './support/traffic.ts';
 
 const CONTAINERS = 100;
 const SESSIONS = 30;
@@ -43,7 +43,7 @@ test(`${CONTAINERS} containers in ${CONTAINERS / 2} network namespaces, cumulati
 
   const ids = new Set(cgroups.map(({ id }) => id));
   const ofOurs = (points: readonly PlainPoint[]) => points.filter(({ attributes }) => ids.has(Number(attributes['ringtail.cgroup.id'])));
-  const idOf = new Map(cgroups.map(({ id, path }) => [id, path.slice('/docker/'.length)]));
+  const idOf = new Map(cgroups.map((cgroup) => [cgroup.id, containerIdOf(cgroup)]));
   const comparisons = (points: readonly PlainPoint[]) => ({
     byCgroup: differences(
       sumsBy(talked, ({ cgroup }) => cgroup.id),

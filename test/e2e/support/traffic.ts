@@ -13,6 +13,9 @@ export type Talked = { readonly cgroup: Cgroup; readonly networkCookie: number; 
 
 const words = ['tcp client', 'tcp server', 'tcp transmit', 'tcp receive', 'udp client', 'udp server', 'udp transmit', 'udp receive'];
 
+/** Of a container laid out as docker has it. */
+export const containerIdOf = ({ path }: Cgroup): string => path.slice(path.lastIndexOf('/') + 1);
+
 /** All at once, two of them in each network namespace; what they counted themselves. */
 export const talk = async (cgroups: readonly Cgroup[], sessions: number): Promise<readonly Talked[]> => {
   const running = start(workload('container-traffic'), [String(sessions)], { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -55,6 +58,55 @@ export const readPoints = (file: string): readonly PlainPoint[] => {
   }
   return points;
 };
+
+type JsonValue = { readonly stringValue?: string; readonly intValue?: string; readonly boolValue?: boolean };
+type JsonAttributes = readonly { readonly key: string; readonly value: JsonValue }[];
+type JsonPoint = {
+  readonly attributes?: JsonAttributes;
+  readonly startTimeUnixNano: string;
+  readonly timeUnixNano: string;
+  readonly asInt: string;
+};
+type JsonRequest = {
+  readonly resourceMetrics: readonly {
+    readonly resource: { readonly attributes?: JsonAttributes };
+    readonly scopeMetrics: readonly {
+      readonly metrics: readonly { readonly name: string; readonly sum?: { readonly dataPoints: readonly JsonPoint[]; readonly aggregationTemporality: number } }[];
+    }[];
+  }[];
+}; // prettier-ignore
+
+const plain = (attributes: JsonAttributes = []) =>
+  attributes.map(
+    ({ key, value }) =>
+      [key, value.intValue === undefined ? (value.stringValue ?? value.boolValue ?? '') : Number(value.intValue)] as const,
+  );
+
+/** The same of what a Collector wrote, a request of OTLP/JSON a line. */
+export const readCollectorPoints = (file: string): readonly PlainPoint[] =>
+  readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .flatMap((line) => (JSON.parse(line) as JsonRequest).resourceMetrics)
+    .flatMap(({ resource, scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics.map((metric) => ({ resource, metric }))))
+    .filter(({ metric }) => METRICS.has(metric.name))
+    .flatMap(({ resource, metric: { name, sum } }) =>
+      sum!.dataPoints.map((point): PlainPoint => ({
+        resource: plain(resource.attributes),
+        attributes: Object.fromEntries(plain(point.attributes)),
+        name,
+        scope: '',
+        version: '',
+        description: '',
+        unit: '',
+        type: 'sum',
+        temporality: sum!.aggregationTemporality,
+        monotonic: true,
+        startNs: BigInt(point.startTimeUnixNano),
+        timeNs: BigInt(point.timeUnixNano),
+        value: BigInt(point.asInt),
+      })),
+    );
 
 const wordOf = ({ name, attributes }: PlainPoint): string =>
   `${attributes['network.transport']} ${attributes[name === 'ringtail.network.io' ? 'network.io.direction' : 'ringtail.session.role']}`;
