@@ -14,6 +14,7 @@ import { callEventLabels, createKernelCounters, processEventLabels, sessionEvent
 import { createLossWatch, type LossSource } from './loss-watch.ts';
 import type { SocketNeeds } from './sockets/needs.ts';
 import { createSocketPrograms, type SocketPrograms } from './sockets/programs.ts';
+import { createProcessCounts, type ProcessCounts } from './process-counts.ts';
 import { changeProcessNeeds, loadProcessPrograms, type LoadedPrograms, type ProcessNeeds, type Rung } from './process-programs.ts';
 
 /** A frame holds `flush_rows` records of usual length; four of them cover a stall of the main thread while the ring fills. */
@@ -61,6 +62,7 @@ export type RingSourceOptions = {
 
 export type RingSource = {
   readonly programs: LoadedPrograms;
+  readonly processCounts: ProcessCounts;
   readonly calls: CallPrograms;
   readonly sockets: SocketPrograms;
   /** Of the programs of processes. */
@@ -251,6 +253,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
   return {
     source: {
       programs: loaded,
+      processCounts: createProcessCounts(session, loaded.object),
       calls,
       sockets,
       counters: counts,

@@ -11,11 +11,14 @@ import { createHub, type Hub } from './hub.ts';
 import { createLookups } from './lookups.ts';
 import { probeFacts, probeKernel, type ProbeReport } from './probe.ts';
 import type { LookupUsers } from './users.ts';
+import { readingsOfAlive, type ProcessCounts } from './process-counts.ts';
 import { rungs, type ProcessNeeds, type Rung } from './process-programs.ts';
 import { cgroup2Mount } from './procfs/mounts.ts';
 import { createProcfsWatcher, PROCFS_LIMITS, type ProcfsWatcher } from './procfs/watcher.ts';
 import type { KernelLookups } from './service-types.ts';
 import { openRing } from './open-ring.ts';
+import { ownKernelPid } from './self.ts';
+import { nextGeneration } from './sums.ts';
 import type { RingSource } from './ring-source.ts';
 import type { CallNeeds, CallsClaim, CallsStatus } from './calls/needs.ts';
 import type { SocketNeeds, SocketsClaim, SocketsStatus } from './sockets/needs.ts';
@@ -59,6 +62,9 @@ export type KernelServices = Lifecycle &
      * when the first one asks; it is never handed out as records.
      */
     needProcesses(needs: ProcessNeeds): () => void;
+    /** The same for counts of processes: nothing is handed out for them. */
+    needProcessCounts(): () => void;
+    readonly processCounts: ProcessCounts;
     /** The same for system calls; who asks for calls asks for processes too. */
     needCalls(needs: CallNeeds): CallsClaim;
     /** The same for sessions of sockets. */
@@ -163,6 +169,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   let ring: RingSource | undefined;
   let watcher: ProcfsWatcher | undefined;
   let quiet: Promise<void> | undefined;
+  const generation = nextGeneration();
 
   /** Opens the ring on the best of the wanted rungs; sentences that say why not, when it cannot be. */
   const openRingOn = (wanted: readonly KernelRung[], needs: ProcessNeeds): readonly string[] => {
@@ -180,6 +187,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       root,
       intervalMs: options.procfsIntervalMs,
       leavesOut: exclusion.leavesOut,
+      selfPid: root === '' ? process.pid : ownKernelPid(),
       onFrame: (frame) => hub.deliver(frame, () => {}),
       isBehind: () => hub.pending > 0,
       onError: (error) => logger.warn({ error: messageOf(error) }, 'processes could not be read from /proc'),
@@ -271,6 +279,16 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     socketLookup,
     hub,
     needProcesses: asked.needProcesses,
+    needProcessCounts: asked.needProcessCounts,
+    processCounts: {
+      counts: async () => await ring?.processCounts.counts(),
+      take: async (keys) => await ring?.processCounts.take(keys),
+      async alive() {
+        if (ring !== undefined) return await ring.processCounts.alive();
+        const byCgroup = await watcher?.alive();
+        return byCgroup && readingsOfAlive(byCgroup, generation);
+      },
+    },
     needCalls: asked.needCalls,
     needSockets: asked.needSockets,
     onQuiet(listener) {

@@ -12,6 +12,7 @@ export type FakeProcess = {
   /** Stands for code, stack and argument addresses; 0 = not for us. */
   readonly layout?: number;
   readonly kernelThread?: boolean;
+  readonly threads?: number;
   readonly uids?: readonly [number, number];
   readonly namespacePids?: readonly number[];
   readonly exe?: string;
@@ -31,7 +32,16 @@ export type FakeProc = {
   dispose(): void;
 };
 
-const statLine = ({ pid, comm = 'x', ppid = 1, startTicks = 100, state = 'S', layout = 7, kernelThread = false }: FakeProcess): string => {
+const statLine = ({
+  pid,
+  comm = 'x',
+  ppid = 1,
+  startTicks = 100,
+  state = 'S',
+  layout = 7,
+  kernelThread = false,
+  threads = 1,
+}: FakeProcess): string => {
   // Fields 3 to 52 of proc(5).
   const fields: (string | number)[] = Array.from({ length: 50 }, () => 0);
   const put = (field: number, value: string | number): void => void (fields[field - 3] = value);
@@ -39,6 +49,7 @@ const statLine = ({ pid, comm = 'x', ppid = 1, startTicks = 100, state = 'S', la
   put(4, ppid);
   put(6, pid);
   put(9, kernelThread ? 0x20_8040 : 0x40_0000);
+  put(20, threads);
   put(22, startTicks);
   for (const field of [26, 28, 48]) put(field, layout === 0 ? (field === 26 ? 1 : 0) : layout * 1000 + field);
   return `${pid} (${comm}) ${fields.join(' ')}\n`;

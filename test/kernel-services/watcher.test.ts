@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LENGTH_MASK } from '../../src/core/batch.ts';
 import type { KernelFrame } from '../../src/kernel/frames.ts';
@@ -120,6 +121,28 @@ describe('procfs watcher', () => {
     expect(told.map((name) => actors[name][actor])).toEqual([9, 1, 2, 3, 4, headFlag.nestedPidNs, 400_000_000]);
     expect(actors.cgroupIdLo[actor]).toBeGreaterThan(0);
     expect([actors.flags[1 - actor], actors.cgroupIdLo[1 - actor]]).toEqual([headFlag.kernelThread, 0]);
+  });
+
+  it('counts who is alive by cgroup, and leaves out who is to be left out', async () => {
+    proc.write('proc/mounts', 'c /cg cgroup2 rw 0 0\nm /memory cgroup rw,memory 0 0\n');
+    proc.write('proc/cgroups', '#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t3\t2\t1\n');
+    const [inV2, inV1] = [proc.mkdir('cg/a'), proc.mkdir('memory/b')].map((folder) => statSync(folder).ino);
+    proc.set({ ...SHELL, cgroup: '/a' });
+    proc.set({ ...SHELL, pid: 11, cgroup: '/a', threads: 7 });
+    proc.set({ ...SHELL, pid: 12, cgroup: '/a', state: 'Z' });
+    proc.set({ ...SHELL, pid: 13, cgroup: '/a', state: 'Z', threads: 2 });
+    proc.set({ ...SHELL, pid: 14, cgroup: '/removed' });
+    proc.set({ ...SHELL, pid: 15 });
+    proc.write('proc/15/cgroup', '3:memory:/b\n0::/\n');
+    proc.set({ ...SHELL, pid: 16, cgroup: '/a', comm: 'left out' });
+    proc.set({ ...SHELL, pid: 17, cgroup: '/a' });
+    watcher = createProcfsWatcher({
+      root: proc.root,
+      selfPid: 17,
+      leavesOut: ({ facts }) => facts.stat.pid === 16,
+      onFrame: () => {},
+    });
+    expect(await watcher.alive()).toEqual(new Map([[inV2, 3], [0, 1], [3 * 2 ** 45 + inV1!, 1]])); // prettier-ignore
   });
 
   it('says when the arguments were cut', async () => {

@@ -24,6 +24,8 @@ export type Snapshots = {
   /** undefined when /proc cannot be listed. */
   take(): Promise<Changes | undefined>;
   get(pid: number): SeenProcess | undefined;
+  /** That were there when it was looked last. */
+  all(): readonly SeenProcess[];
 };
 
 const isPid = (name: string): boolean => /^[1-9]\d{0,9}$/.test(name);
@@ -72,6 +74,7 @@ export const createSnapshots = (options: {
 
   return {
     get: (pid) => seen.get(pid),
+    all: () => [...seen.values()],
     async take() {
       let names: string[];
       try {

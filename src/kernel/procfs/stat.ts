@@ -18,6 +18,8 @@ export type ProcessStat = {
   readonly ppid: number;
   readonly sessionPid: number;
   readonly kernelThread: boolean;
+  /** That have not been waited for; the first one among them. */
+  readonly threads: number;
   /** Boot time, ns, in whole ticks. */
   readonly startNs: bigint;
   /** Addresses of code, stack and arguments, which change with every exec (unless addresses are not randomised); '' when not for us. */
@@ -42,6 +44,7 @@ export const parseStat = (text: string): ProcessStat | undefined => {
     ppid: number(4),
     sessionPid: number(6),
     kernelThread: (number(9) & PF_KTHREAD) !== 0,
+    threads: number(20),
     startNs: BigInt(ticks) * TICK_NS,
     // Without ptrace rights the kernel shows 0 or 1.
     layout: layout.every((address) => address.trim().length < 2) ? '' : layout.join(),

@@ -3,6 +3,7 @@ import { createFrameBuilder, type ColumnInput, type FrameBuilder } from '../../c
 import type { KernelFrame } from '../frames.ts';
 import { eventKind, execFlag } from '../layouts.gen.ts';
 import { createActorMaker } from './actor.ts';
+import { countAlive } from './alive.ts';
 import { readBootClock } from './boot-clock.ts';
 import { DEFAULT_CMDLINE_BYTES } from './process.ts';
 import { createSnapshots, type SeenProcess } from './snapshot.ts';
@@ -31,6 +32,8 @@ export type ProcfsWatcherOptions = {
   readonly nowMs?: () => number;
   /** Processes of which no event is told; the process table still learns of those that run already. */
   readonly leavesOut?: (process: SeenProcess) => boolean;
+  /** Ringtail itself, which does not count among the living; 0: not known. */
+  readonly selfPid?: number;
   /** Gets each frame that has rows. */
   readonly onFrame: (frame: KernelFrame) => void;
   /** True: what was given before is not worked off, so nobody looks for more this time. */
@@ -46,6 +49,8 @@ export type ProcfsWatcher = {
   stop(): Promise<void>;
   /** Looks once, now. False when /proc cannot be read. */
   scan(): Promise<boolean>;
+  /** Looks who is alive, but for those that are left out: processes by the number of their cgroup, 0 = not known. Undefined when /proc cannot be read. */
+  alive(): Promise<ReadonlyMap<number, number> | undefined>;
   /** Processes not looked at because there are more than 65,536. */
   readonly skipped: number;
 };
@@ -75,6 +80,7 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
     maxCmdlineBytes = DEFAULT_CMDLINE_BYTES,
     nowMs = Date.now,
     leavesOut = () => false,
+    selfPid = 0,
     onFrame,
     isBehind = () => false,
     onError = () => {},
@@ -145,6 +151,11 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
       await running;
     },
     scan,
+    async alive() {
+      if (!(await scan())) return undefined;
+      const pids = snapshots.all().flatMap((process) => (leavesOut(process) ? [] : [process.facts.stat.pid]));
+      return await countAlive(root, pids.filter((pid) => pid !== selfPid)); // prettier-ignore
+    },
     get skipped() {
       return skipped;
     },
