@@ -6,7 +6,20 @@ export const resourceName = {
   hostId: 'host.id',
   hostArch: 'host.arch',
   osType: 'os.type',
+  containerId: 'container.id',
+  containerRuntimeName: 'container.runtime.name',
+  containerName: 'container.name',
+  containerImageName: 'container.image.name',
+  containerImageTags: 'container.image.tags',
+  k8sPodUid: 'k8s.pod.uid',
+  k8sNamespaceName: 'k8s.namespace.name',
+  k8sPodName: 'k8s.pod.name',
+  k8sContainerName: 'k8s.container.name',
+  k8sQos: 'ringtail.k8s.qos',
 } as const;
+
+/** In front of the key of a label of a container; the whole is an attribute of the resource. */
+export const CONTAINER_LABEL = 'container.label.';
 
 export const attributeName = {
   processPid: 'process.pid',
@@ -34,6 +47,7 @@ export const attributeName = {
   executableTruncated: 'ringtail.executable.truncated',
   ancestors: 'ringtail.ancestors',
   cgroupId: 'ringtail.cgroup.id',
+  container: 'ringtail.container',
   attribution: 'ringtail.attribution',
   callerExecutablePath: 'ringtail.process.caller.executable.path',
   argsTruncated: 'ringtail.args.truncated',
