@@ -169,6 +169,10 @@ export type Frame = {
   readonly actors: Actors;
 };
 
+/** What a row belongs to; undefined: the resource of the exporter's settings. */
+export const resourceOfRow = ({ resource, rowResources }: Batch, row: number): BatchResource | undefined =>
+  rowResources?.list[rowResources.ids[row]!] ?? resource;
+
 /** Number of rows that a view shows. */
 export const rowsOf = (batch: Batch): number => batch.selection?.length ?? batch.rows;
 

@@ -1,5 +1,5 @@
 /** Log records that conditions drop. */
-import type { Attribute, AttributeValue, Batch } from '../../core/batch.ts';
+import { resourceOfRow, type Attribute, type AttributeValue, type Batch } from '../../core/batch.ts';
 import { rowReaderOf } from '../../otlp/log-text.ts';
 import type { PathField } from './conditions/attributes.ts';
 import { compileTruth, truth, type Subject } from './conditions/evaluate.ts';
@@ -44,7 +44,7 @@ export const createLogConditions = (
     value(field: PathField, key: string | undefined) {
       if (field === 'event_name') return batch.kind.eventName;
       if (field === 'severity_number') return SEVERITY_INFO;
-      if (field === 'resource') return attributeIn(batch.resource?.attributes ?? resource, key!);
+      if (field === 'resource') return attributeIn(resourceOfRow(batch, current)?.attributes ?? resource, key!);
       attributes ??= read(current);
       return attributeIn(attributes, key!);
     },

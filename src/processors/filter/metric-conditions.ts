@@ -16,6 +16,7 @@ export const createMetricConditions = (
   const tests = conditions.map((text) => compileTruth(parseCondition('metrics', text).truth));
   let metric!: Metric;
   let attributes: readonly Attribute[] = [];
+  let ofBatch: readonly Attribute[] = resource;
   let ofResource: readonly Attribute[] = resource;
 
   const subject: Subject = {
@@ -25,8 +26,9 @@ export const createMetricConditions = (
       return field === 'name' || field === 'unit' || field === 'description' ? metric[field] : undefined;
     },
   };
-  const stays = (point: { readonly attributes: readonly Attribute[] }): boolean => {
+  const stays = (point: Metric['points'][number]): boolean => {
     ({ attributes } = point);
+    ofResource = point.resource?.attributes ?? ofBatch;
     for (const [index, test] of tests.entries()) {
       const result = test(subject);
       if (result === truth.failed) onFailure(index);
@@ -39,7 +41,7 @@ export const createMetricConditions = (
   };
 
   return (batch) => {
-    ofResource = batch.resource?.attributes ?? resource;
+    ofBatch = batch.resource?.attributes ?? resource;
     let changed = false;
     const metrics = batch.metrics.flatMap((one): Metric[] => {
       metric = one;

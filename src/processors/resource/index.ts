@@ -1,8 +1,8 @@
 import { map } from 'rxjs';
-import type { Batch, BatchResource } from '../../core/batch.ts';
+import type { BatchResource } from '../../core/batch.ts';
 import type { Processor, ProcessorFactory } from '../../core/component.ts';
-import type { MetricBatch } from '../../core/metric-batch.ts';
 import { actionOf, applyActions } from '../shared/actions.ts';
+import { changingResources } from '../shared/resources.ts';
 import { resourceConfig, type ResourceConfig } from './config.ts';
 
 /** Changes the resource of records and metrics by the Collector's actions. */
@@ -22,17 +22,17 @@ export const resourceProcessor: ProcessorFactory = {
     const ofHost = change({ attributes: resource });
     /** Kept for as long as the resource that it was made of. */
     const changed = new WeakMap<BatchResource, BatchResource>();
-    const changedOf = (before: BatchResource | undefined): BatchResource => {
+    const changing = changingResources((before) => {
       if (before === undefined) return ofHost;
       let after = changed.get(before);
       if (after === undefined) changed.set(before, (after = change(before)));
       return after;
-    };
+    });
     return {
       start: async () => {},
       stop: async () => {},
-      logs: (source$) => source$.pipe(map((batch): Batch => ({ ...batch, resource: changedOf(batch.resource) }))),
-      metrics: (source$) => source$.pipe(map((batch): MetricBatch => ({ ...batch, resource: changedOf(batch.resource) }))),
+      logs: (source$) => source$.pipe(map(changing.logs)),
+      metrics: (source$) => source$.pipe(map(changing.metrics)),
     };
   },
 };

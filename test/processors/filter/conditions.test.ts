@@ -147,6 +147,7 @@ describe('a text that is no condition', () => {
     ['span.name == nil', 1, /unknown path "span.name"; allowed is log.attributes\["..."\], log.event_name, /],
     ['log.attributes["fil.path"] == nil', 16, '"fil.path" is no attribute of Ringtail; did you mean "file.path"?'],
     ['log.attributes["process.nothing.like.it"] == nil', 16, '"process.nothing.like.it" is no attribute of Ringtail'],
+    ['resource.attributes["container.label.tier"] == 5', 48, 'a text is compared with a number, which are never equal'],
     ['resource.attributes["host.nam"] == nil', 21, '"host.nam" is no attribute of the resource; did you mean "host.name"?'],
     [`${pid} == "42"`, 34, 'a number is compared with a text, which are never equal'],
     [`${path} == 42`, 32, 'a text is compared with a number, which are never equal'],

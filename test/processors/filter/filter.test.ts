@@ -1,8 +1,8 @@
 /** The processor in its pipeline: who is dropped by the default rules, what is counted, and what never goes. */
-import { Subject } from 'rxjs';
+import { of, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { NO_ACTOR, rowsOf, type Batch } from '../../../src/core/batch.ts';
+import { NO_ACTOR, rowsOf, type Batch, type BatchResource } from '../../../src/core/batch.ts';
 import { createCounters } from '../../../src/core/counters.ts';
 import { silentLogger } from '../../../src/core/logger.ts';
 import type { MetricBatch } from '../../../src/core/metric-batch.ts';
@@ -288,6 +288,39 @@ it('points of metrics are dropped by conditions, and metrics without points', ()
     ['c 1'],
   ]);
   expect(matches()).toEqual(['filter/a metric_conditions[0] 1', 'filter/a metric_conditions[1] 2']);
+});
+
+it('conditions see what a row, or a point, belongs to', async () => {
+  const world = await worldOf([{ comm: 'a' }]);
+  const condition = (name: string) => `resource.attributes["container.id"] == "${name}"`;
+  const { processor, through, matches } = filterOf(
+    `{log_conditions: ['${condition('abc')}', 'resource.attributes["host.name"] == "there"'], metric_conditions: ['${condition('abc')}']}`,
+    world.lookups,
+  );
+  const container: BatchResource = { attributes: [['container.id', 'abc']] };
+  const other: BatchResource = { attributes: [['container.id', 'def']] };
+  const [batch] = world.batches(['/a', '/b', '/c', '/d', '/e'].map((path) => open(0, path)));
+  const rowResources = { ids: Uint32Array.of(0, 1, 2, 1, 0), list: [undefined, container, other] };
+  const left = through([
+    { ...batch!, rowResources },
+    { ...batch!, rowResources, selection: Uint32Array.of(1, 2) },
+    { ...batch!, rowResources, resource: { attributes: [['host.name', 'there']] } },
+  ]);
+  expect(left.map(({ selection }) => [...selection!])).toEqual([[0, 2, 4], [2], [2]]);
+  expect(left.every((one) => one.rowResources === rowResources)).toBe(true);
+
+  const point = { attributes: [], startUnixNs: 0n, timeUnixNs: 1n };
+  const points = [
+    { ...point, value: 1n },
+    { ...point, value: 2n, resource: container },
+    { ...point, value: 3n, resource: other },
+  ];
+  const out: MetricBatch[] = [];
+  const metric = { name: 'a', unit: '', description: '', type: 'gauge' as const, points };
+  processor.metrics!(of({ receiver: 'r', resource: container, metrics: [metric] })).subscribe((one) => out.push(one));
+  processor.metrics!(of({ receiver: 'r', resource: undefined, metrics: [metric] })).subscribe((one) => out.push(one));
+  expect(out.map(({ metrics }) => metrics[0]!.points)).toEqual([[points[2]], [points[0], points[2]]]);
+  expect(matches()).toEqual(['filter/a log_conditions[0] 5', 'filter/a log_conditions[1] 2', 'filter/a metric_conditions[0] 3']);
 });
 
 it('records whose process stands in attributes are judged by those', () => {

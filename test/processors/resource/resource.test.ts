@@ -1,7 +1,7 @@
 import { of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { Batch, BatchResource } from '../../../src/core/batch.ts';
-import type { MetricBatch } from '../../../src/core/metric-batch.ts';
+import type { Metric, MetricBatch } from '../../../src/core/metric-batch.ts';
 import { createKernelFrameBuilder } from '../../../src/kernel/frame-builder.ts';
 import { resourceConfig } from '../../../src/processors/resource/config.ts';
 import { resourceProcessor } from '../../../src/processors/resource/index.ts';
@@ -48,6 +48,43 @@ describe('resource processor', () => {
     processor.metrics!(of(batch, batch)).subscribe((changed) => void out.push(changed));
     expect(out[0]).toEqual({ ...batch, resource: { attributes: [['service.name', 'audit'], ['host.id', 'f00d']] } }); // prettier-ignore
     expect(out[1]!.resource).toBe(out[0]!.resource);
+  });
+
+  it('changes what single rows belong to, and leaves the others to the batch', () => {
+    const processor = processorOf([{ key: 'service.name', value: 'audit', action: 'upsert' }]);
+    const own: BatchResource = { attributes: [['container.id', 'abcdef']] };
+    const list: (BatchResource | undefined)[] = [undefined, own];
+    const first = { ...batchWith(undefined), rowResources: { ids: Uint32Array.of(1), list } };
+    const [one, two] = runThrough(processor, [first, first]);
+    expect(one!.rowResources).toEqual({
+      ids: first.rowResources.ids,
+      list: [undefined, { attributes: [['container.id', 'abcdef'], ['service.name', 'audit']] }],
+    }); // prettier-ignore
+    expect(two!.rowResources!.list).toBe(one!.rowResources!.list);
+    list.push({ attributes: [] });
+    const [longer] = runThrough(processor, [first]);
+    expect(longer!.rowResources!.list[1]).toBe(one!.rowResources!.list[1]);
+    expect(longer!.rowResources!.list[2]).toEqual({ attributes: [['service.name', 'audit']] });
+    expect(batchWith(own).rowResources).toBeUndefined();
+  });
+
+  it('changes what single points belong to', () => {
+    const processor = processorOf([{ key: 'service.name', value: 'audit', action: 'upsert' }]);
+    const own: BatchResource = { attributes: [] };
+    const point = { attributes: [], startUnixNs: 1n, timeUnixNs: 2n };
+    const words = { name: 'a', description: '', unit: '' };
+    const metrics: readonly Metric[] = [
+      { ...words, type: 'gauge', points: [{ ...point, value: 1 }, { ...point, value: 2, resource: own }] },
+      { ...words, type: 'histogram', temporality: 'delta', points: [{ ...point, count: 1n, sum: 1, bounds: [], buckets: [1n], resource: own }] },
+    ]; // prettier-ignore
+    const out: MetricBatch[] = [];
+    processor.metrics!(of({ receiver: 'syscalls', resource: undefined, metrics })).subscribe((changed) => void out.push(changed));
+    const resource = { attributes: [['service.name', 'audit']] };
+    expect(out[0]!.metrics).toEqual([
+      { ...metrics[0], points: [metrics[0]!.points[0], { ...metrics[0]!.points[1], resource }] },
+      { ...metrics[1], points: [{ ...metrics[1]!.points[0], resource }] },
+    ]);
+    expect(out[0]!.metrics[1]!.points[0]!.resource).toBe(out[0]!.metrics[0]!.points[1]!.resource);
   });
 
   it('gives one object for one resource, so that exporters write it once', () => {

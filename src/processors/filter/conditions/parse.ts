@@ -5,6 +5,7 @@
 import { compilePattern, patternProblem } from '../../../core/pattern.ts';
 import { didYouMean, nearest, oneOf } from '../../../core/nearest.ts';
 import type { AddressTest } from '../../../core/rules.ts';
+import { CONTAINER_LABEL } from '../../../otlp/names.ts';
 import { parseNetwork } from '../address-tests.ts';
 import {
   enumerations,
@@ -76,6 +77,7 @@ export const parseCondition = (signal: ConditionSignal, text: string): Parsed =>
   const checkKey = (key: string, column: number, known: ReadonlyMap<string, ValueType>, isResource: boolean): ValueType | undefined => {
     const type = known.get(key);
     if (type !== undefined) return type;
+    if (isResource && key.startsWith(CONTAINER_LABEL)) return 'text';
     const what = isResource ? 'of the resource' : 'of Ringtail';
     const hint = didYouMean(key, [...known.keys()]);
     if (hint !== '' || (!isResource && ownNamespaces.some((start) => key.startsWith(start))))
