@@ -10,6 +10,7 @@ import { createFrameBuilder } from '../core/frame-builder.ts';
 import { attributionSource } from '../otlp/names.ts';
 import { actorIdentity } from './actor-identity.ts';
 import type { Cgroups } from './cgroup-types.ts';
+import type { ContainerQuestion, Containers } from './containers/types.ts';
 import type { KernelFrame } from './frames.ts';
 import { headFlag } from './layouts.gen.ts';
 import type { ProcessTable } from './lifecycle/process-table.ts';
@@ -30,11 +31,11 @@ const MAX_REMEMBERED = 8_192;
 /** Unknown actors of one frame that are considered; beyond it is a storm, and most would find no room anyway. */
 const MAX_CANDIDATES = 2_048;
 
-const needs = ['process', 'user', 'cgroup'] as const;
+const needs = ['process', 'user', 'cgroup', 'container'] as const;
 export type GateNeed = (typeof needs)[number];
 
 export type Gate = {
-  /** Said by components that begin their work; nothing is done that nobody asks for. Returns a function that takes it back. */
+  /** Said by components that begin their work; nothing is done that nobody asks for. Containers need cgroups. Returns a function that takes it back. */
   require(need: GateNeed): () => void;
   /** Fills the caches that can be filled beforehand, as far as somebody asks; each once, however often it is called. */
   start(): Promise<void>;
@@ -51,6 +52,7 @@ export type GateOptions = {
   readonly processTable: ProcessTable;
   readonly users: Users;
   readonly cgroups: Cgroups;
+  readonly containers: Containers;
   /** Reads from procfs what a process runs. */
   readonly readProgram: (question: ProgramQuestion) => Promise<ProgramAnswer>;
   readonly counters: Counters;
@@ -77,7 +79,7 @@ const questionOf = ({ actors, strings }: Frame): ProgramQuestion => {
 };
 
 export const createGate = (options: GateOptions): Gate => {
-  const { processTable, users, cgroups, readProgram, counters, maxWaitMs = DEFAULT_MAX_WAIT_MS, nowMs = Date.now } = options;
+  const { processTable, users, cgroups, containers, readProgram, counters, maxWaitMs = DEFAULT_MAX_WAIT_MS, nowMs = Date.now } = options;
   /** How many ask for each. */
   const required = new Map<GateNeed, number>();
   const filled = new Set<GateNeed>();
@@ -103,6 +105,7 @@ export const createGate = (options: GateOptions): Gate => {
     process: () => processTable.size,
     user: () => users.size,
     cgroup: () => cgroups.size,
+    container: () => containers.size,
   };
   for (const cache of needs) counters.gauge('ringtail_cache_entries', { cache }, entries[cache]);
   let underWay = 0;
@@ -176,6 +179,19 @@ export const createGate = (options: GateOptions): Gate => {
     return due.length === 0 ? [] : [track(due.length, cgroups.fetch(due))];
   };
 
+  /** Behind the cgroups that are asked for: only then can be said what they are. A frame that goes on meanwhile is not looked at. */
+  const askContainers = (frame: KernelFrame, cgroupWork: readonly Promise<void>[]): Promise<void>[] => {
+    const { missing } = containers.resolve(frame);
+    cacheCounters.container.misses.value += missing.length;
+    cacheCounters.container.hits.value += Math.max(0, frame.actors.count - missing.length);
+    const due = cgroupWork.length > 0 ? missing : missing.filter(({ cgroupId }) => cgroups.path(cgroupId) !== undefined);
+    return due.length === 0 ? [] : [track(0, askWhatTheyAre(due, cgroupWork))];
+  };
+  const askWhatTheyAre = async (questions: readonly ContainerQuestion[], cgroupWork: readonly Promise<void>[]): Promise<void> => {
+    await Promise.all(cgroupWork);
+    await containers.fetch(questions);
+  };
+
   const countAttribution = (frame: KernelFrame): void => {
     if (!required.has('process')) return;
     for (const slot of processTable.resolve(frame)) {
@@ -195,14 +211,17 @@ export const createGate = (options: GateOptions): Gate => {
 
   return {
     require(need) {
-      required.set(need, (required.get(need) ?? 0) + 1);
+      const all: readonly GateNeed[] = need === 'container' ? ['cgroup', 'container'] : [need];
+      for (const one of all) required.set(one, (required.get(one) ?? 0) + 1);
       let asks = true;
       return () => {
         if (!asks) return;
         asks = false;
-        const others = required.get(need)! - 1;
-        if (others === 0) required.delete(need);
-        else required.set(need, others);
+        for (const one of all) {
+          const others = required.get(one)! - 1;
+          if (others === 0) required.delete(one);
+          else required.set(one, others);
+        }
       };
     },
     abandon: () => void abandoned++,
@@ -212,16 +231,22 @@ export const createGate = (options: GateOptions): Gate => {
         if (due) filled.add(need);
         return due;
       };
-      await Promise.all([isDue('cgroup') && cgroups.start(), isDue('user') && users.start()]);
+      const startContainers = async (): Promise<void> => {
+        if (isDue('cgroup')) await cgroups.start();
+        if (isDue('container')) await containers.start();
+      };
+      await Promise.all([startContainers(), isDue('user') && users.start()]);
     },
     admit(frame) {
       const orphansBefore = processTable.stats().unknownMakers;
       if (required.has('cgroup')) cgroups.absorb(frame);
       if (required.has('process')) processTable.absorb(frame);
+      const cgroupWork = required.has('cgroup') ? askCgroups(frame) : [];
       const work = [
         ...(required.has('process') ? askProcesses(frame) : []),
         ...(required.has('user') ? askUsers(frame) : []),
-        ...(required.has('cgroup') ? askCgroups(frame) : []),
+        ...cgroupWork,
+        ...(required.has('container') ? askContainers(frame, cgroupWork) : []),
       ];
       if (work.length === 0) {
         countAttribution(frame);

@@ -1,5 +1,6 @@
 import type { Frame } from '../core/batch.ts';
 import type { Cgroups } from './cgroup-types.ts';
+import type { Containers } from './containers/types.ts';
 import type { Gate } from './gate.ts';
 import type { ProcessTable } from './lifecycle/process-table.ts';
 import type { SocketLookup } from './sockets/lookup.ts';
@@ -10,6 +11,7 @@ export type KernelLookups = {
   readonly processes: ProcessTable;
   readonly users: Users;
   readonly cgroups: Cgroups;
+  readonly containers: Containers;
   readonly gate: Gate;
   /** Who owns a connection; undefined for what is replayed. */
   readonly socketLookup?: SocketLookup;

@@ -139,7 +139,7 @@ const nssLookup = (): LookupUsers | undefined => {
 export const createKernelServices = (options: KernelOptions): KernelServices => {
   const { counters, logger, recorder, injectedFacts = {} } = options;
   const root = options.rootPath === '/' ? '' : options.rootPath;
-  const lookups = createLookups({ root, counters, lookupUsers: root === '' ? nssLookup() : undefined, recorder });
+  const lookups = createLookups({ root, counters, logger, lookupUsers: root === '' ? nssLookup() : undefined, recorder });
   const { gate } = lookups;
   const hub = createHub({ gate, logger, observer: recorder?.observer(lookups) });
   const exclusion = createExclusion({ root, rules: options.exclude ?? NOBODY_EXCLUDED, logger });

@@ -9,6 +9,7 @@ export const descriptions: Readonly<Record<string, string>> = {
   ringtail_ring_used_bytes: 'Bytes of the ring that wait to be read.',
   ringtail_receiver_rung: 'The rung of its ladder on which a receiver stands.',
   ringtail_attribution: 'Where the naming of a process came from.',
+  ringtail_container_state_errors: 'Files and texts of container runtimes that could not be used, by reason.',
   ringtail_hook: 'What a part of a receiver is done by, and whether that is the best there is.',
   ringtail_lookups: 'Look-ups of sockets by source: found, missing or failed.',
   ringtail_lookup_failures: 'Look-ups of sockets that failed, by reason.',

@@ -3,6 +3,7 @@ import { createCounters, type Counters } from '../../src/core/counters.ts';
 import type { ActorInput, FrameBuilder } from '../../src/core/frame-builder.ts';
 import type { Cgroups } from '../../src/kernel/cgroup-types.ts';
 import { createCgroups } from '../../src/kernel/cgroups/service.ts';
+import { createContainers } from '../../src/kernel/containers/containers.ts';
 import { createKernelFrameBuilder } from '../../src/kernel/frame-builder.ts';
 import type { KernelFrame } from '../../src/kernel/frames.ts';
 import { createGate, type Gate, type GateNeed } from '../../src/kernel/gate.ts';
@@ -37,7 +38,8 @@ const gateFor = (needs: readonly GateNeed[], readProgram: (question: ProgramQues
     asked.push(question);
     return readProgram(question);
   };
-  const gate = createGate({ processTable, users, cgroups, readProgram: ask, counters, nowMs: () => nowMs });
+  const containers = createContainers({ root: '/nonexistent', cgroups, counters });
+  const gate = createGate({ processTable, users, cgroups, containers, readProgram: ask, counters, nowMs: () => nowMs });
   for (const need of needs) gate.require(need);
   return gate;
 };

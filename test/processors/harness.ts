@@ -5,6 +5,7 @@ import { createCounters } from '../../src/core/counters.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { createCgroups, type CgroupsOptions } from '../../src/kernel/cgroups/service.ts';
 import type { KernelFrame } from '../../src/kernel/frames.ts';
+import { createContainers } from '../../src/kernel/containers/containers.ts';
 import { createGate } from '../../src/kernel/gate.ts';
 import { createProcessTable } from '../../src/kernel/lifecycle/process-table.ts';
 import type { KernelLookups } from '../../src/kernel/service-types.ts';
@@ -16,8 +17,16 @@ export const createLookups = (options: { readonly users?: UsersOptions; readonly
   const processes = createProcessTable();
   const users = createUsers(options.users);
   const cgroups = createCgroups({ root: '/nonexistent', ...options.cgroups });
-  const gate = createGate({ processTable: processes, users, cgroups, readProgram: async () => ({ ok: false, reason: 'gone' }), counters });
-  return { processes, users, cgroups, gate };
+  const containers = createContainers({ root: options.cgroups?.root ?? '/nonexistent', cgroups, counters });
+  const gate = createGate({
+    processTable: processes,
+    users,
+    cgroups,
+    containers,
+    readProgram: async () => ({ ok: false, reason: 'gone' }),
+    counters,
+  });
+  return { processes, users, cgroups, containers, gate };
 };
 
 export const settingsOf = (kernel: KernelLookups, id: ComponentId): Settings<KernelLookups> => ({

@@ -2,11 +2,13 @@
  * A capture played back: its frames through a process table and a hub of their own, with the names that it brings. It needs no privilege,
  * and asks this machine nothing.
  */
+import { createCounters } from '../../core/counters.ts';
 import { createFrameBuilder } from '../../core/frame-builder.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Addon, NativeError, NativeSession } from '../addon.ts';
 import { decodeFrame } from '../decode.ts';
 import type { KernelFrame } from '../frames.ts';
+import { createContainers } from '../containers/containers.ts';
 import { createHub, type Hub } from '../hub.ts';
 import { actorLayout, eventLayouts } from '../layouts.gen.ts';
 import { createProcessTable, DEFAULT_PROCESS_CAPACITY } from '../lifecycle/process-table.ts';
@@ -51,7 +53,9 @@ export const createReplay = ({ addon, logger, maxRows = MAX_ROWS, maxProcesses =
   const names = createRecordedNames();
   let nowMs = 0;
   const processes = createProcessTable({ nowMs: () => nowMs, capacity: maxProcesses });
-  const lookups: KernelLookups = { processes, users: names.users, cgroups: names.cgroups, gate: noGate };
+  // nobody claims them, so that nothing is read from disk
+  const containers = createContainers({ cgroups: names.cgroups, counters: createCounters() });
+  const lookups: KernelLookups = { processes, users: names.users, cgroups: names.cgroups, containers, gate: noGate };
   const session: NativeSession = new addon.Session(
     {
       ringBytes: 2 * MAX_CHUNK_BYTES,

@@ -24,45 +24,62 @@ export type ContainerState = {
   readonly name?: string;
   readonly imageName?: string;
   readonly imageTags?: readonly string[];
-  readonly labels?: Readonly<Record<string, string>>;
+  /** Those that somebody asks for. */
+  readonly labels?: ReadonlyMap<string, string>;
   readonly podUid?: string;
   readonly podNamespace?: string;
   readonly podName?: string;
   readonly podContainerName?: string;
 };
 
+/** A container; or the pod or unit that a cgroup belongs to which is no container. Immutable: another object when something changed. */
 export type Container = {
-  readonly id: string;
+  /** Undefined: a pod or a unit. */
+  readonly id: string | undefined;
   readonly identity: CgroupIdentity;
   /** Undefined: not read yet, or not to be had. */
   readonly state: ContainerState | undefined;
-  /** Attributes of the resource, without those of the host; a new list when they change. */
+  /** Attributes of the resource, without labels and service.name and without those of the host. */
   readonly attributes: readonly Attribute[];
 };
 
 /** A cgroup of which it is not known yet what it is, and a process that was in it. */
 export type ContainerQuestion = { readonly cgroupId: bigint; readonly pid: number };
 
-/** By actor: a number of the container, 0 = of none or not known. */
+/** By actor: a number of the container, pod or unit, 0 = of none or not known. */
 export type ContainerIds = { readonly containers: Uint32Array; readonly missing: readonly ContainerQuestion[] };
 
+/** Folders of runtimes, absolute paths on the host. Containers of systemd-nspawn have all in their name. */
+export type ContainerFolders = Readonly<Record<Exclude<ContainerRuntime, 'systemd-nspawn'>, readonly string[]>>;
+
+/** What somebody wants to know of containers. */
+export type ContainerNeeds = {
+  readonly folders: ContainerFolders;
+  /** Whether a label is of use. */
+  wantsLabel(key: string): boolean;
+};
+
 export type Containers = {
-  /** Looks for the runtimes of this host. */
+  /** Looks at the containers that are there already, for 200 ms at the most. */
   start(): Promise<void>;
+  /** Without it nothing is read from disk. Several are served together. Returns a function that takes it back. */
+  claim(needs: ContainerNeeds): () => void;
   /** Valid until the cache changes (`version`). */
   resolve(frame: Frame): ContainerIds;
   /** Learns; never rejects. What fails is asked for again later, each time a longer while. */
   fetch(questions: readonly ContainerQuestion[]): Promise<void>;
-  /** By the number of a cgroup as records have it; undefined: of none, or not known. */
-  ofCgroup(cgroupId: bigint): Container | undefined;
+  /** By the number of a cgroup as records have it; undefined: of none, or not known. What is not known is looked for meanwhile. */
+  ofCgroup(cgroupId: bigint | number): Container | undefined;
   /** By a number that `resolve` gave. */
   container(id: number): Container | undefined;
   /** `attributes` behind those of `base`, whose names give way; one object for equal ones. */
-  resourceOf(container: Container, base: BatchResource): BatchResource;
-  /** `ringtail.container` by actor: true of a container, false where the cgroup is known and is none, absent where it is not known. */
+  resourceOf(attributes: readonly Attribute[], base: BatchResource): BatchResource;
+  /** `ringtail.container`: true of a container, false where the cgroup is known and is none, absent where it is not known. */
   readonly source: AttributeSource;
-  /** Ids in `source`. */
+  /** Ids in `source` by actor. */
   flags(frame: Frame): Uint32Array;
+  /** The same by the number of a cgroup. */
+  flagOf(cgroupId: number): number;
   readonly version: number;
   readonly size: number;
 };

@@ -13,6 +13,7 @@ const numbers: readonly string[] = [
 ]; // prettier-ignore
 const booleans: readonly string[] = [
   attributeName.kernelThread,
+  attributeName.container,
   attributeName.argsTruncated,
   attributeName.pathTruncated,
   attributeName.fileDeleted,
@@ -39,9 +40,8 @@ export const knownResourceAttributes: ReadonlyMap<string, ValueType> = new Map<s
   [
     ...Object.values(resourceName),
     'service.version', 'service.namespace', 'service.instance.id', 'deployment.environment.name',
-    'container.id', 'container.runtime.name', 'container.name', 'container.image.name',
-    'k8s.pod.uid', 'k8s.namespace.name', 'k8s.pod.name', 'k8s.container.name', 'k8s.node.name', 'k8s.cluster.name',
-  ].map((name) => [name, 'text'] as const),
+    'k8s.node.name', 'k8s.cluster.name',
+  ].map((name) => [name, name === resourceName.containerImageTags ? 'list' : 'text'] as const),
 ); // prettier-ignore
 
 /** Names below these are given by Ringtail alone: another name there is a mistake. */

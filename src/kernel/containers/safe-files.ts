@@ -1,0 +1,177 @@
+/**
+ * Files that others write, opened without being led anywhere: every component below the folder of a runtime is opened on its own and no link is
+ * followed. In the path of that folder a link counts when root, or who runs Ringtail, owns it (/var/run is one). What is not a regular file is not
+ * opened at all: opening a pipe would wait, and opening a device may do something.
+ */
+import { constants } from 'node:fs';
+import { open, opendir, readlink, type FileHandle } from 'node:fs/promises';
+
+/** `missing` is no error: it may come. */
+export type FileFailure = { readonly ok: false; readonly reason: 'missing' | 'denied' | 'link' | 'not_a_file' | 'too_large' | 'failed' };
+export type FileResult<T> = { readonly ok: true; readonly value: T } | FileFailure;
+
+/** Linux: the name is looked up and nothing is opened. The same number on all architectures that Node has. */
+const O_PATH = 0o10000000;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
+/** As the kernel has it: MAXSYMLINKS. */
+const MAX_LINKS = 40;
+const MAX_NAME_BYTES = 255;
+
+const reasons: Readonly<Record<string, FileFailure['reason']>> = {
+  ENOENT: 'missing',
+  ENOTDIR: 'missing',
+  ESTALE: 'missing',
+  EACCES: 'denied',
+  EPERM: 'denied',
+  ELOOP: 'link',
+};
+
+class Refused extends Error {
+  readonly reason: FileFailure['reason'];
+  constructor(reason: FileFailure['reason']) {
+    super(reason);
+    this.reason = reason;
+  }
+}
+
+const failureOf = (error: unknown): FileFailure => {
+  if (error instanceof Refused) return { ok: false, reason: error.reason };
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return { ok: false, reason: reasons[code] ?? 'failed' };
+};
+
+/** What can be one component of a path. */
+export const isFileName = (name: string): boolean =>
+  name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name) && Buffer.byteLength(name) <= MAX_NAME_BYTES;
+
+const at = (folder: FileHandle, name = ''): string => `/proc/self/fd/${folder.fd}${name === '' ? '' : `/${name}`}`;
+const partsOf = (path: string): readonly string[] => path.split('/').filter((part) => part !== '' && part !== '.');
+
+/** A folder below the one that is held, by its name; closes that one. */
+const enter = async (folder: FileHandle, name: string): Promise<FileHandle> => {
+  try {
+    const next = await open(at(folder, name), O_PATH | O_NOFOLLOW);
+    const stat = await next.stat();
+    if (stat.isDirectory()) return next;
+    await next.close();
+    throw new Refused(stat.isSymbolicLink() ? 'link' : 'missing');
+  } finally {
+    await folder.close();
+  }
+};
+
+/** The folder of a runtime, `path` as it is named below `root`; a link in it leads nowhere outside `root`. */
+const openFolder = async (root: string, path: string): Promise<FileHandle> => {
+  const way: string[] = [];
+  const ahead = [...partsOf(path)];
+  let links = 0;
+  let folder = await open(root === '' ? '/' : root, O_PATH);
+  // what was gone through is gone through again: a link or `..` may lead above it
+  const restart = async (): Promise<void> => {
+    await folder.close();
+    folder = await open(root === '' ? '/' : root, O_PATH);
+    ahead.unshift(...way.splice(0));
+  };
+  try {
+    for (let name = ahead.shift(); name !== undefined; name = ahead.shift()) {
+      if (name === '..') {
+        way.pop();
+        await restart();
+        continue;
+      }
+      const next = await open(at(folder, name), O_PATH | O_NOFOLLOW);
+      const stat = await next.stat();
+      if (stat.isDirectory()) {
+        await folder.close();
+        folder = next;
+        way.push(name);
+        continue;
+      }
+      await next.close();
+      if (!stat.isSymbolicLink()) throw new Refused('missing');
+      if ((stat.uid !== 0 && stat.uid !== process.geteuid?.()) || ++links > MAX_LINKS) throw new Refused('link');
+      const target = await readlink(at(folder, name));
+      if (target.startsWith('/')) way.length = 0;
+      ahead.unshift(...partsOf(target));
+      await restart();
+    }
+    return folder;
+  } catch (error) {
+    await folder.close().catch(() => {});
+    throw error;
+  }
+};
+
+/** Whether the folder of a runtime is there and may be looked into. */
+export const hasFolder = async (root: string, folder: string): Promise<boolean> =>
+  (await withFolder(root, folder, [], async () => true)).ok;
+
+const withFolder = async <T>(
+  root: string,
+  folder: string,
+  parts: readonly string[],
+  use: (folder: FileHandle) => Promise<T>,
+): Promise<FileResult<T>> => {
+  if (!parts.every(isFileName)) return { ok: false, reason: 'missing' };
+  try {
+    let held = await openFolder(root, folder);
+    for (const part of parts) held = await enter(held, part);
+    try {
+      return { ok: true, value: await use(held) };
+    } finally {
+      await held.close();
+    }
+  } catch (error) {
+    return failureOf(error);
+  }
+};
+
+const readAll = async (file: FileHandle, maxBytes: number): Promise<Uint8Array> => {
+  const { size } = await file.stat();
+  // One byte more than it has tells whether it grew.
+  let buffer = new Uint8Array(Math.min(Math.max(size, 4095), maxBytes) + 1);
+  let length = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, length, buffer.length - length, length);
+    length += bytesRead;
+    if (length > maxBytes) throw new Refused('too_large');
+    if (bytesRead === 0) return buffer.subarray(0, length);
+    if (length < buffer.length) continue;
+    const larger = new Uint8Array(Math.min(buffer.length * 4, maxBytes + 1));
+    larger.set(buffer);
+    buffer = larger;
+  }
+};
+
+/** The file `parts` below `folder`, a path below `root`. Nothing of a larger one is read. */
+export const readBelow = (root: string, folder: string, parts: readonly string[], maxBytes: number): Promise<FileResult<Uint8Array>> =>
+  withFolder(root, folder, parts.slice(0, -1), async (held) => {
+    const name = parts.at(-1)!;
+    if (!isFileName(name)) throw new Refused('missing');
+    const place = await open(at(held, name), O_PATH | O_NOFOLLOW);
+    try {
+      const stat = await place.stat();
+      if (stat.isSymbolicLink()) throw new Refused('link');
+      if (!stat.isFile()) throw new Refused('not_a_file');
+      if (stat.size > maxBytes) throw new Refused('too_large');
+      const file = await open(at(place), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+      try {
+        return await readAll(file, maxBytes);
+      } finally {
+        await file.close();
+      }
+    } finally {
+      await place.close();
+    }
+  });
+
+/** Names in the folder `parts` below `folder`, at most `max` of them, in no order. */
+export const listBelow = (root: string, folder: string, parts: readonly string[], max: number): Promise<FileResult<readonly string[]>> =>
+  withFolder(root, folder, parts, async (held) => {
+    const names: string[] = [];
+    for await (const { name } of await opendir(at(held))) {
+      if (names.length >= max) break;
+      names.push(name);
+    }
+    return names;
+  });
