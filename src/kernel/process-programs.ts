@@ -65,13 +65,17 @@ export type ProcessProgramOptions = {
 const hasRung = (facts: KernelFacts, rung: KernelRung): boolean =>
   rung !== 'tp_btf' || ['sched_process_exec', 'sched_process_exit', 'task_newtask'].every((name) => (facts.traceArguments[name] ?? -1) > 0);
 
-/** The last line of a verifier log that says something. */
+const FRAME_OF_A_LOG =
+  /^(processed|-- (BEGIN|END)|libbpf: (failed to load object|prog '.*': (BPF program load failed|-- |failed to load)))/;
+
+/** The last line of a log that says something: of the verifier, else of libbpf. */
 const lastLine = (log: string): string => {
-  const lines = log.split('\n').filter((line) => line.trim() !== '' && !/^(libbpf|processed|-- END)/.test(line.trim()));
-  return lines.at(-1)?.trim() ?? '';
+  const lines = log.split('\n').map((line) => line.trim());
+  const telling = lines.filter((line) => line !== '' && !FRAME_OF_A_LOG.test(line));
+  return telling.findLast((line) => !line.startsWith('libbpf: ')) ?? telling.at(-1)?.slice('libbpf: '.length) ?? '';
 };
 
-/** What the kernel, or its verifier, said. */
+/** What the kernel, its verifier, or libbpf said. */
 export const describeRefusal = (error: unknown): string => {
   const log = (error as NativeError).log ?? '';
   const last = lastLine(log);

@@ -6,17 +6,17 @@ const MEMORY_MIB = 2048;
 /**
  * Boots one kernel without KVM. The guest talks to `consolePath`; what its second serial line says, one JSON text a line, goes to
  * `resultPath`. Resolves when the guest is off; false when it had to be stopped.
- * @param {{ image: string, initrd: string, consolePath: string, resultPath: string, timeoutMs: number }} options
+ * @param {{ image: string, initrd: string, part: string, consolePath: string, resultPath: string, timeoutMs: number }} options `part`: of the scenarios, `1/2`
  * @returns {Promise<boolean>}
  */
-export const boot = ({ image, initrd, consolePath, resultPath, timeoutMs }) =>
+export const boot = ({ image, initrd, part, consolePath, resultPath, timeoutMs }) =>
   new Promise((resolve, reject) => {
     const out = openSync(consolePath, 'w');
     // one thread for both processors: races happen, and the other cores of the machine stay free
     const machine = ['-accel', 'tcg,thread=single', '-cpu', 'max', '-smp', '2', '-m', String(MEMORY_MIB)];
     const nothingElse = ['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-nic', 'none'];
     const lines = ['-serial', 'stdio', '-serial', `file:${resultPath}`];
-    const system = ['-kernel', image, '-initrd', initrd, '-append', 'console=ttyS0 quiet panic=-1'];
+    const system = ['-kernel', image, '-initrd', initrd, '-append', `console=ttyS0 quiet panic=-1 ringtail.part=${part}`];
     const child = spawn('qemu-system-x86_64', [...machine, ...nothingElse, ...lines, ...system], { stdio: ['ignore', out, out] });
     closeSync(out);
     let late = false;

@@ -13,9 +13,11 @@ import type { Scenario } from '../harness/scenario.ts';
 
 /** Under emulation a start takes seconds. */
 const EMULATED = process.env['RINGTAIL_GUEST'] !== undefined;
-const CYCLES = EMULATED ? 10 : 200;
+/** With the sanitizers in, what is lost or used wrongly is told at once. */
+const SANITIZED = process.env['RINGTAIL_ADDON'] !== undefined;
+const CYCLES = EMULATED ? 10 : SANITIZED ? 60 : 200;
 /** Node and V8 take what they take in the first rounds. */
-const WARM_UP = EMULATED ? 5 : 50;
+const WARM_UP = EMULATED ? 5 : SANITIZED ? 20 : 50;
 /** Divides what comes after the warm-up. */
 const SAMPLE_EVERY = EMULATED ? 1 : 10;
 /** Environments that are torn down; one begins in half a minute under emulation. */
