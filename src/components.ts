@@ -4,6 +4,7 @@ import { debugExporter } from './exporters/debug/index.ts';
 import { fileExporter } from './exporters/file/index.ts';
 import { otlpGrpcExporter } from './exporters/otlp-grpc/index.ts';
 import { otlpHttpExporter } from './exporters/otlp-http/index.ts';
+import { prometheusExporter } from './exporters/prometheus/index.ts';
 import { healthCheckExtension } from './extensions/health-check/index.ts';
 import { pprofExtension } from './extensions/pprof/index.ts';
 import { zpagesExtension } from './extensions/zpages/index.ts';
@@ -39,6 +40,7 @@ export const components: readonly ComponentFactory[] = [
   fileExporter,
   otlpGrpcExporter,
   otlpHttpExporter,
+  prometheusExporter,
 
   healthCheckExtension,
   pprofExtension,

@@ -2,8 +2,8 @@
 import type { RequestSignal } from '../../otlp/request.ts';
 import type { Counter, Counters } from '../../core/counters.ts';
 
-export type FailReason = 'permanent' | 'too_large' | 'timeout' | 'retry_disabled' | 'closed';
-export type DropReason = 'queue_full' | 'shutdown';
+export type FailReason = 'permanent' | 'too_large' | 'timeout' | 'retry_disabled' | 'closed' | 'conflict';
+export type DropReason = 'queue_full' | 'max_series' | 'shutdown';
 
 /** The Collector's counters. */
 const counterNames = {
@@ -60,7 +60,7 @@ export const createBooks = (counters: Counters, exporter: string, held: () => nu
     dropped(records, reason) {
       dropped += records;
       items('dropped', reason).value += records;
-      (reason === 'queue_full' ? enqueueFailed : sendFailed).value += records;
+      (reason === 'shutdown' ? sendFailed : enqueueFailed).value += records;
     },
     droppedRecords: () => dropped,
   };
