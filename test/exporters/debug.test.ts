@@ -2,7 +2,8 @@ import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { NO_ACTOR, type AttributeSource, type Batch, type EventSchema } from '../../src/core/batch.ts';
+import { NO_ACTOR, type Attribute, type AttributeSource, type Batch, type EventSchema } from '../../src/core/batch.ts';
+import type { MetricBatch } from '../../src/core/metric-batch.ts';
 import { debugConfig } from '../../src/exporters/debug/config.ts';
 import { decodeKeepingBytes, escapeText, quoteArgument } from '../../src/exporters/debug/escape.ts';
 import { createDebugExporter, type DebugStream } from '../../src/exporters/debug/exporter.ts';
@@ -418,6 +419,62 @@ describe('detailed', () => {
   });
 
   it('escapes names too', () => expect(attributeLines(event('x', [['a\nb', 'c\nd']]), plain)).toEqual(['    a\\nb  c\\nd']));
+});
+
+describe('the container', () => {
+  const id = 'c0ffee'.padEnd(64, '0');
+  const process = [['process.pid', 7], ['process.owner', 'root'], ['process.executable.path', '/bin/a']] as const; // prettier-ignore
+  const lineOf = (resource: readonly Attribute[], ...more: readonly Attribute[]) =>
+    eventLine({ ...event('ringtail.process.exec', [...process, ...more, ['process.command_args', ['ls']]]), resource }, plain).slice(12);
+
+  it.each([
+    ['its name', [['container.id', id], ['container.name', 'web']], '[web]'],
+    ['its name in the pod before that which a kubelet gave it', [['container.name', 'k8s_web_shop_0'], ['k8s.container.name', 'web']], '[web]'],
+    ['the first digits of its id', [['container.id', id]], '[c0ffee000000]'],
+    ['an id that is a name', [['container.id', 'machine-1']], '[machine-1]'],
+    ['no more than a word', [['container.name', 'n'.repeat(40)]], `[${'n'.repeat(23)}…]`],
+    ['nothing that a terminal would obey', [['container.name', 'a\u001b[2J\n']], String.raw`[a\x1b[2J\n]`],
+  ] as const)('is shown behind the process: %s', (_what, resource, shown) => {
+    expect(lineOf(resource)).toBe(`  root            7  ${`/bin/a ${shown}`.padEnd(24)}  ls`);
+  }); // prettier-ignore
+
+  it('is a word when no more is known, and nothing where there is none', () => {
+    expect(lineOf([], ['ringtail.container', true])).toBe(`  root            7  ${'/bin/a [CTR]'.padEnd(24)}  ls`);
+    expect(lineOf([], ['ringtail.container', false])).toBe(`  root            7  ${'/bin/a'.padEnd(24)}  ls`);
+    expect(lineOf([['service.name', 'nginx']])).toBe(`  root            7  ${'/bin/a'.padEnd(24)}  ls`);
+  });
+
+  it('stands alone where nobody did it, and is not said again among other attributes', () => {
+    const shown = eventLine({ ...event('other.event', [['ringtail.container', true], ['a', 1]]), resource: [['container.name', 'web']] }, plain); // prettier-ignore
+    expect(shown.slice(12)).toBe('  [web]  other.event a=1');
+  });
+
+  it('is that of the row or point, and so is the resource as JSON', async () => {
+    const resource = { attributes: [['container.name', 'web']] as const };
+    const rowResources = { ids: Uint32Array.of(0, 1, 0), list: [undefined, resource] };
+    const batch: Batch = { ...textBatch(3), rowResources, selection: Uint32Array.of(2, 1) };
+    const point = { attributes: [['k', 'v']] as const, startUnixNs: 0n, timeUnixNs: 1n };
+    const metrics: MetricBatch = {
+      receiver: 'syscalls',
+      resource: { attributes: [['container.name', 'other']] },
+      metrics: [{ name: 'a', description: '', unit: 'By', type: 'gauge', points: [{ ...point, value: 1n, resource }, { ...point, value: 2n }] }],
+    }; // prettier-ignore
+    const [text, json] = [sink(), sink()];
+    const exporters = [await setUp({}, text), await setUp({ format: 'json' }, json)];
+    for (const { exporter } of exporters) {
+      exporter.logs!(batch);
+      exporter.metrics!(metrics);
+    }
+    expect((await text.lines()).map((line) => line.slice(12))).toEqual([
+      '  0            4711  bash                      test.event text=2 xxxxxxxx',
+      '  0            4711  bash [web]                test.event text=1 xxxxxxxx',
+      '  a 1 By [web] k=v',
+      '  a 2 By [other] k=v',
+    ]);
+    const resources = (await json.lines()).map((line) => (JSON.parse(line) as { readonly resource?: object }).resource);
+    const [web, other] = ['web', 'other'].map((name) => ({ 'container.name': name }));
+    expect(resources).toEqual([undefined, web, web, other]);
+  });
 });
 
 it("shows a resource that is not the host's, with all details and as JSON", async () => {

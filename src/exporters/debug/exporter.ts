@@ -1,6 +1,6 @@
 /** Shows events and metrics to people and tools on standard output. */
 import type { Writable } from 'node:stream';
-import { rowsOf, type Batch } from '../../core/batch.ts';
+import { resourceOfRow, rowsOf, type Batch } from '../../core/batch.ts';
 import type { Exporter, Settings } from '../../core/component.ts';
 import { type Metric, type MetricBatch, pointsOf } from '../../core/metric-batch.ts';
 import { createRateLimit } from '../../core/rate-limit.ts';
@@ -53,7 +53,8 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
   const ignoreError = (): void => {}; // the callbacks of the writes tell
 
   const linesOf = (batch: Batch, row: number, options: LineOptions): string => {
-    const event = { name: batch.kind.eventName, unixNs: unixNsOf(batch, row), attributes: [], resource: batch.resource?.attributes };
+    const resource = resourceOfRow(batch, row)?.attributes;
+    const event = { name: batch.kind.eventName, unixNs: unixNsOf(batch, row), attributes: [], resource };
     if (config.format === 'json') return `${jsonLine({ ...event, attributes: attributesOf(batch, row) }, batch.receiver)}\n`;
     const readable = { ...event, attributes: attributesOf(batch, row, decodeKeepingBytes) };
     const lines = [eventLine(readable, options), ...(config.verbosity === 'detailed' ? attributeLines(readable, options) : [])];
@@ -88,10 +89,10 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
   };
 
   const pointLines = (batch: MetricBatch, metric: Metric, point: Metric['points'][number], options: LineOptions): string => {
-    const resource = batch.resource?.attributes;
+    const resource = (point.resource ?? batch.resource)?.attributes;
     if (config.format === 'json') return `${pointJson(metric, point, batch.receiver, resource)}\n`;
     const details = config.verbosity === 'detailed' ? pointDetails(metric, point, resource, options) : [];
-    return `${[pointLine(metric, point, options), ...details].join('\n')}\n`;
+    return `${[pointLine(metric, point, resource, options), ...details].join('\n')}\n`;
   };
 
   return {

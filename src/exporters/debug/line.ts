@@ -1,9 +1,10 @@
-/** One readable line for an event: when, who, which process, what. */
+/** One readable line for an event: when, who, which process, in which container, what. */
 import { constants } from 'node:os';
 import { styleText } from 'node:util';
 import type { Attribute } from '../../core/batch.ts';
 import { attributeName as name, eventName } from '../../otlp/names.ts';
 import { callParts } from './call-parts.ts';
+import { containerParts } from './container.ts';
 import { durationText } from '../../core/duration-text.ts';
 import { escapeText } from './escape.ts';
 import { show, valueText, type Part, type Values } from './parts.ts';
@@ -82,7 +83,7 @@ const lossParts = (values: Values): Part[] => {
 /** Said in the columns before, or of no help in one line. */
 const spoken = new Set<string>([
   name.processPid, name.processParentPid, name.processUserId, name.processOwner, name.threadId, name.threadComm, name.processCreationTime,
-  name.processExecutablePath, name.processExecutableName, name.cgroupId, name.attribution, name.processLinuxCgroup, name.ancestors,
+  name.processExecutablePath, name.processExecutableName, name.cgroupId, name.attribution, name.processLinuxCgroup, name.ancestors, name.container,
 ]); // prettier-ignore
 
 const otherParts = (eventText: string, values: Values): Part[] => [
@@ -124,13 +125,18 @@ export const eventLine = (event: Event, options: LineOptions): string => {
   const values: Values = new Map(event.attributes);
   const owner = show(values, name.processOwner) || show(values, name.processUserId);
   const result = resultParts[event.name]?.(values) ?? otherParts(event.name, values);
+  const container = containerParts(event.resource, values.get(name.container));
+  const executable = executableText(values);
+  const taken = [executable, ...container.map(({ text }) => text)].reduce((sum, text) => sum + textWidth(text), 0);
   const who: readonly Part[] = values.has(name.processPid)
     ? [
         { text: GAP + padText(cutText(owner, USER_WIDTH), USER_WIDTH), style: owner === 'root' ? 'magenta' : 'green' },
         { text: GAP + show(values, name.processPid).padStart(PID_WIDTH) },
-        { text: GAP + padText(executableText(values), EXECUTABLE_WIDTH), style: 'bold' },
+        { text: GAP + executable, style: 'bold' },
+        ...container,
+        { text: ' '.repeat(Math.max(0, EXECUTABLE_WIDTH - taken)) },
       ]
-    : []; // nobody did it
+    : container.map(({ text, ...part }) => ({ ...part, text: ` ${text}` })); // nobody did it
   return renderLine([{ text: clockText(event.unixNs), style: 'dim' }, ...who, { text: GAP }, ...result], options).trimEnd();
 };
 

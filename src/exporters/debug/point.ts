@@ -1,6 +1,7 @@
 /** A point of a metric as one readable line, or as one object for tools. */
 import type { Attribute } from '../../core/batch.ts';
 import type { Metric, MetricHistogramPoint, MetricPoint } from '../../core/metric-batch.ts';
+import { containerParts } from './container.ts';
 import { escapeText } from './escape.ts';
 import { objectLine, timeText } from './json.ts';
 import { attributeLines, clockText, renderLine, type LineOptions } from './line.ts';
@@ -11,12 +12,13 @@ type Point = MetricPoint | MetricHistogramPoint;
 const amountOf = (point: Point): string => ('value' in point ? String(point.value) : `${point.count} of ${point.sum}`);
 
 /** What it is, when, how much, of whom. */
-export const pointLine = (metric: Metric, point: Point, options: LineOptions): string =>
+export const pointLine = (metric: Metric, point: Point, resource: readonly Attribute[] | undefined, options: LineOptions): string =>
   renderLine(
     [
       { text: clockText(point.timeUnixNs), style: 'dim' },
       { text: `  ${escapeText(metric.name.replace(/^ringtail\./, ''))}`, style: 'cyan' },
       { text: ` ${amountOf(point)} ${escapeText(metric.unit)}`, style: 'bold' },
+      ...containerParts(resource, undefined),
       { text: point.attributes.map(([name, value]) => ` ${escapeText(name)}=${valueText(value)}`).join('') },
     ],
     options,
