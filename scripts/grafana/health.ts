@@ -194,8 +194,8 @@ export const health = dashboard({
       height: 8,
       perRow: 2,
       panels: [
-        lines({ title: 'CPU', description: 'Cores, by instance.', unit: 'none', queries: [{ expr: perSecond(cpu, { by: ['instance'] }), legend: '{{instance}}' }] }),
-        lines({ title: 'Memory', description: 'Resident, by instance.', unit: 'bytes', queries: [{ expr: now(memory, { by: ['instance'] }), legend: '{{instance}}' }] }),
+        lines({ title: 'CPU, by instance', description: 'Cores, by instance.', unit: 'none', queries: [{ expr: perSecond(cpu, { by: ['instance'] }), legend: '{{instance}}' }] }),
+        lines({ title: 'Memory, by instance', description: 'Resident, by instance.', unit: 'bytes', queries: [{ expr: now(memory, { by: ['instance'] }), legend: '{{instance}}' }] }),
       ],
     },
   ],

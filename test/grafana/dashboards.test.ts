@@ -65,6 +65,8 @@ describe.each(files)('%s', (file, dashboard) => {
   it('has each panel once, and none over another', () => {
     const ids = dashboard.panels.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
+    const titles = panelsOf(dashboard).map(({ title }) => title);
+    expect(new Set(titles).size).toBe(titles.length);
     const cells = dashboard.panels.flatMap(({ gridPos: { x, y, w, h } }) =>
       Array.from({ length: w * h }, (_, cell) => `${x + (cell % w)},${y + Math.floor(cell / w)}`),
     );

@@ -30,6 +30,8 @@ export type PrometheusOptions = {
   /** `host:port`; the path is /metrics. */
   readonly targets: readonly string[];
   readonly intervalMs?: number;
+  /** false: labels `job` and `instance` of the series become `exported_job` and `exported_instance`. */
+  readonly honorLabels?: boolean;
   /** Lines of the scrape configuration, with their indentation of four blanks. */
   readonly scrape?: readonly string[];
 };
@@ -44,11 +46,11 @@ export const needPrometheus = (context: TestContext): void => {
   if (spawnSync('prometheus', ['--version']).status !== 0) context.skip('prometheus is not installed');
 };
 
-const configOf = ({ targets, intervalMs = 250, scrape = [] }: PrometheusOptions): string => `
+const configOf = ({ targets, intervalMs = 250, honorLabels = true, scrape = [] }: PrometheusOptions): string => `
 global: {scrape_interval: ${intervalMs}ms, scrape_timeout: ${intervalMs}ms}
 scrape_configs:
   - job_name: test
-    honor_labels: true
+    honor_labels: ${honorLabels}
     static_configs: [{targets: ${JSON.stringify(targets)}}]
 ${scrape.map((line) => `${line}\n`).join('')}`;
 

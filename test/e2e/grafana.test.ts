@@ -1,0 +1,172 @@
+/** Every query of every dashboard, asked of a real Prometheus that scrapes a real Ringtail, while two containers use what is known. */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, copyFileSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { kernel } from '../../scripts/grafana/metrics.ts';
+import { type Cgroup, makeCgroup, newContainerId } from './support/cgroups.ts';
+import { answerOf, growthOf, type Labels, rawSeries, sumBy, targets, type Window } from './support/dashboards.ts';
+import type { Reference, Usage, Wanted } from './support/panel-answers.ts';
+import { panelTable } from './support/panel-table.ts';
+import { freePorts, temporaryFolder, workload } from './support/places.ts';
+import { start, until } from './support/processes.ts';
+import { needPrometheus, type Prometheus, startPrometheus } from './support/prometheus.ts';
+import { startRingtail, writeConfig } from './support/ringtail.ts';
+
+/** What one container is told to use, in the words of test/workloads/usage.c. */
+type Order = { readonly name: string; readonly sessions: number; readonly held: number; readonly failed: number; readonly execs: number; readonly blocks: number }; // prettier-ignore
+
+const WEB: Order = { name: 'web', sessions: 40, held: 3, failed: 7, execs: 5, blocks: 20 };
+const JOB: Order = { name: 'job', sessions: 10, held: 0, failed: 2, execs: 3, blocks: 50 };
+const SCRAPE_MS = 500;
+
+const usageOf = (id: string, { name, sessions, held, failed, execs, blocks }: Order, said: string, isOver: boolean): Usage => ({
+  id,
+  name,
+  // both ends of each, and of one session of UDP
+  opened: 2 * (sessions + held + 1),
+  failed,
+  transmitted: 1500 * sessions + 50,
+  received: 1500 * sessions + 50,
+  execs,
+  exits: execs + (isOver ? 1 : 0),
+  read: 1000 * blocks,
+  // with the word to the cgroup, and the line that it says
+  written: 1000 * blocks + 1 + said.length,
+  processes: isOver ? 0 : 1,
+  open: isOver ? 0 : 2 * held,
+});
+
+const configOf = (folder: string, page: number, own: number, docker: string): string =>
+  JSON.stringify({
+    receivers: {
+      process: { metrics: { collection_interval: '500ms' } },
+      syscalls: { calls: ['files', 'io', 'network'], metrics: { collection_interval: '500ms' } },
+      sockets: { metrics: { collection_interval: '500ms' } },
+    },
+    processors: { resolve_process: {}, resolve_user: {}, resolve_container: { runtimes: { docker: [docker] } } },
+    exporters: {
+      file: { path: join(folder, 'records'), append: false },
+      prometheus: { endpoint: `127.0.0.1:${page}`, resource_to_telemetry_conversion: { enabled: true } },
+    },
+    service: {
+      telemetry: { metrics: { address: `127.0.0.1:${own}` } },
+      pipelines: {
+        logs: { receivers: ['process', 'sockets'], processors: ['resolve_process', 'resolve_user', 'resolve_container'], exporters: ['file'] },
+        metrics: { receivers: ['process', 'syscalls', 'sockets'], processors: ['resolve_container'], exporters: ['prometheus'] },
+      },
+    },
+  }); // prettier-ignore
+
+/** What Docker leaves on disk of a container. */
+const describeContainer = (docker: string, id: string, name: string): void => {
+  const folder = join(docker, 'containers', id);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'config.v2.json'), JSON.stringify({ ID: id, Name: `/${name}`, Config: { Image: `example/${name}:1.2`, Labels: {} } })); // prettier-ignore
+};
+
+const runUsage = async (program: string, folder: string, cgroup: Cgroup, { name, sessions, held, failed, execs, blocks }: Order) => {
+  const counts = [sessions, held, failed, execs, blocks].map(String);
+  const running = start(program, [cgroup.folder, join(folder, `${name}-file`), ...counts], { stdio: ['pipe', 'pipe', 'pipe'] });
+  await until(
+    () => {
+      if (running.hasEnded()) throw new Error(`it ended: ${running.stderr()}`);
+      return running.stdout().startsWith('done');
+    },
+    `the container ${name}`,
+    { otherwise: running.stderr },
+  );
+  return running;
+};
+
+const referenceOf = (prometheus: Prometheus, window: Window, usages: readonly Usage[]): Reference => {
+  const seriesOf = async (name: string, where: (labels: Labels) => boolean) =>
+    (await rawSeries(prometheus, name, window)).filter(({ labels }) => where(labels));
+  return {
+    usages,
+    seconds: window.seconds,
+    async grown({ name }, where, by) {
+      const all = await seriesOf(name, where);
+      return sumBy(all, ({ labels }) => labels, (series) => growthOf(series, window), by); // prettier-ignore
+    },
+    async level({ name }, where, by) {
+      const now = (await prometheus.query(name, window.endS)).filter(({ labels }) => where(labels));
+      return sumBy(now, ({ labels }) => labels, ({ value }) => value, by); // prettier-ignore
+    },
+  };
+};
+
+/** What is different; of what is 0 it does not matter whether it is there. */
+const differences = (answer: ReadonlyMap<string, number>, { values, tolerance, isPart = false }: Wanted): readonly string[] => {
+  const keys = new Set([...values.keys(), ...(isPart ? [] : answer.keys())]);
+  return [...keys].flatMap((key) => {
+    const [got, want] = [answer.get(key) ?? 0, values.get(key) ?? 0];
+    return Math.abs(got - want) <= tolerance * Math.abs(want) ? [] : [`${key}: ${got} instead of ${want}`];
+  });
+};
+
+test('every panel has an answer that is known', () => {
+  expect([...panelTable.keys()].toSorted()).toEqual(targets.map(({ place }) => place).toSorted());
+});
+
+test('panels show what two containers did', async (context) => {
+  needPrometheus(context);
+  const folder = temporaryFolder();
+  const docker = join(folder, 'docker');
+  const [page, own] = (await freePorts(2)) as [number, number];
+  const ids = { web: newContainerId(), job: newContainerId() };
+  for (const [name, id] of Object.entries(ids)) describeContainer(docker, id, name);
+  const ringtail = await startRingtail(writeConfig(folder, configOf(folder, page, own, docker)));
+  const prometheus = await startPrometheus({
+    folder,
+    targets: [`127.0.0.1:${page}`, `127.0.0.1:${own}`],
+    intervalMs: SCRAPE_MS,
+    honorLabels: false,
+  });
+  await prometheus.scraped();
+  await prometheus.scraped();
+  const startS = Math.ceil(Date.now() / 1000) + 1;
+  await wait(startS * 1000 + 500 - Date.now());
+
+  // a name of its own: no other process of the host has it
+  const program = join(folder, `usage-${randomBytes(4).toString('hex')}`);
+  copyFileSync(workload('usage'), program);
+  chmodSync(program, 0o755);
+  const [webCgroup, jobCgroup] = [makeCgroup(`/docker/${ids.web}`), makeCgroup(`/docker/${ids.job}`)];
+  const web = await runUsage(program, folder, webCgroup, WEB);
+  const job = await runUsage(program, folder, jobCgroup, JOB);
+  job.child.stdin!.end();
+  await job.ended;
+  rmdirSync(jobCgroup.folder);
+  const usages = [usageOf(ids.web, WEB, web.stdout(), false), usageOf(ids.job, JOB, job.stdout(), true)];
+
+  const sums = async (name: string, at?: number) =>
+    sumBy(await prometheus.query(`${name}{container_id!=""}`, at), ({ labels }) => labels, ({ value }) => value, ['container_id']); // prettier-ignore
+  const isTold = async () => {
+    const [written, exits] = [await sums(kernel.fileIo.name), await sums(kernel.exits.name)];
+    return usages.every((usage) => written.get(usage.id) === usage.read + usage.written && exits.get(usage.id) === usage.exits);
+  };
+  await until(isTold, 'what the containers did to be told', {
+    otherwise: () => `${JSON.stringify(usages)}\n${ringtail.stderr()}`,
+  });
+  await wait(3 * SCRAPE_MS);
+  const endS = Math.floor(Date.now() / 1000);
+  const window: Window = { endS, seconds: endS - startS };
+  await wait(SCRAPE_MS);
+
+  const reference = referenceOf(prometheus, window, usages);
+  const wrong: string[] = [];
+  for (const { place, target } of targets) {
+    const wanted = await panelTable.get(place)!(reference);
+    const samples = (await answerOf(prometheus, target, window)).filter(({ value }) => !Number.isNaN(value));
+    const answer = sumBy(samples, ({ labels }) => labels, ({ value }) => value, wanted.by); // prettier-ignore
+    wrong.push(...differences(answer, wanted).map((difference) => `${place}: ${difference}`));
+    if (answer.size === 0 && [...wanted.values.values()].some((value) => value !== 0)) wrong.push(`${place}: no answer`);
+  }
+  expect(wrong).toEqual([]);
+  web.child.stdin!.end();
+  await web.ended;
+  await prometheus.stop();
+  expect((await ringtail.stop()).code).toBe(0);
+});
