@@ -13,6 +13,7 @@ import { batchProcessor } from './processors/batch/index.ts';
 import { filterProcessor } from './processors/filter/index.ts';
 import { memoryLimiterProcessor } from './processors/memory-limiter/index.ts';
 import { redactProcessor } from './processors/redact/index.ts';
+import { resolveContainerProcessor } from './processors/resolve-container/index.ts';
 import { resolveProcessProcessor } from './processors/resolve-process/index.ts';
 import { resolveUserProcessor } from './processors/resolve-user/index.ts';
 import { resourceProcessor } from './processors/resource/index.ts';
@@ -32,6 +33,7 @@ export const components: readonly ComponentFactory[] = [
   filterProcessor,
   memoryLimiterProcessor,
   redactProcessor,
+  resolveContainerProcessor,
   resolveProcessProcessor,
   resolveUserProcessor,
   resourceProcessor,

@@ -58,7 +58,7 @@ export const initialText = (findings: Findings): string => {
     runtimes.length === 0
       ? []
       : [
-          `Found here: ${runtimes.map(({ name, place }) => `${name} (${place})`).join(', ')}; process.linux.cgroup tells which container it was.`,
+          `Found here: ${runtimes.map(({ name, place }) => `${name} (${place})`).join(', ')}; names, images and pods are in what they leave on disk.`,
         ];
   return [
     comment('', [
@@ -70,10 +70,9 @@ export const initialText = (findings: Findings): string => {
       'For each connection the process that owns it, write this too, and name it in the pipeline below:',
       'sockets:',
     ])}`,
-    `processors:\n${comment('  ', ['Executable, creation time and cgroup of each process.', ...containers])}  resolve_process:\n${comment(
-      '  ',
-      ['Names of users.'],
-    )}  resolve_user:\n${implicit.length === 0 ? '' : comment('  ', [`Not written here and at work all the same, first in every pipeline: ${implicit.join(', ')}.`])}`,
+    `processors:\n${comment('  ', ['Container or unit of each process.', ...containers])}  resolve_container:\n${comment('  ', [
+      'Executable, creation time and cgroup of each process.',
+    ])}  resolve_process:\n${comment('  ', ['Names of users.'])}  resolve_user:\n${implicit.length === 0 ? '' : comment('  ', [`Not written here and at work all the same, first in every pipeline: ${implicit.join(', ')}.`])}`,
     `exporters:\n${exportersOf(findings)}`,
     ...(rootPath === '/' ? [] : [`kernel:\n${comment('  ', ["Where the host's root is mounted."])}  root_path: ${quoted(rootPath)}\n`]),
     ...(healthCheck
@@ -82,7 +81,7 @@ export const initialText = (findings: Findings): string => {
     `service:\n${healthCheck ? comment('  ', ['extensions: [health_check]']) : ''}  pipelines:
     logs:
       receivers: [process]
-      processors: [resolve_process, resolve_user]
+      processors: [resolve_container, resolve_process, resolve_user]
       exporters: [${exporter}]\n`,
   ].join('\n');
 };

@@ -8,6 +8,7 @@ receivers:
   process:
 
 processors:
+  resolve_container:
   resolve_process:
   resolve_user:
 
@@ -18,7 +19,7 @@ service:
   pipelines:
     logs:
       receivers: [process]
-      processors: [resolve_process, resolve_user]
+      processors: [resolve_container, resolve_process, resolve_user]
       exporters: [debug]
 `,
 };

@@ -29,6 +29,14 @@ export const fakeFactories: readonly ComponentFactory[] = [
   { kind: 'receiver', type: 'packets', summary: 'packets', signals: ['metrics'], config: z.strictObject({}), create: () => idle },
   {
     kind: 'processor',
+    type: 'resolve_container',
+    summary: 'containers',
+    signals: ['logs', 'metrics'],
+    config: z.strictObject({}),
+    create: () => ({ ...idle, logs: (source$) => source$, metrics: (source$) => source$ }),
+  },
+  {
+    kind: 'processor',
     type: 'resolve_user',
     summary: 'users',
     signals: ['logs'],

@@ -233,7 +233,13 @@ describe('files', () => {
     const { config, problems } = loadConfig([defaultConfig], fakeRegistry, {});
     expect(problems).toEqual([]);
     expect(config?.pipelines).toEqual([
-      { id: 'logs', signal: 'logs', receivers: ['process'], processors: ['resolve_process', 'resolve_user'], exporters: ['debug'] },
+      {
+        id: 'logs',
+        signal: 'logs',
+        receivers: ['process'],
+        processors: ['resolve_container', 'resolve_process', 'resolve_user'],
+        exporters: ['debug'],
+      },
     ]);
   });
 });

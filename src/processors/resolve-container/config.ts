@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { compilePattern, patternProblem } from '../../core/pattern.ts';
+
+const folders = (what: string, ...byDefault: readonly string[]) =>
+  z
+    .array(z.string().startsWith('/', 'not the path of a folder; write it from the root, as in /var/lib/docker'))
+    .default([...byDefault])
+    .describe(`Where ${what}.`);
+
+/** Of the whole key. */
+const wholePattern = (expression: string): string => `^(?:${expression})$`;
+
+export const resolveContainerConfig = z.strictObject({
+  service_name: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe('auto: service.name is the name of the container, or that of the unit of systemd; off: it stays as it is.'),
+  labels: z
+    .array(
+      z.string().superRefine((expression, { addIssue }) => {
+        const problem = patternProblem(wholePattern(expression));
+        if (problem !== undefined) addIssue({ code: 'custom', message: problem });
+      }),
+    )
+    .default([])
+    .describe(
+      'Labels of containers to tell, as container.label.<key>: regular expressions of whole keys, for instance com\\.example\\..* or app.',
+    ),
+  process_environment: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES of a process are read from its environment; nothing else of that is looked at.',
+    ),
+  runtimes: z
+    .strictObject({
+      docker: folders('docker keeps its containers', '/var/lib/docker', '/var/snap/docker/common/var-lib-docker'),
+      containerd: folders(
+        'containerd keeps the bundles of its tasks',
+        '/run/containerd',
+        '/run/k3s/containerd',
+        '/run/k0s/containerd',
+        '/var/snap/microk8s/common/run/containerd',
+      ),
+      crio: folders('cri-o keeps its storage, and what runs of it', '/run/containers/storage', '/var/lib/containers/storage'),
+      podman: folders('podman keeps its storage, and what runs of it', '/run/containers/storage', '/var/lib/containers/storage'),
+      lxc: folders('lxc keeps the configurations of containers', '/var/lib/lxc'),
+      runc: folders('runc keeps the state of containers that no engine made', '/run/runc'),
+      crun: folders('crun keeps the state of containers that no engine made', '/run/crun'),
+    })
+    .prefault({}),
+});
+
+export type ResolveContainerConfig = z.output<typeof resolveContainerConfig>;
+
+/** Whether a label is to be told. */
+export const labelTest = (labels: readonly string[]): ((key: string) => boolean) => {
+  const patterns = labels.map((expression) => compilePattern(wholePattern(expression)));
+  return (key) => patterns.some((pattern) => pattern.test(key));
+};
