@@ -36,6 +36,8 @@ Napi::Function Session::Define(Napi::Env env)
 			InstanceMethod<&Session::DropEntry>("dropEntry"),
 			InstanceMethod<&Session::ReadEntries>("readEntries"),
 			InstanceMethod<&Session::TakeEntry>("takeEntry"),
+			InstanceMethod<&Session::ReadSums>("readSums"),
+			InstanceMethod<&Session::TakeSums>("takeSums"),
 			InstanceMethod<&Session::PutEntries>("putEntries"),
 			InstanceMethod<&Session::DropEntries>("dropEntries"),
 			InstanceMethod<&Session::SwapInner>("swapInner"),

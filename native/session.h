@@ -34,6 +34,8 @@ private:
 	Napi::Value DropEntry(const Napi::CallbackInfo &info);
 	Napi::Value ReadEntries(const Napi::CallbackInfo &info);
 	Napi::Value TakeEntry(const Napi::CallbackInfo &info);
+	Napi::Value ReadSums(const Napi::CallbackInfo &info);
+	Napi::Value TakeSums(const Napi::CallbackInfo &info);
 	Napi::Value PutEntries(const Napi::CallbackInfo &info);
 	Napi::Value DropEntries(const Napi::CallbackInfo &info);
 	Napi::Value SwapInner(const Napi::CallbackInfo &info);
