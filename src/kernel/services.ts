@@ -20,6 +20,7 @@ import { openRing } from './open-ring.ts';
 import { ownKernelPid } from './self.ts';
 import { nextGeneration } from './sums.ts';
 import type { RingSource } from './ring-source.ts';
+import type { CountMaps as CallCountMaps } from './calls/counts.ts';
 import type { CallNeeds, CallsClaim, CallsStatus } from './calls/needs.ts';
 import type { SocketNeeds, SocketsClaim, SocketsStatus } from './sockets/needs.ts';
 import { createLookupService } from './sockets/lookup-service.ts';
@@ -102,8 +103,8 @@ export type KernelServices = Lifecycle &
   };
 
 /** Maps of the programs of system calls; nothing while these are not loaded. */
-export type CallMaps = {
-  read(map: 'call_counts' | 'call_overflow' | 'call_names' | 'io_totals'): MapEntries | undefined;
+export type CallMaps = CallCountMaps & {
+  read(map: 'call_names' | 'io_totals'): MapEntries | undefined;
   /** One entry, which is then no longer there. */
   take(map: 'io_totals', key: Uint8Array): Buffer | undefined;
 };
@@ -303,7 +304,12 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     calls: () => ring?.calls.status() ?? { ...NO_CALLS, notes: current.rung === 'procfs' ? [PROCFS_NO_CALLS] : [] },
     sockets: sockets.status,
     socketMaps: sockets.maps,
-    callMaps: { read: (map) => ring?.calls.read(map), take: (map, key) => ring?.calls.take(map, key) },
+    callMaps: {
+      read: (map) => ring?.calls.read(map),
+      take: (map, key) => ring?.calls.take(map, key),
+      readSums: async (map) => await ring?.calls.readSums(map),
+      takeSums: async (map, keys) => await ring?.calls.takeSums(map, keys),
+    },
     reconfigure,
     health() {
       const { rung, notes } = current;

@@ -4,6 +4,8 @@ import type { PushDownReport } from '../../core/rules.ts';
 import type { KernelFacts, MapEntries, NativeSession } from '../addon.ts';
 import { objectPath } from '../flavours.ts';
 import { describeRefusal } from '../process-programs.ts';
+import { nextGeneration } from '../sums.ts';
+import type { CountMaps } from './counts.ts';
 import type { CallNeeds, CallsStatus } from './needs.ts';
 import { callNumbersOf, type CallNumbers } from './numbers.ts';
 import { type CallRules, createCallRules } from './rules/rules.ts';
@@ -43,12 +45,23 @@ export type CallPrograms = {
   /** Closes, of files too, whose enter was not seen, so that nobody knows what they closed: those under way when the programs were attached. */
   missed(): number;
   /** Entries of a map of the object; undefined when it is not loaded. */
-  read(map: 'call_counts' | 'call_overflow' | 'call_names' | 'io_totals' | 'rule_counts'): MapEntries | undefined;
+  read(map: 'call_names' | 'io_totals' | 'rule_counts'): MapEntries | undefined;
+  /** What a map adds up, off the main thread; undefined when it is not loaded. */
+  readonly readSums: CountMaps['readSums'];
+  /** The same of these keys, which are taken out. */
+  readonly takeSums: CountMaps['takeSums'];
   /** One entry, which is then no longer there. */
   take(map: 'io_totals', key: Uint8Array): Buffer | undefined;
 };
 
-type Loaded = { readonly rung: CallsRung; readonly object: number; readonly rules: CallRules; hasEnter: boolean; enterRound: number };
+type Loaded = {
+  readonly rung: CallsRung;
+  readonly object: number;
+  readonly generation: number;
+  readonly rules: CallRules;
+  hasEnter: boolean;
+  enterRound: number;
+};
 
 export const createCallPrograms = (options: CallProgramsOptions): CallPrograms => {
   const { session, facts, ringBytes, selfPid, hostMountNs, processObject, rungs, counters } = options;
@@ -68,7 +81,8 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
       mapEntries: {},
       share: { from: processObject, maps: SHARED_MAPS },
     });
-    return { rung, object, rules: createCallRules({ session, object, counters }), hasEnter: false, enterRound: 0 };
+    const rules = createCallRules({ session, object, counters });
+    return { rung, object, generation: nextGeneration(), rules, hasEnter: false, enterRound: 0 };
   };
 
   const unload = ({ rules, object }: Loaded): void => {
@@ -156,6 +170,16 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
     recursionMisses: () => (loaded === undefined ? {} : session.recursionMisses(loaded.object)),
     missed: () => missedBefore + missedNow(),
     read: (map) => (loaded === undefined ? undefined : session.readEntries(loaded.object, map)),
+    async readSums(map) {
+      if (loaded === undefined) return undefined;
+      const { object, generation } = loaded;
+      return { ...(await session.readSums(object, map)), generation };
+    },
+    async takeSums(map, keys) {
+      if (loaded === undefined) return undefined;
+      const { object, generation } = loaded;
+      return { ...(await session.takeSums(object, map, keys)), generation };
+    },
     take: (map, key) => (loaded === undefined ? undefined : session.takeEntry(loaded.object, map, key)),
   };
 };

@@ -1,59 +1,18 @@
 /** What the kernel has added up of sessions, summed over CPUs, and what is open now. */
-import type { MapEntries } from '../addon.ts';
 import { mapLayout, netTransport, sessionDuration, sessionState } from '../layouts.gen.ts';
+import type { Reading } from '../sums.ts';
 
 /** Upper bounds of the buckets of durations, in ms, ascending; behind the last one is a bucket more. */
 export const durationBoundsMs: readonly number[] = Object.values(sessionDuration).toSorted((a, b) => a - b);
 export const DURATION_BUCKETS = durationBoundsMs.length + 1;
 
-export type SessionKey = {
-  readonly cgroupId: bigint;
-  /** 0: not known. */
-  readonly netnsCookie: bigint;
-  /** `enum net_transport`. */
-  readonly transport: number;
-  /** 0: neither. */
-  readonly family: 0 | 4 | 6;
-  /** `enum session_role`. */
-  readonly role: number;
-  /** `enum session_state`: of what is open the state now, of what failed the last one; else 0. */
-  readonly state: number;
-  /** errno; 0: none. */
-  readonly error: number;
-};
-
-/** Only ever grow for as long as the programs are loaded. Bytes are payload, of what ended. */
-export type SessionSums = {
-  readonly opened: bigint;
-  readonly failed: bigint;
-  /** That had a start; `durationNs` and `durations` are theirs. */
-  readonly ended: bigint;
-  readonly sent: bigint;
-  readonly received: bigint;
-  readonly durationNs: bigint;
-  readonly durations: readonly bigint[];
-};
-
-/** Bytes are payload, of what has not ended. */
-export type SessionsOpen = { readonly open: bigint; readonly sent: bigint; readonly received: bigint };
-
-export type SessionCounts = {
-  readonly ended: readonly (SessionKey & SessionSums)[];
-  readonly live: readonly (SessionKey & SessionsOpen)[];
-  /** What found no room in the maps; all of it together. */
-  readonly rest: { readonly ended: SessionSums; readonly live: SessionsOpen };
-};
-
-/** As one run of the walks found it. */
-export type OpenSessions = Pick<SessionCounts, 'live'> & {
-  readonly rest: SessionsOpen;
-  /** Entries of the maps, sockets of UDP and listeners among them; undefined: they could not be walked. */
-  readonly entries: { readonly sessions: number; readonly flows: number } | undefined;
-};
+export type CountMap = 'session_counts' | 'session_live' | 'session_rest';
 
 export type CountMaps = {
-  /** Undefined while the programs are not loaded. */
-  read(map: 'session_counts' | 'session_live' | 'session_rest'): MapEntries | undefined;
+  /** Undefined while the programs are not loaded. Rejects with a NativeError. */
+  readSums(map: CountMap): Promise<Reading | undefined>;
+  /** The same of these keys, which are taken out. */
+  takeSums(map: 'session_counts', keys: Uint8Array): Promise<Reading | undefined>;
   /** Runs an iterator over the map that it is about, to its end; false: it cannot be had. */
   walk(program: LiveWalk): Promise<boolean>;
   /** Runs an iterator in every network namespace that a process is in; false: it cannot be had. */
@@ -64,57 +23,71 @@ export type CountMaps = {
 
 export type LiveWalk = 'on_clear_live' | 'on_live_sessions' | 'on_live_flows';
 
-const { sessionCountKey, sessionCount, sessionLive, sessionRest } = mapLayout;
-
-const keyAt = (keys: Buffer, at: number): SessionKey => ({
-  cgroupId: keys.readBigUInt64LE(at + sessionCountKey.cgroupId),
-  netnsCookie: keys.readBigUInt64LE(at + sessionCountKey.netnsCookie),
-  transport: keys[at + sessionCountKey.transport]!,
-  family: keys[at + sessionCountKey.family] as SessionKey['family'],
-  role: keys[at + sessionCountKey.role]!,
-  state: keys[at + sessionCountKey.state]!,
-  error: keys.readUInt16LE(at + sessionCountKey.error),
-});
-
-/** Sum over the values of all CPUs, one behind the other. */
-const sumsAt = (values: Buffer, start: number, end: number): SessionSums => {
-  const durations = Array.from({ length: DURATION_BUCKETS }, () => 0n);
-  let [opened, failed, ended, sent, received, durationNs] = [0n, 0n, 0n, 0n, 0n, 0n];
-  for (let at = start; at + sessionCount.size <= end; at += sessionCount.size) {
-    opened += values.readBigUInt64LE(at + sessionCount.opened);
-    failed += values.readBigUInt64LE(at + sessionCount.failed);
-    ended += values.readBigUInt64LE(at + sessionCount.ended);
-    sent += values.readBigUInt64LE(at + sessionCount.sent);
-    received += values.readBigUInt64LE(at + sessionCount.received);
-    durationNs += values.readBigUInt64LE(at + sessionCount.durationNs);
-    for (let bucket = 0; bucket < DURATION_BUCKETS; bucket++)
-      durations[bucket]! += values.readBigUInt64LE(at + sessionCount.durations + 8 * bucket);
-  }
-  return { opened, failed, ended, sent, received, durationNs, durations };
+/** Keys are `struct session_count_key`. */
+export type OpenSessions = {
+  /** Of what has not ended: how many, and payload bytes; see `liveWord`. */
+  readonly live: Reading;
+  /** What found no room in the maps, in one entry: of what ended, and of what is open; see `restWord`. */
+  readonly rest: Reading;
+  /** Entries of the maps, sockets of UDP and listeners among them; undefined: they could not be walked. */
+  readonly entries: { readonly sessions: number; readonly flows: number } | undefined;
 };
 
-const openAt = (values: Buffer, at: number): SessionsOpen => ({
-  open: values.readBigUInt64LE(at + sessionLive.open),
-  sent: values.readBigUInt64LE(at + sessionLive.sent),
-  received: values.readBigUInt64LE(at + sessionLive.received),
+export type SessionCounts = Pick<OpenSessions, 'live' | 'rest'> & {
+  /** Only ever grow for as long as the programs are loaded; see `countWord`. Bytes are payload, of what ended. */
+  readonly ended: Reading;
+};
+
+const { sessionCountKey, sessionCount, sessionLive, sessionRest } = mapLayout;
+
+const wordOf = (offset: number): number => offset / 8;
+const countWords = (at: number) => ({
+  opened: wordOf(at + sessionCount.opened),
+  failed: wordOf(at + sessionCount.failed),
+  /** That had a start; the duration and the buckets are theirs. */
+  ended: wordOf(at + sessionCount.ended),
+  sent: wordOf(at + sessionCount.sent),
+  received: wordOf(at + sessionCount.received),
+  durationNs: wordOf(at + sessionCount.durationNs),
+  durations: Array.from({ length: DURATION_BUCKETS }, (_, bucket) => wordOf(at + sessionCount.durations) + bucket),
+});
+const liveWords = (at: number) => ({
+  open: wordOf(at + sessionLive.open),
+  sent: wordOf(at + sessionLive.sent),
+  received: wordOf(at + sessionLive.received),
 });
 
-const rowsOf = <T>({ count, keyBytes, valueBytes, keys, values }: MapEntries, read: (values: Buffer, start: number, end: number) => T) =>
-  Array.from({ length: count }, (_, entry) => ({
-    ...keyAt(keys, entry * keyBytes),
-    ...read(values, entry * valueBytes, (entry + 1) * valueBytes),
-  }));
+/** Which word of an entry is what. */
+export const countWord = countWords(0);
+export const liveWord = liveWords(0);
+export const restWord = { ended: countWords(sessionRest.ended), live: liveWords(sessionRest.live) };
+const entryWord = { sessions: wordOf(sessionRest.sessions), flows: wordOf(sessionRest.flows) };
 
-const NOTHING_OPEN: SessionsOpen = { open: 0n, sent: 0n, received: 0n };
+const LIVE_WORDS = sessionLive.size / 8;
+
 /** Of every family and namespace. */
-const timeWaitKey: SessionKey = {
-  cgroupId: 0n,
-  netnsCookie: 0n,
-  transport: netTransport.tcp,
-  family: 0,
-  role: 0,
-  state: sessionState.tcpTimeWait,
-  error: 0,
+const withTimeWait = (live: Reading, timeWait: number): Reading => {
+  const key = Buffer.alloc(sessionCountKey.size);
+  key[sessionCountKey.transport] = netTransport.tcp;
+  key[sessionCountKey.state] = sessionState.tcpTimeWait;
+  const sums = new Float64Array((live.count + 1) * LIVE_WORDS);
+  sums.set(live.sums);
+  sums[live.count * LIVE_WORDS + liveWord.open] = timeWait;
+  return { ...live, count: live.count + 1, keys: Buffer.concat([live.keys, key]), sums };
+};
+
+const emptied = (reading: Reading): Reading => ({ ...reading, count: 0, keys: Buffer.alloc(0), sums: new Float64Array(0) });
+
+const withoutLive = (rest: Reading): Reading => {
+  const sums = Float64Array.from(rest.sums);
+  for (const word of Object.values(restWord.live)) sums[word] = 0;
+  return { ...rest, sums };
+};
+
+/** Nobody knows any more who began what is in TIME_WAIT. */
+const forgetRoles = ({ count, keys, keyBytes }: Reading): void => {
+  for (let at = 0; at < count * keyBytes; at += keyBytes)
+    if (keys[at + sessionCountKey.state] === sessionState.tcpTimeWait) keys[at + sessionCountKey.role] = 0;
 };
 
 const walkAll = async (maps: CountMaps): Promise<OpenSessions | undefined> => {
@@ -124,19 +97,14 @@ const walkAll = async (maps: CountMaps): Promise<OpenSessions | undefined> => {
     await maps.walk('on_live_flows');
   }
   const timeWait = (await maps.walkNamespaces('on_time_wait')) ? undefined : await maps.timeWait();
-  const open = maps.read('session_live');
-  const rest = maps.read('session_rest');
-  if (open === undefined || rest === undefined) return undefined;
-  const live = isWalked ? rowsOf(open, openAt) : [];
+  const [open, rest] = await Promise.all([maps.readSums('session_live'), maps.readSums('session_rest')]);
+  if (open === undefined || rest === undefined || open.generation !== rest.generation) return undefined;
+  const live = isWalked ? open : emptied(open);
+  forgetRoles(live);
   return {
-    live: timeWait === undefined ? live : [...live, { ...timeWaitKey, ...NOTHING_OPEN, open: BigInt(timeWait) }],
-    rest: isWalked ? openAt(rest.values, sessionRest.live) : NOTHING_OPEN,
-    entries: isWalked
-      ? {
-          sessions: Number(rest.values.readBigUInt64LE(sessionRest.sessions)),
-          flows: Number(rest.values.readBigUInt64LE(sessionRest.flows)),
-        }
-      : undefined,
+    live: timeWait === undefined ? live : withTimeWait(live, timeWait),
+    rest: isWalked ? rest : withoutLive(rest),
+    entries: isWalked ? { sessions: rest.sums[entryWord.sessions]!, flows: rest.sums[entryWord.flows]! } : undefined,
   };
 };
 
@@ -155,14 +123,15 @@ export const readOpenSessions = (maps: CountMaps): Promise<OpenSessions | undefi
 
 /**
  * Reads what ended, at once, and then what is open: a session that ends meanwhile is in neither, and never in both. Undefined while the programs are not
- * loaded; rejects with a NativeError.
+ * loaded, or when others were loaded meanwhile; rejects with a NativeError.
  */
 export const readSessionCounts = async (maps: CountMaps): Promise<SessionCounts | undefined> => {
-  const counts = maps.read('session_counts');
-  const rest = maps.read('session_rest');
-  if (counts === undefined || rest === undefined) return undefined;
-  const ended = rowsOf(counts, sumsAt);
-  const endedRest = sumsAt(rest.values, sessionRest.ended, sessionRest.ended + sessionCount.size);
+  const [ended, before] = await Promise.all([maps.readSums('session_counts'), maps.readSums('session_rest')]);
+  if (ended === undefined || before === undefined) return undefined;
   const open = await readOpenSessions(maps);
-  return open === undefined ? undefined : { ended, live: open.live, rest: { ended: endedRest, live: open.rest } };
+  if (open === undefined || open.live.generation !== ended.generation) return undefined;
+  // of what ended that which was read before the walks
+  const sums = Float64Array.from(open.rest.sums);
+  for (let word = wordOf(sessionRest.ended); word < wordOf(sessionRest.ended + sessionCount.size); word++) sums[word] = before.sums[word]!;
+  return { ended, live: open.live, rest: { ...open.rest, sums } };
 };

@@ -7,6 +7,8 @@ import { createRateLimit } from '../../core/rate-limit.ts';
 import type { PushDownReport } from '../../core/rules.ts';
 import type { EntryMatch, KernelFacts, MapEntries, NativeSession } from '../addon.ts';
 import { describeRefusal } from '../process-programs.ts';
+import { nextGeneration, type Reading } from '../sums.ts';
+import type { CountMap } from './counts.ts';
 import { hooksOf } from './hook-report.ts';
 import { attachHooks, loadHooks, type LoadedHooks } from './hooks.ts';
 import { loadTracing, type LoadedTracing, type TracingGroup } from './tracing.ts';
@@ -68,6 +70,10 @@ export type SocketPrograms = {
   recursionMisses(): Readonly<Record<string, number>>;
   /** Entries of a map, or those that match one of these; undefined when it is not loaded. */
   read(map: SocketMap, match?: readonly EntryMatch[]): MapEntries | undefined;
+  /** What a map adds up, off the main thread; undefined when it is not loaded. */
+  readSums(map: CountMap): Promise<Reading | undefined>;
+  /** The same of these keys, which are taken out. */
+  takeSums(map: 'session_counts', keys: Uint8Array): Promise<Reading | undefined>;
   /** Runs an iterator over its map; false when it is not loaded. */
   walk(program: SocketWalk): Promise<boolean>;
   /** Runs an iterator in every network namespace that a process is in; false when it is not loaded. */
@@ -79,6 +85,7 @@ type Loaded = {
   readonly hooks: LoadedHooks;
   readonly rules: SessionRules;
   readonly timer: NodeJS.Timeout;
+  readonly generation: number;
 };
 
 /** The cgroup that counts: its folder, and the number that the kernel knows it by; 0n for the root, whose sockets are all. */
@@ -187,7 +194,7 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
       const noSweep = await trySweep(tracing);
       canSweep = noSweep === undefined;
       const timer = setInterval(tick, SWEEP_MS).unref();
-      loaded = { tracing, hooks, rules, timer };
+      loaded = { tracing, hooks, rules, timer, generation: nextGeneration() };
       status = {
         rung: 'ebpf',
         notes: [...tracing.notes, ...(canSweep ? [] : [`sessions do not end by idle time: ${noSweep}`])],
@@ -249,6 +256,16 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
     },
     recursionMisses: () => (loaded === undefined ? {} : session.recursionMisses(loaded.tracing.object)),
     read: (map, match) => (loaded === undefined ? undefined : session.readEntries(loaded.tracing.object, map, match)),
+    async readSums(map) {
+      if (loaded === undefined) return undefined;
+      const { tracing, generation } = loaded;
+      return { ...(await session.readSums(tracing.object, map)), generation };
+    },
+    async takeSums(map, keys) {
+      if (loaded === undefined) return undefined;
+      const { tracing, generation } = loaded;
+      return { ...(await session.takeSums(tracing.object, map, keys)), generation };
+    },
     async walk(program) {
       if (loaded === undefined || !hasGroup(loaded.tracing, 'live')) return false;
       await session.walk(loaded.tracing.object, program, { map: mapOfWalk[program] });

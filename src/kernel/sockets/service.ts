@@ -7,6 +7,7 @@ import type { EntryMatch, MapEntries } from '../addon.ts';
 import type { Exclusion } from '../exclude.ts';
 import type { Hub } from '../hub.ts';
 import type { ProcessTable } from '../lifecycle/process-table.ts';
+import type { CountMaps } from './counts.ts';
 import type { SocketNeeds, SocketsStatus } from './needs.ts';
 import { createSocketProcfsWatcher, SOCKETS_PROCFS_LIMITS, type SocketProcfsWatcher } from './procfs-watcher.ts';
 import type { SocketMap, SocketPrograms, SocketWalk } from './programs.ts';
@@ -14,14 +15,10 @@ import { createSocketTelemetry } from './telemetry.ts';
 import { countTimeWait } from './time-wait.ts';
 
 /** Maps of the programs of sockets; nothing while these are not loaded. */
-export type SocketMaps = {
+export type SocketMaps = CountMaps & {
   read(map: SocketMap, match?: readonly EntryMatch[]): MapEntries | undefined;
   /** Runs an iterator over its map; false: it cannot be had. */
   walk(program: SocketWalk): Promise<boolean>;
-  /** Runs an iterator in every network namespace that a process is in; false: it cannot be had. */
-  walkNamespaces(program: 'on_time_wait'): Promise<boolean>;
-  /** Connections in TIME_WAIT of all network namespaces, as procfs tells them; undefined: it does not. */
-  timeWait(): Promise<number | undefined>;
 };
 
 export type SocketService = {
@@ -124,6 +121,8 @@ export const createSocketService = ({
   const status = (): SocketsStatus => (current.rung === 'ebpf' ? (programs()?.status() ?? NOTHING) : current);
   const maps: SocketMaps = {
     read: (map, match) => programs()?.read(map, match),
+    readSums: async (map) => await programs()?.readSums(map),
+    takeSums: async (map, keys) => await programs()?.takeSums(map, keys),
     walk: async (program) => (await programs()?.walk(program)) ?? false,
     walkNamespaces: async (program) => (await programs()?.walkNamespaces(program)) ?? false,
     timeWait: () => countTimeWait(root),

@@ -2,7 +2,7 @@
 import type { Counters } from '../../core/counters.ts';
 import type { MapEntries } from '../addon.ts';
 import { mapLayout, netTransport, sessionStat, sessionState } from '../layouts.gen.ts';
-import { type CountMaps, type OpenSessions, readOpenSessions } from './counts.ts';
+import { type CountMaps, liveWord, type OpenSessions, readOpenSessions } from './counts.ts';
 import type { SocketHook, SocketsStatus } from './needs.ts';
 
 export type SocketTelemetry = {
@@ -14,9 +14,7 @@ export type SocketTelemetry = {
 
 export type SocketTelemetryOptions = {
   readonly counters: Counters;
-  readonly maps: Omit<CountMaps, 'read'> & {
-    read(map: 'session_counts' | 'session_live' | 'session_rest' | 'session_stats'): MapEntries | undefined;
-  };
+  readonly maps: CountMaps & { read(map: 'session_stats'): MapEntries | undefined };
   readonly nowMs?: () => number;
 };
 
@@ -36,6 +34,21 @@ const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_
 
 const healthOf = ({ rung, note }: SocketHook): string => (rung === 'none' ? 'missing' : note === '' ? 'best' : 'degraded');
 const powerOfTwo = (size: number): number => 2 ** Math.ceil(Math.log2(size));
+
+const { sessionCountKey } = mapLayout;
+
+/** By the names of transport and family. What is in TIME_WAIT is no session any more. */
+const countOpen = ({ live: { count, keys, keyBytes, words, sums } }: OpenSessions): ReadonlyMap<string, number> => {
+  const open = new Map<string, number>();
+  for (let entry = 0; entry < count; entry++) {
+    const at = entry * keyBytes;
+    if (keys[at + sessionCountKey.state] === sessionState.tcpTimeWait) continue;
+    const transport = transports.get(keys[at + sessionCountKey.transport]!) ?? 'other';
+    const key = `${transport} ${families.get(keys[at + sessionCountKey.family]!) ?? 'none'}`;
+    open.set(key, (open.get(key) ?? 0) + sums[entry * words + liveWord.open]!);
+  }
+  return open;
+};
 
 const sumOf = (values: Buffer, start: number, end: number): number => {
   let sum = 0n;
@@ -58,6 +71,10 @@ export const createSocketTelemetry = ({ counters, maps, nowMs = () => performanc
   let isLoaded = false;
   let room: number | undefined;
   let open: OpenSessions | undefined;
+  /** Sessions that are open, by transport and family. */
+  let openBy: ReadonlyMap<string, number> = new Map();
+  /** Entries of the map of counts. */
+  let counted = 0;
   let walkedAtMs = -Infinity;
   let isWalking = false;
   const shown = new Set<string>();
@@ -68,13 +85,6 @@ export const createSocketTelemetry = ({ counters, maps, nowMs = () => performanc
     shown.add(id);
     removals.add(counters.gauge(name, labels, read));
   };
-
-  const openOf = (transport: number, family: number): number =>
-    (open?.live ?? []).reduce(
-      (sum, one) =>
-        one.transport === transport && one.family === family && one.state !== sessionState.tcpTimeWait ? sum + Number(one.open) : sum,
-      0,
-    );
 
   const showMap = (map: 'sessions' | 'flows'): void => {
     const entries = (): number => open?.entries?.[map] ?? 0;
@@ -92,12 +102,11 @@ export const createSocketTelemetry = ({ counters, maps, nowMs = () => performanc
     if (open?.entries === undefined) return;
     showMap('sessions');
     showMap('flows');
-    for (const { transport, family, state } of open.live) {
-      if (state === sessionState.tcpTimeWait) continue;
-      const labels = { transport: transports.get(transport) ?? 'other', family: families.get(family) ?? 'none' };
-      gauge('ringtail_session_open', labels, () => openOf(transport, family));
+    for (const key of openBy.keys()) {
+      const [transport = '', family = ''] = key.split(' ');
+      gauge('ringtail_session_open', { transport, family }, () => openBy.get(key) ?? 0);
     }
-    gauge('ringtail_session_entries', { map: 'session_counts' }, () => ifThere(() => maps.read('session_counts'))?.count ?? 0);
+    gauge('ringtail_session_entries', { map: 'session_counts' }, () => counted);
   };
 
   /** Walks take milliseconds: a page shows what the last one found, and has the next one made. */
@@ -108,6 +117,8 @@ export const createSocketTelemetry = ({ counters, maps, nowMs = () => performanc
     void (async () => {
       try {
         open = (await readOpenSessions(maps)) ?? open;
+        openBy = open === undefined ? new Map() : countOpen(open);
+        counted = (await maps.readSums('session_counts'))?.count ?? counted;
         if (isLoaded) show();
       } catch {
         // the next page tries again
@@ -152,7 +163,7 @@ export const createSocketTelemetry = ({ counters, maps, nowMs = () => performanc
       clearHooks();
       isLoaded = rung === 'ebpf';
       room = maxSessions;
-      if (!isLoaded) open = undefined;
+      if (!isLoaded) [open, openBy] = [undefined, new Map()];
       if (rung !== 'none') hookRemovals.push(counters.gauge('ringtail_receiver_rung', { receiver: 'sockets', rung }, () => 1));
       for (const hook of hooks) {
         const labels = { receiver: 'sockets', hook: hook.hook, rung: hook.rung, health: healthOf(hook) };

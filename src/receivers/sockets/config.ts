@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { duration } from '../../core/config-types.ts';
 import { sessionEvents, sessionFamilies, sessionProtocols } from '../../kernel/sockets/needs.ts';
+import { seriesOptions } from '../shared/series/options.ts';
 import { connectionStates } from '../shared/session-names.ts';
 
 /** An entry takes about 300 bytes of the kernel's memory, in each of two maps. */
@@ -74,6 +75,7 @@ export const socketsConfig = z.strictObject({
         .enum(['cumulative', 'delta'])
         .default('cumulative')
         .describe('cumulative: since the counting began. delta: since the last collection.'),
+      ...seriesOptions(),
     })
     .prefault({}),
 });

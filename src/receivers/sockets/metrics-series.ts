@@ -1,119 +1,131 @@
-/** What the kernel has added up of sessions, by metric and series. */
+/** What the kernel adds up of sessions, as metrics: which words of which entries, by which bytes of their keys. */
 import type { Attribute } from '../../core/batch.ts';
 import { errnoNames } from '../../core/errno.ts';
-import { netTransport, sessionState } from '../../kernel/layouts.gen.ts';
-import type { SessionCounts, SessionKey, SessionSums } from '../../kernel/sockets/counts.ts';
+import { mapLayout, netTransport, sessionState } from '../../kernel/layouts.gen.ts';
+import { countWord, durationBoundsMs, liveWord, restWord, type SessionCounts } from '../../kernel/sockets/counts.ts';
 import { sessionStateNames } from '../../kernel/sockets/needs.ts';
-import { attributeName, metricAttributeName } from '../../otlp/names.ts';
+import type { Reading } from '../../kernel/sums.ts';
+import { attributeName, metricAttributeName, metricName } from '../../otlp/names.ts';
 import { protocolNames, transportNames } from '../shared/network-names.ts';
+import type { SeriesDefinition, SeriesPart } from '../shared/series/types.ts';
 import { roleNames } from '../shared/session-names.ts';
 
-export const sessionMetrics = ['opened', 'failed', 'duration', 'io', 'open'] as const;
-export type SessionMetric = (typeof sessionMetrics)[number];
+const key = mapLayout.sessionCountKey;
+const ENDED = 0;
+const LIVE = 1;
+const REST = 2;
 
-/** A series of a metric. Its numbers are one value, or of `duration` the count, the sum in ns, and the buckets. */
-export type SessionSeries = {
-  readonly metric: SessionMetric;
-  /** By `enum net_transport`; undefined: what found no room, of all of them. */
-  readonly transport: number | undefined;
-  readonly family: number;
-  /** 0n: not known, or of several. */
-  readonly cgroupId: bigint;
-  readonly attributes: readonly Attribute[];
-  /** Only ever grow for as long as the programs are loaded. */
-  readonly ended: readonly bigint[];
-  /** Of what has not ended; of `open` all there is. */
-  readonly live: readonly bigint[];
-};
+export const readingsOf = ({ ended, live, rest }: SessionCounts): readonly Reading[] => [ended, live, rest];
 
-type Direction = 'transmit' | 'receive';
-/** What a series is beside its numbers; undefined: not told apart by it. */
-type Traits = {
-  readonly metric: SessionMetric;
-  readonly role?: number | undefined;
-  readonly state?: number;
-  readonly error?: number;
-  readonly direction?: Direction;
-};
+type Range = readonly [from: number, to: number];
+const place: readonly Range[] = [[key.cgroupId, key.cgroupId + 8], [key.netnsCookie, key.netnsCookie + 8]]; // prettier-ignore
+const kind: Range = [key.transport, key.family + 1];
+const role: Range = [key.role, key.role + 1];
+const state: Range = [key.state, key.state + 1];
+const error: Range = [key.error, key.error + 2];
 
-const NOTHING = [0n] as const;
-const overflowAttributes: readonly Attribute[] = [[metricAttributeName.overflow, true]];
+const TRANSMIT = 0;
+const RECEIVE = 1;
+
 const familyNames: ReadonlyMap<number, string> = new Map([[4, 'ipv4'], [6, 'ipv6']]); // prettier-ignore
 
-const attributesOf = (key: SessionKey, { role, state = 0, error = 0, direction }: Traits): readonly Attribute[] => {
-  const [transport, protocol, family] = [transportNames.get(key.transport), protocolNames.get(key.transport), familyNames.get(key.family)];
-  const stateName = sessionStateNames.get(state);
+const named = (name: string, value: string | bigint | undefined): readonly Attribute[] =>
+  value === undefined || value === 0n ? [] : [[name, value]];
+
+const kindOf = (keys: Buffer, at: number): readonly Attribute[] => {
+  const transport = keys[at + key.transport]!;
   return [
-    ...(direction === undefined ? [] : [[metricAttributeName.networkIoDirection, direction] as const]),
-    ...(transport === undefined ? [] : [[attributeName.networkTransport, transport] as const]),
-    ...(protocol === undefined ? [] : [[attributeName.networkProtocol, protocol] as const]),
-    ...(family === undefined ? [] : [[attributeName.networkType, family] as const]),
-    ...(stateName === undefined ? [] : [[attributeName.networkConnectionState, stateName] as const]),
-    ...(role === undefined ? [] : [[attributeName.sessionRole, roleNames.get(role) ?? 'unknown'] as const]),
-    ...(error === 0 ? [] : [[attributeName.errorType, errnoNames.get(-error) ?? String(error)] as const]),
-    ...(key.cgroupId === 0n ? [] : [[attributeName.cgroupId, key.cgroupId] as const]),
-    ...(key.netnsCookie === 0n ? [] : [[attributeName.netnsCookie, key.netnsCookie] as const]),
+    ...named(attributeName.networkTransport, transportNames.get(transport)),
+    ...named(attributeName.networkProtocol, protocolNames.get(transport)),
+    ...named(attributeName.networkType, familyNames.get(keys[at + key.family]!)),
   ];
 };
+const placeOf = (keys: Buffer, at: number): readonly Attribute[] => [
+  ...named(attributeName.cgroupId, keys.readBigUInt64LE(at + key.cgroupId)),
+  ...named(attributeName.netnsCookie, keys.readBigUInt64LE(at + key.netnsCookie)),
+];
+const stateOf = (number: number): readonly Attribute[] => named(attributeName.networkConnectionState, sessionStateNames.get(number));
+const roleOf = (keys: Buffer, at: number): readonly Attribute[] =>
+  named(attributeName.sessionRole, roleNames.get(keys[at + key.role]!) ?? 'unknown');
+const errorOf = (keys: Buffer, at: number): readonly Attribute[] => {
+  const errno = keys.readUInt16LE(at + key.error);
+  return named(attributeName.errorType, errno === 0 ? undefined : (errnoNames.get(-errno) ?? String(errno)));
+};
 
-const add = (a: readonly bigint[], b: readonly bigint[]): readonly bigint[] =>
-  Array.from({ length: Math.max(a.length, b.length) }, (_, index) => (a[index] ?? 0n) + (b[index] ?? 0n));
-
-const durationOf = ({ ended, durationNs, durations }: SessionSums): readonly bigint[] => [ended, durationNs, ...durations];
-
-/** TCP counts as opened when it is established. */
-const openedState = ({ transport }: SessionKey): number => (transport === netTransport.tcp ? sessionState.tcpEstablished : 0);
-/** Nobody knows any more who began it. */
-const roleOf = ({ state, role }: SessionKey): number | undefined => (state === sessionState.tcpTimeWait ? undefined : role);
-
-/** By key. The lists of attributes are each one object for as long as the receiver, so that they are encoded once. */
-export const createSessionSeries = (): ((counts: SessionCounts) => ReadonlyMap<string, SessionSeries>) => {
-  const known = new Map<string, readonly Attribute[]>();
-  return ({ ended, live, rest }) => {
-    const series = new Map<string, SessionSeries>();
-    const put = (id: string, one: SessionSeries): void => {
-      const before = series.get(id);
-      const sum = before === undefined ? one : { ...one, ended: add(before.ended, one.ended), live: add(before.live, one.live) };
-      series.set(id, sum);
-    };
-    const enter = (key: SessionKey, traits: Traits, endedNow: readonly bigint[], liveNow: readonly bigint[]): void => {
-      if (endedNow[0] === 0n && liveNow[0] === 0n) return;
-      const { metric, role, state, error, direction } = traits;
-      const id = [metric, key.cgroupId, key.netnsCookie, key.transport, key.family, role, state, error, direction].join(' ');
-      let attributes = known.get(id);
-      if (attributes === undefined) known.set(id, (attributes = attributesOf(key, traits)));
-      const { transport, family, cgroupId } = key;
-      put(id, { metric, transport, family, cgroupId, attributes, ended: endedNow, live: liveNow });
-    };
-    for (const one of ended) {
-      enter(one, { metric: 'opened', role: one.role, state: openedState(one) }, [one.opened], NOTHING);
-      enter(one, { metric: 'failed', role: one.role, state: one.state, error: one.error }, [one.failed], NOTHING);
-      enter(one, { metric: 'duration', role: one.role, error: one.error }, durationOf(one), NOTHING);
-      enter(one, { metric: 'io', direction: 'transmit' }, [one.sent], NOTHING);
-      enter(one, { metric: 'io', direction: 'receive' }, [one.received], NOTHING);
-    }
-    for (const one of live) {
-      enter(one, { metric: 'open', role: roleOf(one), state: one.state }, NOTHING, [one.open]);
-      enter(one, { metric: 'io', direction: 'transmit' }, NOTHING, [one.sent]);
-      enter(one, { metric: 'io', direction: 'receive' }, NOTHING, [one.received]);
-    }
-    const over = (metric: SessionMetric, endedNow: readonly bigint[], liveNow: readonly bigint[] = NOTHING): void => {
-      if (endedNow[0] === 0n && liveNow[0] === 0n) return;
-      put(`${metric} overflow`, {
-        metric,
-        transport: undefined,
-        family: 0,
-        cgroupId: 0n,
-        attributes: overflowAttributes,
-        ended: endedNow,
-        live: liveNow,
-      });
-    };
-    over('opened', [rest.ended.opened]);
-    over('failed', [rest.ended.failed]);
-    over('duration', durationOf(rest.ended));
-    over('io', [rest.ended.sent + rest.ended.received], [rest.live.sent + rest.live.received]);
-    over('open', NOTHING, [rest.live.open]);
-    return series;
-  };
+const rest = (...words: readonly number[]): SeriesPart => ({ reading: REST, tells: [], words, isRest: true });
+const histogram = ({ ended, durationNs, durations }: typeof countWord): readonly number[] => [ended, durationNs, ...durations];
+export const sessionSeries: SeriesDefinition = {
+  keyBytes: key.size,
+  cgroupAt: key.cgroupId,
+  metrics: [
+    {
+      name: metricName.sessionCount,
+      description: 'Sessions that are open.',
+      unit: '{session}',
+      type: 'level',
+      parts: [{ reading: LIVE, tells: [...place, kind, role, state], words: [liveWord.open] }, rest(restWord.live.open)],
+      attributesOf(keys, at) {
+        const number = keys[at + key.state]!;
+        const hasRole = number !== sessionState.tcpTimeWait;
+        return [...kindOf(keys, at), ...stateOf(number), ...(hasRole ? roleOf(keys, at) : []), ...placeOf(keys, at)];
+      },
+    },
+    {
+      name: metricName.sessionOpened,
+      description: 'Sessions that opened.',
+      unit: '{session}',
+      type: 'counter',
+      parts: [{ reading: ENDED, tells: [...place, kind, role], words: [countWord.opened] }, rest(restWord.ended.opened)],
+      // TCP counts as opened when it is established
+      attributesOf: (keys, at) => [
+        ...kindOf(keys, at),
+        ...(keys[at + key.transport] === netTransport.tcp ? stateOf(sessionState.tcpEstablished) : []),
+        ...roleOf(keys, at),
+        ...placeOf(keys, at),
+      ],
+    },
+    {
+      name: metricName.sessionFailed,
+      description: 'Sessions that could not be opened.',
+      unit: '{session}',
+      type: 'counter',
+      parts: [{ reading: ENDED, tells: [...place, kind, role, state, error], words: [countWord.failed] }, rest(restWord.ended.failed)],
+      attributesOf: (keys, at) => [
+        ...kindOf(keys, at),
+        ...stateOf(keys[at + key.state]!),
+        ...roleOf(keys, at),
+        ...errorOf(keys, at),
+        ...placeOf(keys, at),
+      ],
+    },
+    {
+      name: metricName.sessionDuration,
+      description: 'How long sessions lasted that ended.',
+      unit: 's',
+      type: 'histogram',
+      bounds: durationBoundsMs.map((ms) => ms / 1000),
+      parts: [{ reading: ENDED, tells: [...place, kind, role, error], words: histogram(countWord) }, rest(...histogram(restWord.ended))],
+      attributesOf: (keys, at) => [...kindOf(keys, at), ...roleOf(keys, at), ...errorOf(keys, at), ...placeOf(keys, at)],
+    },
+    {
+      name: metricName.networkIo,
+      description: 'Payload bytes of sessions.',
+      unit: 'By',
+      type: 'counter',
+      // what is open and what ended together only grow
+      parts: [
+        ...[ENDED, LIVE].flatMap((reading): readonly SeriesPart[] => {
+          const { sent, received } = reading === ENDED ? countWord : liveWord;
+          const of = { reading, tells: [...place, kind] };
+          return [{ ...of, words: [sent], variant: TRANSMIT }, { ...of, words: [received], variant: RECEIVE }]; // prettier-ignore
+        }),
+        ...[restWord.ended.sent, restWord.ended.received, restWord.live.sent, restWord.live.received].map((word) => rest(word)),
+      ],
+      attributesOf: (keys, at, variant) => [
+        [metricAttributeName.networkIoDirection, variant === TRANSMIT ? 'transmit' : 'receive'],
+        ...kindOf(keys, at),
+        ...placeOf(keys, at),
+      ],
+    },
+  ],
 };

@@ -1,16 +1,17 @@
 /** Metrics of sessions, which the kernel adds up whatever becomes of their records: `ringtail.session.*` and `ringtail.network.io`. */
-import { Observable } from 'rxjs';
-import { messageOf } from '../../core/errors.ts';
+import type { Observable } from 'rxjs';
 import type { Logger } from '../../core/logger.ts';
-import type { Metric, MetricBatch, MetricHistogramPoint, MetricPoint } from '../../core/metric-batch.ts';
-import { createRateLimit } from '../../core/rate-limit.ts';
-import { type CountMaps, durationBoundsMs } from '../../kernel/sockets/counts.ts';
+import type { MetricBatch } from '../../core/metric-batch.ts';
+import type { Cgroups } from '../../kernel/cgroup-types.ts';
+import type { Gate } from '../../kernel/gate.ts';
+import { mapLayout, netTransport } from '../../kernel/layouts.gen.ts';
+import { type CountMaps, readSessionCounts } from '../../kernel/sockets/counts.ts';
 import { sessionFamilies, type SocketNeeds, type SocketsClaim } from '../../kernel/sockets/needs.ts';
-import { metricName } from '../../otlp/names.ts';
+import { createSeriesMetrics } from '../shared/series/collect.ts';
+import { goneBy } from '../shared/series/gone.ts';
 import { transportOf } from '../shared/session-names.ts';
 import type { SocketsConfig } from './config.ts';
-import { beginCounting, type CountedSeries, type Counting, difference } from './metrics-counting.ts';
-import type { SessionMetric } from './metrics-series.ts';
+import { readingsOf, sessionSeries } from './metrics-series.ts';
 import { needsOf } from './needs.ts';
 
 export type SessionMetricsOptions = {
@@ -20,6 +21,8 @@ export type SessionMetricsOptions = {
   readonly kernel: {
     needSockets(needs: SocketNeeds): SocketsClaim;
     readonly socketMaps: CountMaps;
+    readonly cgroups: Pick<Cgroups, 'info' | 'size'>;
+    readonly gate: Pick<Gate, 'require'>;
     onQuiet(listener: () => void | Promise<void>): () => void;
   };
   readonly logger: Logger;
@@ -29,114 +32,63 @@ export type SessionMetricsOptions = {
   readonly nowMs?: () => number;
 };
 
-const boundsSeconds: readonly number[] = durationBoundsMs.map((ms) => ms / 1000);
+const { sessionCountKey } = mapLayout;
 const familyNumbers = { ipv4: 4, ipv6: 6 } as const;
+/** Of what found no room, of all protocols and families. */
+const REST_CLASS = 255;
+const NOT_WANTED = -1;
+const FAMILY_BITS = 3;
 
-/** Less what was told before; what did not change is left out. From now on this counts as told. */
-const sinceTold = (series: readonly CountedSeries[], told: Counting['told']): readonly CountedSeries[] => {
-  const { atNs, values: before } = told;
-  told.values = new Map(series.map(({ key, values }) => [key, values]));
-  return series.flatMap((one): CountedSeries[] => {
-    const startNs = one.startNs > atNs ? one.startNs : atNs;
-    const values = difference(one.values, before.get(one.key));
-    return values[0]! > 0n ? [{ ...one, startNs, values }] : [];
-  });
-};
+const classOfKind = (transport: number, family: number): number => (transport << FAMILY_BITS) | family;
 
-const pointOf = ({ attributes, startNs, values }: CountedSeries, timeUnixNs: bigint): MetricPoint => ({
-  attributes,
-  startUnixNs: startNs,
-  timeUnixNs,
-  value: values[0]!,
-});
-
-const histogramPointOf = ({ attributes, startNs, values }: CountedSeries, timeUnixNs: bigint): MetricHistogramPoint => {
-  const [count, sumNs, ...buckets] = values;
-  return { attributes, startUnixNs: startNs, timeUnixNs, count: count!, sum: Number(sumNs!) / 1e9, bounds: boundsSeconds, buckets };
-};
-
-/** What was open when the last batch was made and is not any more is told once as 0; behind that its series has ended. */
-const createOpenSeries = () => {
-  let last = new Map<string, CountedSeries>();
-  return (open: readonly CountedSeries[]): readonly CountedSeries[] => {
-    const now = new Map(open.map((one) => [one.key, one]));
-    const gone = [...last].filter(([key]) => !now.has(key)).map(([, one]) => ({ ...one, values: [0n] }));
-    last = now;
-    return [...open, ...gone];
-  };
+/** Each protocol in each family counts since it was asked for. What procfs counts of TCP is of both families, whoever's it was. */
+const classesOf = ({ protocols, families, loopback, cgroup }: SocketsConfig): ReadonlySet<number> => {
+  const isWhole = families.length === sessionFamilies.length && loopback && cgroup === undefined;
+  const ofNeither = (transport: number): readonly number[] => (isWhole || transport !== netTransport.tcp ? [0] : []);
+  return new Set([
+    REST_CLASS,
+    ...protocols.flatMap((name) => {
+      const transport = transportOf[name];
+      return [...ofNeither(transport), ...families.map((family) => familyNumbers[family])].map((family) => classOfKind(transport, family));
+    }),
+  ]);
 };
 
 /** Counts while somebody listens, and emits at each interval; once more when the kernel side has come to rest. */
 export const createSessionMetrics = (options: SessionMetricsOptions): Observable<MetricBatch> => {
-  const { receiver, config, kernel, logger, showsCgroup = () => true, nowMs = Date.now } = options;
-  const { collection_interval: intervalMs, temporality } = config.metrics;
-  const transports = new Set<number>(config.protocols.map((name) => transportOf[name]));
-  const families = new Set<number>(config.families.map((name) => familyNumbers[name]));
-  const isWhole = families.size === sessionFamilies.length && config.loopback && config.cgroup === undefined;
-  /** What procfs counts of TCP is of both families, whoever's it was. */
-  const isWanted = ({ transport, family, cgroupId }: CountedSeries): boolean =>
-    transport === undefined ||
-    (showsCgroup(cgroupId) && (families.has(family) || (family === 0 && (isWhole || transport !== transportOf.tcp))));
-  const nowNs = (): bigint => BigInt(Math.trunc(nowMs() * 1000)) * 1000n;
-  const limit = createRateLimit();
-
-  return new Observable<MetricBatch>((subscriber) => {
-    const claim = kernel.needSockets({ ...needsOf(config), events: new Set(), states: new Set(), counted: true, ruleSets: [] });
-    const counting = beginCounting(kernel.socketMaps, receiver, transports, nowNs);
-    const openSeries = createOpenSeries();
-
-    const metricsOf = (all: readonly CountedSeries[], timeNs: bigint): readonly Metric[] => {
-      const sums = all.filter(({ metric }) => metric !== 'open');
-      const since = sinceTold(sums, counting.told);
-      const told = temporality === 'delta' ? since : sums;
-      counting.told.atNs = timeNs;
-      const by = (metric: SessionMetric): readonly CountedSeries[] => told.filter((one) => one.metric === metric);
-      const points = (series: readonly CountedSeries[]): readonly MetricPoint[] => series.map((one) => pointOf(one, timeNs));
-      const open = openSeries(all.filter(({ metric }) => metric === 'open'));
-      const sum = { type: 'sum', monotonic: true, temporality } as const;
-      const level = { type: 'sum', monotonic: false, temporality: 'cumulative' } as const;
-      const durations = by('duration').map((one) => histogramPointOf(one, timeNs));
-      const metrics: readonly Metric[] = [
-        { name: metricName.sessionCount, description: 'Sessions that are open.', unit: '{session}', ...level, points: points(open) },
-        { name: metricName.sessionOpened, description: 'Sessions that opened.', unit: '{session}', ...sum, points: points(by('opened')) },
-        { name: metricName.sessionFailed, description: 'Sessions that could not be opened.', unit: '{session}', ...sum, points: points(by('failed')) },
-        { name: metricName.sessionDuration, description: 'How long sessions lasted that ended.', unit: 's', type: 'histogram', temporality, points: durations },
-        { name: metricName.networkIo, description: 'Payload bytes of sessions.', unit: 'By', ...sum, points: points(by('io')) },
-      ]; // prettier-ignore
-      return metrics.filter((metric) => metric.points.length > 0);
-    };
-
-    const collect = async (): Promise<void> => {
-      try {
-        const counted = await counting.read();
-        if (subscriber.closed || counted === undefined) return;
-        const metrics = metricsOf(counted.filter(isWanted), nowNs());
-        if (metrics.length > 0) subscriber.next({ receiver, resource: undefined, metrics });
-      } catch (error) {
-        limit(
-          'collect',
-          logger.warn.bind(logger),
-          { error: messageOf(error) },
-          'what the kernel has added up of sessions could not be read',
-        );
-      }
-    };
-    let underWay = false;
-    const timer = setInterval(async () => {
-      if (underWay) return;
-      underWay = true;
-      await collect();
-      underWay = false;
-    }, intervalMs);
-    const forget = kernel.onQuiet(() => {
-      clearInterval(timer);
-      return collect();
-    });
-    return () => {
-      clearInterval(timer);
-      forget();
-      counting.end();
-      claim.end();
-    };
+  const { receiver, config, kernel, logger, showsCgroup, nowMs } = options;
+  const { collection_interval: intervalMs, temporality, max_series: maxSeries, expiry: expiryMs } = config.metrics;
+  const { socketMaps } = kernel;
+  const classes = classesOf(config);
+  const classOfSession = (keys: Buffer, at: number): number => {
+    const ofKind = classOfKind(keys[at + sessionCountKey.transport]!, keys[at + sessionCountKey.family]!);
+    const isShown = showsCgroup === undefined || showsCgroup(keys.readBigUInt64LE(at + sessionCountKey.cgroupId));
+    return isShown && classes.has(ofKind) ? ofKind : NOT_WANTED;
+  };
+  return createSeriesMetrics({
+    receiver,
+    side: socketMaps,
+    definition: sessionSeries,
+    classes,
+    classOf: [classOfSession, classOfSession, () => REST_CLASS],
+    config: { intervalMs, temporality, maxSeries, expiryMs },
+    async read() {
+      const counts = await readSessionCounts(socketMaps);
+      return counts && readingsOf(counts);
+    },
+    take: (keys) => socketMaps.takeSums('session_counts', keys),
+    isGone: goneBy(kernel.cgroups),
+    shows: showsCgroup && ((id) => showsCgroup(BigInt(id))),
+    claim() {
+      const claims = [
+        kernel.needSockets({ ...needsOf(config), events: new Set(), states: new Set(), counted: true, ruleSets: [] }).end,
+        kernel.gate.require('cgroup'),
+      ];
+      return { end: () => claims.forEach((end) => end()) };
+    },
+    onQuiet: kernel.onQuiet,
+    logger,
+    failure: 'what the kernel has added up of sessions could not be read',
+    ...(nowMs === undefined ? {} : { nowMs }),
   });
 };

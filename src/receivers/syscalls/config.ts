@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { duration } from '../../core/config-types.ts';
 import { didYouMean, oneOf } from '../../core/nearest.ts';
 import { groupNames, listedCalls } from '../shared/call-names.ts';
+import { seriesOptions } from '../shared/series/options.ts';
 
 /** A bucket gains one token in a whole number of nanoseconds. */
 const MOST_EVENTS_PER_SECOND = 100_000_000;
@@ -59,6 +60,7 @@ export const syscallsConfig = z.strictObject({
         .enum(['cumulative', 'delta'])
         .default('cumulative')
         .describe('cumulative: since the counting began. delta: since the last collection.'),
+      ...seriesOptions(),
     })
     .prefault({}),
 });

@@ -6,8 +6,16 @@ import { objectPath } from '../../../src/kernel/flavours.ts';
 import { actorLayout, eventLayouts } from '../../../src/kernel/layouts.gen.ts';
 import { probeFacts } from '../../../src/kernel/probe.ts';
 import { cgroup2Mount } from '../../../src/kernel/procfs/mounts.ts';
-import { type CountMaps, readSessionCounts, type SessionCounts } from '../../../src/kernel/sockets/counts.ts';
+import {
+  type CountMaps,
+  countWord,
+  liveWord,
+  readSessionCounts,
+  restWord,
+  type SessionCounts,
+} from '../../../src/kernel/sockets/counts.ts';
 import { encodeSocketSettings } from '../../../src/kernel/sockets/settings.ts';
+import type { Reading } from '../../../src/kernel/sums.ts';
 import { socketsConfig } from '../../../src/receivers/sockets/config.ts';
 import { needsOf } from '../../../src/receivers/sockets/needs.ts';
 import { collect, metricsOf, openKernel, startSums, STOP_MS, valuesOf } from '../harness/session-sums.ts';
@@ -163,16 +171,17 @@ const mapOfWalk = { on_clear_live: 'session_live', on_live_sessions: 'sessions',
 
 /** All numbers together, whatever their series. */
 const totalsOf = ({ ended, live, rest }: SessionCounts) => {
-  const sums = [...ended, rest.ended];
-  const open = [...live, rest.live];
-  const total = <T>(all: readonly T[], read: (one: T) => bigint): number => Number(all.reduce((sum, one) => sum + read(one), 0n));
+  const total = ({ sums, words }: Reading, ...wanted: readonly number[]): number =>
+    sums.reduce((sum, value, at) => (wanted.includes(at % words) ? sum + value : sum), 0);
+  const of = (what: 'sent' | 'received') =>
+    total(ended, countWord[what]) + total(live, liveWord[what]) + total(rest, restWord.ended[what], restWord.live[what]);
   return {
-    opened: total(sums, ({ opened }) => opened),
-    failed: total(sums, ({ failed }) => failed),
-    durations: total(sums, ({ durations }) => durations.reduce((sum, many) => sum + many, 0n)),
-    open: total(open, (one) => one.open),
-    sent: total(sums, ({ sent }) => sent) + total(open, ({ sent }) => sent),
-    received: total(sums, ({ received }) => received) + total(open, ({ received }) => received),
+    opened: total(ended, countWord.opened) + total(rest, restWord.ended.opened),
+    failed: total(ended, countWord.failed) + total(rest, restWord.ended.failed),
+    durations: total(ended, ...countWord.durations) + total(rest, ...restWord.ended.durations),
+    open: total(live, liveWord.open) + total(rest, restWord.live.open),
+    sent: of('sent'),
+    received: of('received'),
   };
 };
 
@@ -200,7 +209,8 @@ const fullMaps: Scenario = {
       session.putEntry(object, 'session_settings', new Uint8Array(4), encodeSocketSettings(needs, statSync(cgroup, { bigint: true }).ino));
       for (const name of programs) session.attach(object, name);
       const maps: CountMaps = {
-        read: (map) => session.readEntries(object, map),
+        readSums: async (map) => ({ ...(await session.readSums(object, map)), generation: 1 }),
+        takeSums: async (map, keys) => ({ ...(await session.takeSums(object, map, keys)), generation: 1 }),
         async walk(name) {
           await session.walk(object, name, { map: mapOfWalk[name] });
           return true;
@@ -215,9 +225,9 @@ const fullMaps: Scenario = {
       const bytes = 400 * (SHORT + SHORT_6) + 100 * RESETS + 1000 * OPEN;
       const ended = { opened: all, failed: 3, durations: all - 2 * OPEN };
       assert.deepEqual(totalsOf(first), { ...ended, open: 2 * OPEN, sent: bytes, received: bytes });
-      assert.equal(first.ended.length, SMALL_MAP);
-      assert(first.live.length <= SMALL_MAP);
-      assert(first.rest.ended.opened > 0n && first.rest.ended.sent > 0n, 'nothing was left over');
+      assert.equal(first.ended.count, SMALL_MAP);
+      assert(first.live.count <= SMALL_MAP);
+      assert(first.rest.sums[restWord.ended.opened]! > 0 && first.rest.sums[restWord.ended.sent]! > 0, 'nothing was left over');
       await sums.act('more 200', 'close 0');
       await sums.end();
       const more = bytes + 200 * OPEN;

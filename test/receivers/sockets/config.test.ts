@@ -19,7 +19,7 @@ describe('the configuration', () => {
       idle_timeout: { udp: 120_000, icmp: 30_000, raw: 600_000 },
       max_sessions: 65_536,
       interval: 1000,
-      metrics: { collection_interval: 10_000, temporality: 'cumulative' },
+      metrics: { collection_interval: 10_000, temporality: 'cumulative', max_series: 2000, expiry: 300_000 },
     });
   });
 
@@ -69,6 +69,9 @@ describe('the configuration', () => {
     { interval: '1ms' },
     { metrics: { temporality: 'both' } },
     { metrics: { collection_interval: 10 } },
+    { metrics: { max_series: 0 } },
+    { metrics: { max_series: 100_001 } },
+    { metrics: { expiry: '900ms' } },
     { connections: true },
   ])('refuses %j', (input) => {
     expect(socketsConfig.safeParse(input).success).toBe(false);

@@ -1,7 +1,9 @@
 /** The maps of sessions, as the addon gives them, out of plain values. */
 import type { MapEntries } from '../../../src/kernel/addon.ts';
 import { mapLayout, netTransport, sessionRole } from '../../../src/kernel/layouts.gen.ts';
-import { DURATION_BUCKETS, type LiveWalk } from '../../../src/kernel/sockets/counts.ts';
+import { type CountMap, DURATION_BUCKETS, type LiveWalk } from '../../../src/kernel/sockets/counts.ts';
+import type { Reading } from '../../../src/kernel/sums.ts';
+import { readingOf } from '../../support/sums.ts';
 
 const CPUS = 2;
 
@@ -79,6 +81,8 @@ const entriesOf = (keys: readonly Buffer[], values: readonly Buffer[], keyBytes:
 export const createSessionMaps = () => {
   const now = {
     isLoaded: true,
+    /** Of the programs, which count from nothing when they are loaded anew. */
+    generation: 1,
     canWalk: true,
     /** By procfs, because the kernel has no iterator of TCP. */
     timeWait: undefined as number | undefined,
@@ -91,23 +95,47 @@ export const createSessionMaps = () => {
   };
   let walked: readonly (KeyInput & LiveInput)[] = [];
   const walks: string[] = [];
+  const valueBytes: Readonly<Record<CountMap, number>> = {
+    session_counts: mapLayout.sessionCount.size,
+    session_live: mapLayout.sessionLive.size,
+    session_rest: mapLayout.sessionRest.size,
+  };
+  const read = (map: string): MapEntries | undefined => {
+    if (!now.isLoaded) return undefined;
+    if (map === 'session_counts') {
+      const { size } = mapLayout.sessionCount;
+      return entriesOf(now.ended.map(keyOf), now.ended.map((one) => sumsOf(one, CPUS)), mapLayout.sessionCountKey.size, size * CPUS);
+    }
+    if (map === 'session_live')
+      return entriesOf(walked.map(keyOf), walked.map(liveOf), mapLayout.sessionCountKey.size, mapLayout.sessionLive.size);
+    const rest = Buffer.alloc(mapLayout.sessionRest.size);
+    sumsOf(now.rest, 1).copy(rest, mapLayout.sessionRest.ended);
+    liveOf(now.restLive).copy(rest, mapLayout.sessionRest.live);
+    rest.writeBigUInt64LE(BigInt(walked.length), mapLayout.sessionRest.sessions);
+    return entriesOf([Buffer.alloc(4)], [rest], 4, mapLayout.sessionRest.size);
+  };
+  /** Keys that were taken out, and what they had. */
+  const taken: (KeyInput & SumsInput)[] = [];
   return {
     now,
     walks,
+    taken,
     maps: {
-      read(map: string): MapEntries | undefined {
-        if (!now.isLoaded) return undefined;
-        if (map === 'session_counts') {
-          const { size } = mapLayout.sessionCount;
-          return entriesOf(now.ended.map(keyOf), now.ended.map((one) => sumsOf(one, CPUS)), mapLayout.sessionCountKey.size, size * CPUS);
-        }
-        if (map === 'session_live')
-          return entriesOf(walked.map(keyOf), walked.map(liveOf), mapLayout.sessionCountKey.size, mapLayout.sessionLive.size);
-        const rest = Buffer.alloc(mapLayout.sessionRest.size);
-        sumsOf(now.rest, 1).copy(rest, mapLayout.sessionRest.ended);
-        liveOf(now.restLive).copy(rest, mapLayout.sessionRest.live);
-        rest.writeBigUInt64LE(BigInt(walked.length), mapLayout.sessionRest.sessions);
-        return entriesOf([Buffer.alloc(4)], [rest], 4, mapLayout.sessionRest.size);
+      read,
+      async readSums(map: CountMap): Promise<Reading | undefined> {
+        const entries = read(map);
+        return entries && readingOf(entries, valueBytes[map], now.generation);
+      },
+      async takeSums(_map: 'session_counts', keys: Uint8Array): Promise<Reading | undefined> {
+        const wanted = new Set<string>();
+        for (let at = 0; at < keys.length; at += mapLayout.sessionCountKey.size)
+          wanted.add(Buffer.from(keys.subarray(at, at + mapLayout.sessionCountKey.size)).toString('hex'));
+        const [out, left] = [true, false].map((isOut) => now.ended.filter((one) => wanted.has(keyOf(one).toString('hex')) === isOut));
+        now.ended = left!;
+        taken.push(...out!);
+        const { size } = mapLayout.sessionCount;
+        const entries = entriesOf(out!.map(keyOf), out!.map((one) => sumsOf(one, 1)), mapLayout.sessionCountKey.size, size);
+        return readingOf(entries, size, now.generation);
       },
       async walk(program: LiveWalk): Promise<boolean> {
         walks.push(program);

@@ -16,6 +16,8 @@ export const setUp = () => {
   const claims: { readonly needs: SocketNeeds; ended: boolean }[] = [];
   const quiet = new Set<() => void | Promise<void>>();
   const side = createSessionMaps();
+  /** Cgroups that were removed. */
+  const gone = new Set<number>();
   const kernel = {
     needSockets(needs: SocketNeeds) {
       const claim = { needs, ended: false };
@@ -23,15 +25,20 @@ export const setUp = () => {
       return { change: () => {}, end: () => void (claim.ended = true) };
     },
     socketMaps: side.maps,
+    gate: { require: () => () => {} },
+    cgroups: {
+      size: 1,
+      info: (id: bigint) => ({ id, path: `/${id}`, hierarchy: 0, goneAtMs: gone.has(Number(id)) ? 1 : undefined }),
+    },
     onQuiet(listener: () => void | Promise<void>) {
       quiet.add(listener);
       return () => quiet.delete(listener);
     },
   };
-  const open = (config: object = {}, showsCgroup?: (id: bigint) => boolean) => {
+  const open = (config: object = {}, showsCgroup?: (id: bigint) => boolean, receiver = 'sockets/x') => {
     const batches: MetricBatch[] = [];
     const metrics$ = createSessionMetrics({
-      receiver: 'sockets/x',
+      receiver,
       config: socketsConfig.parse(config),
       kernel: kernel as never,
       logger,
@@ -40,7 +47,7 @@ export const setUp = () => {
     const subscription = metrics$.subscribe((batch) => void batches.push(batch));
     return { batches, close: () => subscription.unsubscribe() };
   };
-  return { open, claims, logger, ...side, rest: () => Promise.all([...quiet].map((listener) => listener())) };
+  return { open, claims, logger, gone, ...side, rest: () => Promise.all([...quiet].map((listener) => listener())) };
 };
 
 export const pass = (seconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(seconds * S);

@@ -98,9 +98,10 @@ describe('metrics of sessions', () => {
     now.canWalk = false;
     now.timeWait = 12;
     now.live = [{ state: tcpEstablished, open: 1, sent: 5 }];
-    const [whole, part] = [open(), open({ families: ['ipv4'] })];
+    const [whole, part] = [open(), open({ families: ['ipv4'] }, undefined, 'sockets/y')];
+    await pass(1);
     now.ended = [{ opened: 1, sent: 5 }];
-    await pass(10);
+    await pass(9);
     expect(linesOf(whole.batches[0]!).filter((line) => line.startsWith('session.count'))).toEqual([
       'session.count{network.transport=tcp,connection.state=time_wait} 12 100..110',
     ]);
@@ -194,6 +195,7 @@ describe('metrics of sessions', () => {
     now.ended = [{ opened: 9, sent: 50 }, { role: 'server', opened: 1 }]; // prettier-ignore
     now.live = [{ state: tcpEstablished, open: 1, sent: 7 }];
     await pass(9);
+    now.generation++;
     now.ended = [{ opened: 2, sent: 5 }];
     now.live = [{ state: tcpEstablished, open: 1, sent: 1 }];
     await pass(10);
@@ -238,9 +240,7 @@ describe('metrics of sessions', () => {
     const { batches } = open();
     await pass(10);
     expect(logger.lines).toEqual([]);
-    vi.spyOn(maps, 'read').mockImplementation(() => {
-      throw new Error('EPERM');
-    });
+    vi.spyOn(maps, 'readSums').mockRejectedValue(new Error('EPERM'));
     await pass(10);
     expect(batches).toEqual([]);
     expect(logger.lines).toEqual([

@@ -14,7 +14,7 @@ describe('the configuration', () => {
       calls: ['files', 'network'],
       rate_limit: { enabled: true, per: 'process', events_per_second: 20_000, burst: 40_000 },
       aggregate: { enabled: false, interval: 10_000 },
-      metrics: { collection_interval: 10_000, temporality: 'cumulative' },
+      metrics: { collection_interval: 10_000, temporality: 'cumulative', max_series: 2000, expiry: 300_000 },
     });
   });
 
@@ -43,6 +43,9 @@ describe('the configuration', () => {
     { aggregate: { interval: '2h' } },
     { metrics: { temporality: 'both' } },
     { metrics: { collection_interval: 10 } },
+    { metrics: { max_series: 0 } },
+    { metrics: { max_series: 100_001 } },
+    { metrics: { expiry: '900ms' } },
     { files: true },
   ])('refuses %j', (input) => {
     expect(syscallsConfig.safeParse(input).success).toBe(false);

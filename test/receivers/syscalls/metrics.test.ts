@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MetricBatch, MetricPoint } from '../../../src/core/metric-batch.ts';
 import type { MapEntries } from '../../../src/kernel/addon.ts';
+import { mapLayout } from '../../../src/kernel/layouts.gen.ts';
 import type { CallName, CallNeeds } from '../../../src/kernel/calls/needs.ts';
 import { createCallMetrics } from '../../../src/receivers/syscalls/metrics.ts';
 import { recordingLogger } from '../../service/fakes.ts';
+import { readingOf } from '../../support/sums.ts';
 import { callCountsOf, callNamesOf, type CountInput, overflowOf } from './maps.ts';
 
 const S = 1000;
@@ -16,7 +18,7 @@ afterEach(() => void vi.useRealTimers());
 const setUp = () => {
   const logger = recordingLogger();
   const claims: { readonly needs: CallNeeds; ended: boolean }[] = [];
-  const quiet = new Set<() => void>();
+  const quiet = new Set<() => void | Promise<void>>();
   const maps: { counts: MapEntries | undefined; overflow: MapEntries | undefined; names: MapEntries } = {
     counts: callCountsOf([]),
     overflow: overflowOf(),
@@ -29,12 +31,17 @@ const setUp = () => {
       return { change: () => {}, end: () => void (claim.ended = true) };
     },
     callMaps: {
-      read(map: string) {
-        return { call_counts: maps.counts, call_names: maps.names, call_overflow: maps.overflow }[map];
+      read: (map: string) => (map === 'call_names' ? maps.names : undefined),
+      async readSums(map: string) {
+        const entries = map === 'call_counts' ? maps.counts : maps.overflow;
+        return entries && readingOf(entries, mapLayout.callCount.size);
       },
+      takeSums: async () => undefined,
       take: () => undefined,
     },
-    onQuiet(listener: () => void) {
+    gate: { require: () => () => {} },
+    cgroups: { size: 0, info: () => undefined },
+    onQuiet(listener: () => void | Promise<void>) {
       quiet.add(listener);
       return () => quiet.delete(listener);
     },
@@ -43,7 +50,7 @@ const setUp = () => {
     const batches: MetricBatch[] = [];
     const metrics$ = createCallMetrics({
       receiver: 'syscalls/x',
-      config: { metrics: { collection_interval: 10 * S, temporality } },
+      config: { metrics: { collection_interval: 10 * S, temporality, max_series: 2000, expiry: 300 * S } },
       calls: new Set(calls),
       kernel,
       logger,
@@ -60,7 +67,7 @@ const setUp = () => {
       maps.counts = callCountsOf(inputs);
       maps.names = callNamesOf(inputs);
     },
-    rest: () => quiet.forEach((listener) => listener()),
+    rest: () => Promise.all([...quiet].map((listener) => listener())),
   };
 };
 
@@ -75,7 +82,7 @@ const linesOf = ({ metrics }: MetricBatch): readonly string[] =>
   );
 
 describe('metrics of system calls', () => {
-  it('are counted while somebody listens, and read at the interval', () => {
+  it('are counted while somebody listens, and read at the interval', async () => {
     const { open, claims, count } = setUp();
     const { batches, close } = open();
     expect(claims.map(({ needs }) => needs)).toEqual([
@@ -101,9 +108,9 @@ describe('metrics of system calls', () => {
       // nobody asked for it here
       { inode: 1, call: 'close', name: 'cat', calls: 7 },
     );
-    vi.advanceTimersByTime(9 * S);
+    await vi.advanceTimersByTimeAsync(9 * S);
     expect(batches).toEqual([]);
-    vi.advanceTimersByTime(S);
+    await vi.advanceTimersByTimeAsync(S);
     expect(batches.map(({ receiver, resource }) => [receiver, resource])).toEqual([['syscalls/x', undefined]]);
     expect(batches[0]!.metrics).toMatchObject([
       { name: 'ringtail.syscall.count', unit: '{call}', type: 'sum', monotonic: true, temporality: 'cumulative' },
@@ -119,16 +126,16 @@ describe('metrics of system calls', () => {
     ]);
     close();
     expect(claims[0]!.ended).toBe(true);
-    vi.advanceTimersByTime(60 * S);
+    await vi.advanceTimersByTimeAsync(60 * S);
     expect(batches).toHaveLength(1);
   });
 
-  it('keep the total exact when the map is full', () => {
+  it('keep the total exact when the map is full', async () => {
     const { open, count, maps } = setUp();
     const { batches } = open();
     count({ inode: 1, call: 'read', name: 'cat', calls: 3, bytes: 30 });
     maps.overflow = overflowOf({ read: { calls: 5, bytes: 50 }, sendto: { calls: 2, bytes: 999 }, close: { calls: 100 } });
-    vi.advanceTimersByTime(10 * S);
+    await vi.advanceTimersByTimeAsync(10 * S);
     expect(linesOf(batches[0]!)).toEqual([
       'syscall.count{syscall=read,executable=cat} 3 100..110',
       'syscall.count{metric=true} 7 100..110',
@@ -137,14 +144,14 @@ describe('metrics of system calls', () => {
     ]);
   });
 
-  it('tell as deltas what changed since they were told', () => {
+  it('tell as deltas what changed since they were told', async () => {
     const { open, count } = setUp();
     const { batches } = open('delta');
     count({ inode: 1, call: 'read', name: 'cat', calls: 3, bytes: 30 });
-    vi.advanceTimersByTime(10 * S);
-    vi.advanceTimersByTime(10 * S);
+    await vi.advanceTimersByTimeAsync(10 * S);
+    await vi.advanceTimersByTimeAsync(10 * S);
     count({ inode: 1, call: 'read', name: 'cat', calls: 5, bytes: 30 }, { inode: 2, call: 'read', name: 'dd', calls: 1, bytes: 1 });
-    vi.advanceTimersByTime(10 * S);
+    await vi.advanceTimersByTimeAsync(10 * S);
     expect(batches.map(linesOf)).toEqual([
       ['syscall.count{syscall=read,executable=cat} 3 100..110', 'file.io{syscall=read,executable=cat} 30 100..110'],
       [
@@ -155,71 +162,71 @@ describe('metrics of system calls', () => {
     ]);
   });
 
-  it.each(['cumulative', 'delta'] as const)('go on as %s where the instance before was', (temporality) => {
+  it.each(['cumulative', 'delta'] as const)('go on as %s where the instance before was', async (temporality) => {
     const { open, count } = setUp();
     const first = open(temporality);
     count({ inode: 1, call: 'read', name: 'cat', calls: 3 });
-    vi.advanceTimersByTime(10 * S);
+    await vi.advanceTimersByTimeAsync(10 * S);
     count({ inode: 1, call: 'read', name: 'cat', calls: 4 });
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     // a reload: the new one is there before the old one goes
     const second = open(temporality);
     first.close();
     count({ inode: 1, call: 'read', name: 'cat', calls: 6 });
-    vi.advanceTimersByTime(10 * S);
+    await vi.advanceTimersByTimeAsync(10 * S);
     const told = temporality === 'delta' ? '3 110..125' : '6 100..125';
     expect(first.batches.flatMap(linesOf)).toEqual(['syscall.count{syscall=read,executable=cat} 3 100..110']);
     expect(second.batches.flatMap(linesOf)).toEqual([`syscall.count{syscall=read,executable=cat} ${told}`]);
   });
 
-  it('begin anew when nobody listened for a while, though the kernel kept its numbers', () => {
+  it('begin anew when nobody listened for a while, though the kernel kept its numbers', async () => {
     const { open, count } = setUp();
     const first = open();
     count({ inode: 1, call: 'read', name: 'cat', calls: 3 });
     first.close();
-    vi.advanceTimersByTime(60 * S);
+    await vi.advanceTimersByTimeAsync(60 * S);
     const second = open();
     count({ inode: 1, call: 'read', name: 'cat', calls: 5 });
-    vi.advanceTimersByTime(10 * S);
+    await vi.advanceTimersByTimeAsync(10 * S);
     expect(second.batches.flatMap(linesOf)).toEqual(['syscall.count{syscall=read,executable=cat} 2 160..170']);
   });
 
-  it('of a call that is asked for later begin later', () => {
+  it('of a call that is asked for later begin later', async () => {
     const { open, count } = setUp();
     const first = open('cumulative', ['read']);
-    vi.advanceTimersByTime(5 * S);
+    await vi.advanceTimersByTimeAsync(5 * S);
     const second = open('cumulative', ['read', 'openat']);
     first.close();
     count({ inode: 1, call: 'read', name: 'cat', calls: 3 }, { inode: 1, call: 'openat', name: 'cat', calls: 2 });
-    vi.advanceTimersByTime(10 * S);
+    await vi.advanceTimersByTimeAsync(10 * S);
     expect(second.batches.flatMap(linesOf)).toEqual([
       'syscall.count{syscall=read,executable=cat} 3 100..115',
       'syscall.count{syscall=openat,executable=cat} 2 105..115',
     ]);
   });
 
-  it('are told once more when the kernel side has come to rest, and not behind that', () => {
+  it('are told once more when the kernel side has come to rest, and not behind that', async () => {
     const { open, count, rest } = setUp();
     const { batches } = open();
     count({ inode: 1, call: 'read', name: 'cat', calls: 3 });
-    vi.advanceTimersByTime(S);
-    rest();
-    vi.advanceTimersByTime(60 * S);
+    await vi.advanceTimersByTimeAsync(S);
+    await rest();
+    await vi.advanceTimersByTimeAsync(60 * S);
     expect(batches.flatMap(linesOf)).toEqual(['syscall.count{syscall=read,executable=cat} 3 100..101']);
   });
 
-  it('are nothing where the kernel counts nothing, and a failure is told', () => {
+  it('are nothing where the kernel counts nothing, and a failure is told', async () => {
     const { open, maps, logger } = setUp();
     const { batches } = open();
     maps.counts = undefined;
-    vi.advanceTimersByTime(10 * S);
+    await vi.advanceTimersByTimeAsync(10 * S);
     expect(logger.lines).toEqual([]);
     Object.defineProperty(maps, 'counts', {
       get() {
         throw new Error('EPERM');
       },
     });
-    vi.advanceTimersByTime(10 * S);
+    await vi.advanceTimersByTimeAsync(10 * S);
     expect(batches).toEqual([]);
     expect(logger.lines).toEqual([{ level: 'warn', message: 'what the kernel has counted could not be read', fields: { error: 'EPERM' } }]);
   });

@@ -26,6 +26,7 @@ const createReceiver = (input: unknown, status: Partial<CallsStatus> = {}) => {
     hub,
     callMaps: { read: () => undefined, take: () => undefined },
     onQuiet: () => () => {},
+    gate: { require: () => () => {} },
     calls: (): CallsStatus => ({ rung: 'tp_btf', notes: [], pushDown: { places: [] }, ...status }),
     needCalls(needs: CallNeeds) {
       const claim = { needs, ended: false };
