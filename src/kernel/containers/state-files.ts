@@ -75,9 +75,13 @@ export const createStateFiles = ({ root, folders, report, wantsLabel, nowMs }: S
     bytes,
     json,
     async names(folder, parts, max) {
-      if (isAbsent(folder)) return [];
+      // what runc and crun begin with comes with the first container
+      if (parts.length > 0 && isAbsent(folder)) return [];
       const result = await listBelow(root, folder, parts, max);
-      if (result.ok) return result.value;
+      if (result.ok) {
+        absentUntilMs.delete(folder);
+        return result.value;
+      }
       await refuse(result, folder, parts);
       return [];
     },
