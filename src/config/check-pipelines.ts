@@ -87,9 +87,20 @@ const isOfType = (id: ComponentId, type: string): boolean => {
   return 'type' in parsed && parsed.type === type;
 };
 
-/** The implicit processors that a pipeline does not name, which go before those that it does. */
-const implied = (implicit: readonly ProcessorFactory[], signal: Signal, named: readonly ComponentId[]): readonly ComponentId[] =>
-  implicit.filter(({ type, signals }) => signals.includes(signal) && !named.some((id) => isOfType(id, type))).map(({ type }) => type);
+/** With the implicit processors that a pipeline does not name: before those that it does, but behind those that resolve, if it begins with such. */
+const withImplied = (
+  implicit: readonly ProcessorFactory[],
+  signal: Signal,
+  named: readonly ComponentId[],
+  { components }: DefinedComponents['processors'],
+): { readonly implied: readonly ComponentId[]; readonly all: readonly ComponentId[] } => {
+  const implied = implicit
+    .filter(({ type, signals }) => signals.includes(signal) && !named.some((id) => isOfType(id, type)))
+    .map(({ type }) => type);
+  const other = named.findIndex((id) => components.get(id)?.factory.resolves !== true);
+  const place = other < 0 ? named.length : other;
+  return { implied, all: [...named.slice(0, place), ...implied, ...named.slice(place)] };
+};
 
 /** Pipelines that do the same: each record would be sent twice. */
 const warnOfTwins = (tree: YamlTree, base: Path, pipelines: readonly PipelineConfig[], problems: Problem[]): void => {
@@ -131,10 +142,9 @@ export const checkPipelines = (
     if (isMap(lists)) for (const section of sections) checkReferences(check, [...path, section], section, lists[section], signal);
     if (checked.value === undefined || signal === undefined) continue;
     const idsOf = (section: Section) => checked.value![section].map((written) => defined[section].resolve(written));
-    const named = idsOf('processors');
-    const first = implied(implicit, signal, named);
-    for (const processor of first) check.used.add(`processors ${processor}`);
-    pipelines.push({ id, signal, receivers: idsOf('receivers'), processors: [...first, ...named], exporters: idsOf('exporters') });
+    const { implied, all: processors } = withImplied(implicit, signal, idsOf('processors'), defined.processors);
+    for (const processor of implied) check.used.add(`processors ${processor}`);
+    pipelines.push({ id, signal, receivers: idsOf('receivers'), processors, exporters: idsOf('exporters') });
   }
   // A wrong or unreadable pipeline makes components look unused that are not.
   if (problems.slice(before).some(({ severity }) => severity === 'error') || tree.problems.some(({ severity }) => severity === 'error'))

@@ -174,7 +174,10 @@ type FactoryOf<K extends ComponentKind, T> = {
   readonly type: string;
   /** Older or other names that YAML may use; a warning names the one to write. */
   readonly aliases?: readonly string[];
-  /** Stands first in every pipeline of its signals that names no processor of its type: what must not depend on being thought of. */
+  /**
+   * Stands in every pipeline of its signals that names no processor of its type: what must not depend on being thought of. It stands first, but for
+   * processors that resolve.
+   */
   readonly implicit?: boolean;
   /** One line for `ringtail components`. */
   readonly summary: string;
@@ -195,6 +198,8 @@ export type ReceiverFactory = FactoryOf<'receiver', Receiver> & {
   pushDown?(config: never, ruleSets: readonly (RuleSet | undefined)[]): PushDownReport;
 };
 export type ProcessorFactory = FactoryOf<'processor', Processor> & {
+  /** It only adds what is known of who acts, and looks at nothing that is secret: implicit processors stand behind it, and see what it adds. */
+  readonly resolves?: boolean;
   /** What a processor of this configuration drops of log records, as far as rules can say it; `id` begins the names of the rules. */
   rules?(id: ComponentId, config: never): RuleSet;
 };

@@ -77,6 +77,23 @@ describe('an implicit processor', () => {
     expect(loaded?.processors.get('guard/own')?.config).toEqual({ level: 5 });
   });
 
+  it('stands behind those that resolve, if the pipeline begins with them', () => {
+    const resolving = { ...implicitProcessor('resolve_more', ['logs']), implicit: false, resolves: true } as ComponentFactory;
+    const some = createRegistry([...fakeFactories, implicitProcessor('guard', ['logs']), implicitProcessor('seal', ['logs']), resolving]);
+    const pipelineOf = (processors: string) => {
+      const text = `receivers: {process: }
+processors: {resolve_user: , resolve_more: , resolve_more/b: }
+exporters: {debug: }
+service: {pipelines: {logs: {receivers: [process], processors: [${processors}], exporters: [debug]}}}
+`;
+      return loadConfig([{ file: 'c', text }], some, {}).config?.pipelines[0]?.processors.join();
+    };
+    expect(pipelineOf('resolve_more, resolve_more/b')).toBe('resolve_more,resolve_more/b,guard,seal');
+    expect(pipelineOf('resolve_more, resolve_user, resolve_more/b')).toBe('resolve_more,guard,seal,resolve_user,resolve_more/b');
+    expect(pipelineOf('resolve_more, seal, resolve_user')).toBe('resolve_more,guard,seal,resolve_user');
+    expect(pipelineOf('resolve_user, resolve_more')).toBe('guard,seal,resolve_user,resolve_more');
+  });
+
   it('takes the options of the one of its name, which is not unused then', () => {
     const text = config(', guard: {level: 7}', 'logs: {receivers: [process, both], processors: [resolve_user], exporters: [debug]}');
     expect(problemsOf(text)).toEqual([]);

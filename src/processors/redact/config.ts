@@ -11,6 +11,7 @@ const MOST_PATTERNS = 32;
 
 export const redactConfig = z.strictObject({
   args: z.boolean().default(true).describe('Take secrets out of `process.command_args`.'),
+  labels: z.boolean().default(true).describe('Take secrets out of `container.label.<key>` of the resource.'),
   keys: z
     .array(
       z
@@ -39,7 +40,9 @@ export const redactConfig = z.strictObject({
     .array(z.string().min(1))
     .max(MOST_KEYS)
     .default([])
-    .describe('Further attributes of the events, text or lists of text, that are looked through, `ringtail.file.requested` for instance.'),
+    .describe(
+      'Further attributes of the events and of their resource, text or lists of text, that are looked through, `ringtail.file.requested` for instance.',
+    ),
   replacement: z.string().min(1).max(64).default(REDACTED).describe('What stands where a secret was.'),
 });
 

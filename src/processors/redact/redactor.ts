@@ -2,7 +2,8 @@
 import { clients } from './clients.ts';
 import { markCommand } from './command-rules.ts';
 import { createScanner, EDGE, FOUND, type Needle, type Scanner } from './needles.ts';
-import { createNames, plainName, type Names } from './names.ts';
+import { markCookies, markPair, markScheme, markValue, type Mark } from './marks.ts';
+import { createNames, plainName, type NameKind, type Names } from './names.ts';
 import { hasAwsId, markAwsSecrets } from './shapes.ts';
 import { markText } from './text-rules.ts';
 
@@ -15,6 +16,8 @@ export type Redactor = {
   inArguments(texts: readonly string[], found: readonly number[], isCut: boolean): readonly Spans[];
   /** Secrets in a text that is no command: what has a known shape, and what stands behind a name that announces it. */
   inText(text: string, found: number): Spans;
+  /** Secrets in a text that has a name: what the name announces, and what a text without a name may have. */
+  inNamed(name: string, text: string, found: number): Spans;
 };
 
 /** What every name that announces a secret has in it. */
@@ -59,6 +62,12 @@ export const joinSpans = (pairs: number[]): Spans => {
 };
 
 const NONE: Spans = [];
+const markKind: Readonly<Record<NameKind, (text: string, start: number, end: number, mark: Mark) => void>> = {
+  secret: markValue,
+  pair: markPair,
+  scheme: markScheme,
+  cookie: markCookies,
+};
 
 /** `keys`: names of options, variables and members, beyond the built-in ones, whose values are secret. */
 export const createRedactor = (keys: readonly string[] = []): Redactor => {
@@ -79,6 +88,15 @@ export const createRedactor = (keys: readonly string[] = []): Redactor => {
       if (found === 0) return NONE;
       const pairs: number[] = [];
       markText(text, found, { names }, (start, end) => void pairs.push(start, end));
+      return joinSpans(pairs);
+    },
+    inNamed(name, text, found) {
+      const kind = names.kindOf(name);
+      if (found === 0 && kind === undefined) return NONE;
+      const pairs: number[] = [];
+      const mark: Mark = (start, end) => void pairs.push(start, end);
+      if (kind !== undefined) markKind[kind](text, 0, text.length, mark);
+      markText(text, found, { names }, mark);
       return joinSpans(pairs);
     },
   };

@@ -9,6 +9,7 @@ import { withOwners } from './owners.ts';
 export const resolveProcessProcessor: ProcessorFactory = {
   kind: 'processor',
   type: 'resolve_process',
+  resolves: true,
   summary: 'Adds executable, creation time, cgroup and ancestors of the acting process',
   signals: ['logs'],
   config: resolveProcessConfig,

@@ -8,6 +8,7 @@ import { resolveUserConfig } from './config.ts';
 export const resolveUserProcessor: ProcessorFactory = {
   kind: 'processor',
   type: 'resolve_user',
+  resolves: true,
   summary: 'Adds the name of the effective user, and of the login user when it differs',
   signals: ['logs'],
   config: resolveUserConfig,

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
-import { Subject } from 'rxjs';
+import { of, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import type { Batch } from '../../../src/core/batch.ts';
+import type { AttributeValue, Batch, BatchResource } from '../../../src/core/batch.ts';
 import { createCounters } from '../../../src/core/counters.ts';
+import type { MetricBatch } from '../../../src/core/metric-batch.ts';
 import { createLogWriter } from '../../../src/otlp/log-writer.ts';
 import { redactConfig } from '../../../src/processors/redact/config.ts';
 import { redactProcessor } from '../../../src/processors/redact/index.ts';
@@ -342,6 +343,84 @@ describe('options', () => {
 
   it('replacement stands where the secret was', () => {
     expect(redactCommands([['mysql', '-phunter2']], createTestRedactor({ replacement: '<gone>' }))).toEqual([['mysql', '-p<gone>']]);
+  });
+});
+
+type Label = readonly [key: string, value: AttributeValue];
+
+describe('labels of containers', () => {
+  const labelled = (...labels: readonly Label[]): BatchResource => ({
+    attributes: [['container.id', 'c'], ...labels.map(([key, value]) => [`container.label.${key}`, value] as const), ['host.name', 'password=abc123']],
+  }); // prettier-ignore
+  const processorOf = (options: object) => {
+    const counters = createCounters();
+    const settings = { ...settingsOf(createLookups(), 'redact'), counters };
+    const processor = redactProcessor.create(settings as never, redactConfig.parse(options) as never);
+    return { processor, replaced: () => counters.samples()[0]!.value };
+  };
+  const valuesIn = ({ attributes }: BatchResource) => attributes.slice(1, -1).map(([, value]) => value);
+  const redacted = (options: object, ...labels: readonly Label[]) => {
+    const { processor } = processorOf(options);
+    const [batch] = runThrough(processor, [{ ...batchesOf([{ args: ['ls'] }])[0], resource: labelled(...labels) }]);
+    expect(batch!.resource!.attributes.at(-1)).toEqual(['host.name', 'password=abc123']);
+    return valuesIn(batch!.resource!);
+  };
+
+  it.each([
+    ['com.example.db-password', 'correct horse battery', '[REDACTED]'],
+    ['API_TOKEN', 'grün-7f3a', '[REDACTED]'],
+    ['auth', 'admin:s3cr3t', 'admin:[REDACTED]'],
+    ['com.example.authorization', 'Bearer abc.def', 'Bearer [REDACTED]'],
+    ['url', 'postgres://shöp:hunter2@db/shöp', 'postgres://shöp:[REDACTED]@db/shöp'],
+    ['command', 'run --password=hunter22 --now', 'run --password=[REDACTED] --now'],
+    ['db.password', '/run/secrets/db', '/run/secrets/db'],
+    ['pull-secret', 'registry', 'registry'],
+    ['com.docker.compose.project', 'shop', 'shop'],
+  ])('of %s: %s', (key, value, expected) => expect(redacted({}, [key, value])).toEqual([expected]));
+
+  it('are looked at with further names and patterns, in lists too, and only where it is wanted', () => {
+    expect(redacted({ keys: ['badge'], patterns: ['pin=([0-9]+)'] }, ['my-badge', 'x1'], ['badge', 'x2'], ['note', 'é pin=77 pin=78'])).toEqual(
+      ['x1', '[REDACTED]', 'é pin=[REDACTED] pin=[REDACTED]'],
+    ); // prettier-ignore
+    expect(redacted({}, ['tokens', ['a', 'curl https://x:hunter2@h/']])).toEqual([['a', 'curl https://x:[REDACTED]@h/']]);
+    expect(redacted({ labels: false }, ['password', 'hunter2'])).toEqual(['hunter2']);
+    expect(redacted({ labels: false, attributes: ['container.label.password'] }, ['password', 'hunter2'])).toEqual(['[REDACTED]']);
+    expect(redacted({}, ['count', 5])).toEqual([5]);
+  });
+
+  it('are redacted wherever the resource stands, once, and are one object then', () => {
+    const { processor, replaced } = processorOf({});
+    const secretLabels = labelled(['password', 'hunter2']);
+    const harmlessLabels = labelled(['tier', 'web']);
+    const rowResources = { ids: Uint32Array.of(0, 1), list: [undefined, secretLabels, harmlessLabels] };
+    const [plain] = batchesOf([{ args: ['ls'] }, { args: ['mysql', '-phunter2'] }]);
+    const [first, second, untouched] = runThrough(processor, [
+      { ...plain, rowResources },
+      { ...plain, rowResources, resource: secretLabels },
+      { ...plain, rowResources: { ids: rowResources.ids, list: [undefined, harmlessLabels] } },
+    ]);
+    const [none, clean, same] = first!.rowResources!.list;
+    expect([none, same]).toEqual([undefined, harmlessLabels]);
+    expect(same).toBe(harmlessLabels);
+    expect(valuesIn(clean!)).toEqual(['[REDACTED]']);
+    expect(first!.resource).toBeUndefined();
+    expect(second!.resource).toBe(clean);
+    expect(second!.rowResources!.list).toBe(first!.rowResources!.list);
+    expect(untouched!.rowResources!.list[1]).toBe(harmlessLabels);
+    const point = { attributes: [], startUnixNs: 0n, timeUnixNs: 1n, value: 1n };
+    const metric = { name: 'a', description: '', unit: '', type: 'gauge' as const };
+    const out: MetricBatch[] = [];
+    const batchOf = (...resources: readonly (BatchResource | undefined)[]): MetricBatch => ({
+      receiver: 'r',
+      resource: undefined,
+      metrics: [{ ...metric, points: resources.map((resource) => ({ ...point, resource })) }],
+    });
+    const whole = batchOf(undefined, harmlessLabels);
+    processor.metrics!(of(batchOf(undefined, secretLabels, harmlessLabels), whole)).subscribe((one) => void out.push(one));
+    expect(out[0]!.metrics[0]!.points.map(({ resource }) => resource)).toEqual([undefined, clean, harmlessLabels]);
+    expect(out[1]).toBe(whole);
+    // three times the argument, once the label
+    expect(replaced()).toBe(4);
   });
 });
 
