@@ -19,6 +19,7 @@ const hostOf = (attributes: readonly Attribute[]): BatchResource => {
 export const resolveContainerProcessor: ProcessorFactory = {
   kind: 'processor',
   type: 'resolve_container',
+  resolves: true,
   summary: 'Adds container, pod and unit by the cgroup of the acting process, on the resource',
   signals: ['logs', 'metrics'],
   config: resolveContainerConfig,
