@@ -6,17 +6,20 @@ import { nextGeneration, type Reading } from './sums.ts';
 
 const { processCountKey, processCount, aliveCount } = mapLayout;
 
-/** Readings of maps whose keys are `struct process_count_key`, and of what found no room in them. Each promise rejects with a NativeError. */
+/** Readings of maps whose keys are `struct process_count_key`, and of what found no room in them. Promises reject with a NativeError. */
 export type ProcessCounts = {
-  /** Words `execs` and `exits`: `process_counts`, then `process_rest`. Undefined: they cannot be counted here. */
-  counts(): Promise<readonly Reading[] | undefined>;
+  /**
+   * `process_counts`, then `process_rest`; who is alive now by cgroup and network namespace, then what found no room there. Where nothing can be
+   * counted the first two are empty. Undefined: nobody asks.
+   */
+  read(): Promise<ProcessReadings | undefined>;
   /** Entries of `process_counts`, which are then no longer there. */
   take(keys: Uint8Array): Promise<Reading | undefined>;
-  /** Looks who is alive: by cgroup and network namespace, then what found no room. Undefined: nobody can be looked at. */
-  alive(): Promise<readonly Reading[] | undefined>;
 };
 
-/** Which word of a reading is which. */
+export type ProcessReadings = readonly [counts: Reading, rest: Reading, alive: Reading, aliveRest: Reading];
+
+/** Which word of an entry is which. */
 export const processWord = { execs: processCount.execs / 8, exits: processCount.exits / 8, alive: aliveCount.processes / 8 } as const;
 
 /** Of the programs that were loaded as this object. */
@@ -26,18 +29,17 @@ export const createProcessCounts = (session: NativeSession, object: number): Pro
   let last: Promise<unknown> = Promise.resolve();
 
   /** One walk runs at a time, and what it found is read before the next one. */
-  const look = async (): Promise<readonly Reading[]> => {
+  const look = async (): Promise<ProcessReadings> => {
     const { count, keys } = await session.readSums(object, 'alive_counts');
     if (count > 0) await session.dropEntries(object, 'alive_counts', keys);
     session.putEntry(object, 'alive_rest', new Uint8Array(4), new Uint8Array(aliveCount.size));
     await session.walk(object, ALIVE_ITERATOR);
-    return [await read('alive_counts'), await read('alive_rest')];
+    return [await read('process_counts'), await read('process_rest'), await read('alive_counts'), await read('alive_rest')];
   };
 
   return {
-    counts: async () => [await read('process_counts'), await read('process_rest')],
     take: async (keys) => ({ ...(await session.takeSums(object, 'process_counts', keys)), generation }),
-    alive() {
+    read() {
       const looking = last.then(look);
       last = looking.catch(() => {});
       return looking;
@@ -45,23 +47,20 @@ export const createProcessCounts = (session: NativeSession, object: number): Pro
   };
 };
 
-const REST: Omit<Reading, 'generation'> = {
+const NOTHING: Omit<Reading, 'generation' | 'words'> = {
   count: 0,
-  keyBytes: 4,
+  keyBytes: processCountKey.size,
   keys: Buffer.alloc(0),
-  words: 1,
   sums: new Float64Array(0),
   missed: 0,
 };
 
 /** Processes by the number of their cgroup, as the maps of the kernel would have them; their network namespaces are not known. */
-export const readingsOfAlive = (byCgroup: ReadonlyMap<number, number>, generation: number): readonly Reading[] => {
-  const keys = Buffer.alloc(byCgroup.size * processCountKey.size);
-  [...byCgroup.keys()].forEach((cgroup, entry) =>
-    keys.writeBigUInt64LE(BigInt(cgroup), entry * processCountKey.size + processCountKey.cgroupId),
-  );
-  return [
-    { ...REST, count: byCgroup.size, keyBytes: processCountKey.size, keys, sums: Float64Array.from(byCgroup.values()), generation },
-    { ...REST, generation },
-  ];
+export const readingsOfAlive = (byCgroup: ReadonlyMap<number, number>, generation: number): ProcessReadings => {
+  const { size, cgroupId } = processCountKey;
+  const keys = Buffer.alloc(byCgroup.size * size);
+  [...byCgroup.keys()].forEach((cgroup, entry) => keys.writeBigUInt64LE(BigInt(cgroup), entry * size + cgroupId));
+  const counts = { ...NOTHING, words: processCount.size / 8, generation };
+  const alive = { ...NOTHING, words: aliveCount.size / 8, generation };
+  return [counts, counts, { ...alive, count: byCgroup.size, keys, sums: Float64Array.from(byCgroup.values()) }, alive];
 };

@@ -282,10 +282,9 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     needProcesses: asked.needProcesses,
     needProcessCounts: asked.needProcessCounts,
     processCounts: {
-      counts: async () => await ring?.processCounts.counts(),
       take: async (keys) => await ring?.processCounts.take(keys),
-      async alive() {
-        if (ring !== undefined) return await ring.processCounts.alive();
+      async read() {
+        if (ring !== undefined) return await ring.processCounts.read();
         const byCgroup = await watcher?.alive();
         return byCgroup && readingsOfAlive(byCgroup, generation);
       },

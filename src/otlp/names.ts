@@ -136,6 +136,9 @@ export const metricAttributeName = {
 } as const;
 
 export const metricName = {
+  processExecCount: 'ringtail.process.exec.count',
+  processExitCount: 'ringtail.process.exit.count',
+  processCount: 'ringtail.process.count',
   syscallCount: 'ringtail.syscall.count',
   fileIo: 'ringtail.file.io',
   sessionCount: 'ringtail.session.count',

@@ -1,11 +1,15 @@
-/** Who ran what, when, as whom, from which parent, and how it ended. */
-import { Observable, share } from 'rxjs';
+/** Who ran what, when, as whom, from which parent, and how it ended; and how often. */
+import { Observable, share, tap } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
 import type { Receiver, ReceiverFactory, Settings } from '../../core/component.ts';
 import type { ProcessNeeds } from '../../kernel/process-programs.ts';
-import type { KernelServices } from '../../kernel/services.ts';
-import { processConfig, type ProcessConfig } from '../shared/process-config.ts';
+import type { KernelServices, KernelStatus } from '../../kernel/services.ts';
 import { subscribeProcessEvents } from '../shared/process-events.ts';
+import { processConfig, type ProcessConfig } from './config.ts';
+import { createProcessMetrics } from './metrics.ts';
+
+/** Of the lowest rung, when somebody asks for metrics. */
+const PROCFS_METRICS = 'procfs tells how many processes are alive; execs and exits are not counted';
 
 const createProcessReceiver = ({ id, logger, kernel }: Settings<KernelServices>, config: ProcessConfig): Receiver => {
   const needs: ProcessNeeds = {
@@ -31,16 +35,28 @@ const createProcessReceiver = ({ id, logger, kernel }: Settings<KernelServices>,
     };
   }).pipe(share());
 
+  let isCounting = false;
+  const metrics$ = createProcessMetrics({ receiver: id, config, kernel, logger }).pipe(
+    tap({ subscribe: () => void (isCounting = true), finalize: () => void (isCounting = false) }),
+    share(),
+  );
+
+  const status = (): KernelStatus => {
+    const { rung, notes } = kernel.status();
+    return { rung, notes: rung === 'procfs' && isCounting ? [...notes, PROCFS_METRICS] : notes };
+  };
+
   return {
     logs$,
+    metrics$,
     start: async () => {
-      const { rung, notes } = kernel.status();
+      const { rung, notes } = status();
       logger.info({ receiver: id, rung, ...(notes.length > 0 ? { notes } : {}) }, 'receiver started');
     },
     // what the kernel has written still comes, until the kernel side has stopped
     stop: async () => {},
     health() {
-      const { rung, notes } = kernel.status();
+      const { rung, notes } = status();
       return { status: 'ok', message: notes.join('; '), details: { rung } };
     },
   };
@@ -50,7 +66,7 @@ export const processReceiver: ReceiverFactory = {
   kind: 'receiver',
   type: 'process',
   summary: 'Processes: every exec, fork and exit on this host, from the kernel',
-  signals: ['logs'],
+  signals: ['logs', 'metrics'],
   config: processConfig,
   hostNeeds: () => [{ kind: 'kernel' }],
   create: createProcessReceiver as ReceiverFactory['create'],

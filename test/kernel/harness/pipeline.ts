@@ -39,8 +39,10 @@ export type PipelineOptions = {
   readonly receiver?: Readonly<Record<string, unknown>>;
   /** System calls are followed too, with these options of the receiver. */
   readonly calls?: Readonly<Record<string, unknown>>;
-  /** A pipeline of metrics over that receiver: alone, or beside that of log records. */
+  /** A pipeline of metrics: alone, or beside that of log records. */
   readonly metrics?: 'alone' | 'beside';
+  /** Its receivers; that of system calls when it is not said. */
+  readonly measured?: readonly ('process' | 'syscalls')[];
   /** Options of a filter that stands first. */
   readonly filter?: Readonly<Record<string, unknown>>;
   /** It stands last, where nothing of it runs in the kernel. */
@@ -135,6 +137,7 @@ const yamlOf = ({
   idle = false,
   calls,
   metrics,
+  measured = ['syscalls'],
   filter,
   filterBehind = false,
 }: PipelineOptions): string => {
@@ -153,7 +156,7 @@ const yamlOf = ({
         ...(metrics !== 'alone' && {
           logs: { receivers: Object.keys(receivers), processors: Object.keys(processors), exporters: ['capture'] },
         }),
-        ...(metrics !== undefined && { metrics: { receivers: ['syscalls'], exporters: ['capture'] } }),
+        ...(metrics !== undefined && { metrics: { receivers: measured, exporters: ['capture'] } }),
       },
     },
   });

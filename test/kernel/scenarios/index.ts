@@ -10,6 +10,7 @@ import { excludedScenarios } from './excluded.ts';
 import { lifetimeScenarios } from './lifetime.ts';
 import { lossScenarios } from './loss.ts';
 import { placeScenarios } from './places.ts';
+import { processCountScenarios } from './process-counts.ts';
 import { programScenarios } from './programs.ts';
 import { refusedScenarios } from './refused.ts';
 import { runningScenarios } from './running.ts';
@@ -35,6 +36,7 @@ export const scenarios: readonly Scenario[] = [
   ...lossScenarios,
   ...rungScenarios,
   ...reloadScenarios,
+  ...processCountScenarios,
   ...callScenarios,
   ...callRuleScenarios,
   ...callCountScenarios,

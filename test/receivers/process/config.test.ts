@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { processConfig } from '../../../src/receivers/process/config.ts';
+
+describe('the configuration', () => {
+  it('has a default for everything', () => {
+    expect(processConfig.parse({})).toEqual({
+      events: ['exec', 'fork', 'exit'],
+      args: { enabled: true, max_bytes: 32_768 },
+      failed_execs: true,
+      threads: false,
+      metrics: { collection_interval: 10_000, temporality: 'cumulative', max_series: 2000, expiry: 300_000 },
+    });
+  });
+
+  it.each([
+    { events: [] },
+    { metrics: { collection_interval: 10 } },
+    { metrics: { temporality: 'both' } },
+    { metrics: { max_series: 0 } },
+    { metrics: { max_series: 100_001 } },
+    { metrics: { expiry: '1ms' } },
+    { metrics: { interval: '1s' } },
+    { other: 1 },
+  ])('refuses %j', (input) => {
+    expect(processConfig.safeParse(input).success).toBe(false);
+  });
+});
