@@ -99,6 +99,17 @@ it.each([
   expect(lines()).toEqual([wanted]);
 });
 
+it('writes bounds as the Collector does', () => {
+  const { table, lines } = tableOf();
+  table.take(
+    batch([histogram('h', [histogramPoint([-1e7, 0, 1e-5, 1e-4, 0.1, 999_999, 1e6, 1234567.5], Array<bigint>(9).fill(0n), 0)])]),
+    0,
+  );
+  const bounds = (format: 'text' | 'openmetrics') => lines(0, format).flatMap((line) => /le="(.*)"/.exec(line)?.[1] ?? []);
+  expect(bounds('text')).toEqual(['-1e+07', '0', '1e-05', '0.0001', '0.1', '999999', '1e+06', '1.2345675e+06', '+Inf']);
+  expect(bounds('openmetrics')).toEqual(['-1e+07', '0.0', '1e-05', '0.0001', '0.1', '999999.0', '1e+06', '1.2345675e+06', '+Inf']);
+});
+
 it('is nothing but an end when there is nothing', () => {
   expect([tableOf().page(), tableOf().page(0, 'openmetrics')]).toEqual(['', '# EOF\n']);
 });

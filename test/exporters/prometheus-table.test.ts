@@ -34,7 +34,7 @@ describe('labels', () => {
     [true, 'true'],
     [12n, '12'],
     [0.5, '0.5'],
-    [['a', '<b>'], String.raw`[\"a\",\"\\u003cb\\u003e\"]`],
+    [['a', '<b>\u2028'], String.raw`[\"a\",\"<b>\\u2028\"]`],
     ['', ''],
   ] as const)('of the value %s are harmless', (value, wanted) => {
     const { table, lines } = tableOf();

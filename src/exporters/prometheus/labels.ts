@@ -22,9 +22,11 @@ type Pair = { readonly label: string; readonly key: string; readonly value: stri
 const escapes: Readonly<Record<string, string>> = { '\\': String.raw`\\`, '\n': String.raw`\n`, '"': String.raw`\"` };
 export const escapeValue = (text: string): string => text.toWellFormed().replace(/[\\\n"]/g, (character) => escapes[character]!);
 
-/** Lists are JSON as Go writes it, which escapes what HTML could trip over. */
+/** Lists are JSON as Go writes it. */
 const listText = (value: readonly string[]): string =>
-  JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  JSON.stringify(value)
+    .replaceAll('\u2028', String.raw`\u2028`)
+    .replaceAll('\u2029', String.raw`\u2029`);
 
 const valueText = (value: AttributeValue): string =>
   typeof value === 'string' ? value : Array.isArray(value) ? listText(value as readonly string[]) : String(value);

@@ -14,10 +14,14 @@ const numberText = (value: number): string =>
   Number.isFinite(value) ? String(value) : Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
 /** As a double: a whole number beyond 2^53 is the nearest one. */
 const valueText = (value: bigint | number): string => numberText(Number(value));
-/** A label of OpenMetrics has one form of a number. */
+/** As a label, whose form tells series apart: that of the Collector's exporter, with an exponent from 10^6 on and below 10^-4. */
 const boundText = (bound: number, format: PageFormat): string => {
-  const text = numberText(bound);
-  return format === 'openmetrics' && /^-?\d+$/.test(text) ? `${text}.0` : text;
+  if (!Number.isFinite(bound)) return numberText(bound);
+  const [digits, exponent] = bound.toExponential().split('e') as [string, string];
+  const power = Number(exponent);
+  if (power >= 6 || power < -4) return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
+  const text = String(bound);
+  return format === 'openmetrics' && !text.includes('.') ? `${text}.0` : text;
 };
 
 const escapeHelp = (text: string, format: PageFormat): string =>
