@@ -13,15 +13,15 @@ export type ResourceChanges = {
 
 /** `change` is called as often as a resource is met, so it has to remember. What rows or points leave to their batch stays left to it. */
 export const changingResources = (change: ResourceChange): ResourceChanges => {
-  const lists = new WeakMap<RowResources['list'], RowResources['list']>();
+  const lists = new WeakMap<RowResources['list'], { readonly length: number; readonly list: RowResources['list'] }>();
 
   /** A list may have become longer, but what stood in it has not changed. */
   const listOf = (list: RowResources['list']): RowResources['list'] => {
     const known = lists.get(list);
-    if (known?.length === list.length) return known;
+    if (known?.length === list.length) return known.list;
     const changed = list.map((resource) => resource && change(resource));
     const result = changed.every((resource, index) => resource === list[index]) ? list : changed;
-    lists.set(list, result);
+    lists.set(list, { length: list.length, list: result });
     return result;
   };
 

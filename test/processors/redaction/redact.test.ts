@@ -407,6 +407,12 @@ describe('labels of containers', () => {
     expect(second!.resource).toBe(clean);
     expect(second!.rowResources!.list).toBe(first!.rowResources!.list);
     expect(untouched!.rowResources!.list[1]).toBe(harmlessLabels);
+    const growing: (BatchResource | undefined)[] = [undefined, harmlessLabels];
+    const [short] = runThrough(processor, [{ ...plain, rowResources: { ids: rowResources.ids, list: growing } }]);
+    expect(short!.rowResources!.list).toBe(growing);
+    growing.push(secretLabels);
+    const [long] = runThrough(processor, [{ ...plain, rowResources: { ids: Uint32Array.of(2, 1), list: growing } }]);
+    expect(long!.rowResources!.list).toEqual([undefined, harmlessLabels, clean]);
     const point = { attributes: [], startUnixNs: 0n, timeUnixNs: 1n, value: 1n };
     const metric = { name: 'a', description: '', unit: '', type: 'gauge' as const };
     const out: MetricBatch[] = [];
@@ -419,8 +425,8 @@ describe('labels of containers', () => {
     processor.metrics!(of(batchOf(undefined, secretLabels, harmlessLabels), whole)).subscribe((one) => void out.push(one));
     expect(out[0]!.metrics[0]!.points.map(({ resource }) => resource)).toEqual([undefined, clean, harmlessLabels]);
     expect(out[1]).toBe(whole);
-    // three times the argument, once the label
-    expect(replaced()).toBe(4);
+    // five times the argument, once the label
+    expect(replaced()).toBe(6);
   });
 });
 
