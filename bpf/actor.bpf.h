@@ -4,6 +4,7 @@
 #define RINGTAIL_ACTOR_BPF_H
 
 #include "common.bpf.h"
+#include "cgroup.bpf.h"
 #include "kread.bpf.h"
 
 #define PID_NS_LEVEL_MAX 32 /* MAX_PID_NS_LEVEL in kernel/pid_namespace.c */
@@ -29,11 +30,6 @@ static __always_inline __u32 own_pid(struct task_struct *task, __u32 *level)
 	return number;
 }
 
-static __always_inline __u64 cgroup_id_of(struct task_struct *task)
-{
-	return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-}
-
 static __always_inline void fill_actor(struct event_actor *actor, struct task_struct *task)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
@@ -48,7 +44,7 @@ static __always_inline void fill_actor(struct event_actor *actor, struct task_st
 	actor->start_ns = BPF_CORE_READ(leader, start_boottime);
 	actor->parent_start_ns = BPF_CORE_READ(parent, group_leader, start_boottime);
 	actor->parent_exec_id = BPF_CORE_READ(parent, self_exec_id);
-	actor->cgroup_id = cgroup_id_of(task);
+	actor->cgroup_id = cgroup_of_task((__u64)task);
 	actor->uid = BPF_CORE_READ(cred, uid.val);
 	actor->euid = BPF_CORE_READ(cred, euid.val);
 	actor->login_uid = bpf_core_field_exists(task->loginuid) ? BPF_CORE_READ(task, loginuid.val) : LOGIN_UID_UNSET;
@@ -115,7 +111,7 @@ static __always_inline void fill_call_head(struct event_head *head, __u32 kind, 
 	head->len = len;
 	head->boot_ns = bpf_ktime_get_boot_ns();
 	fill_actor_fast(&head->actor, task, (__u64)task);
-	head->actor.cgroup_id = bpf_get_current_cgroup_id();
+	head->actor.cgroup_id = current_cgroup();
 }
 
 #endif

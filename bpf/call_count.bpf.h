@@ -97,7 +97,7 @@ __noinline int count_call(void)
 	}
 	if (call->ret < 0)
 		key.error = -call->ret;
-	key.cgroup_id = bpf_get_current_cgroup_id();
+	key.cgroup_id = current_cgroup();
 	if (is_of_network(call->call))
 		key.netns_cookie = netns_cookie_of_task(call->task);
 	count = bpf_map_lookup_elem(&call_counts, &key);

@@ -54,7 +54,7 @@ __noinline int is_over_limit(void)
 		return 0;
 	key.per = settings->limit_per;
 	if (settings->limit_per == LIMIT_CGROUP) {
-		key.id = bpf_get_current_cgroup_id();
+		key.id = current_cgroup();
 	} else {
 		KREAD(leader, call->task, task_struct, group_leader);
 		KREAD(key.id, leader, task_struct, start_boottime);

@@ -46,7 +46,7 @@ static __always_inline void ring_write(struct event_counters *count, void *recor
 	__u64 used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
 	__u64 flags = used > ring_bytes / 4 ? BPF_RB_FORCE_WAKEUP : 0;
 
-	if (kind > EVENT_LIFECYCLE_LAST && used > ring_bytes / 4 * 3) {
+	if (!EVENT_IS_LIFECYCLE(kind) && used > ring_bytes / 4 * 3) {
 		count->lost++;
 		return;
 	}

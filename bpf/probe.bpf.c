@@ -40,6 +40,12 @@ int on_iter_tcp(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
+SEC("?tp_btf/cgroup_mkdir")
+int BPF_PROG(on_cgroup_mkdir, struct cgroup *group)
+{
+	return 0;
+}
+
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(on_set_state, struct sock *sk, int old_state, int state)
 {

@@ -73,7 +73,7 @@ __noinline int count_process(__u32 kind)
 	KREAD(cred, task, task_struct, cred);
 	KREAD(key.uid, cred, cred, euid.val);
 	key.flags = level ? HEAD_NESTED_PID_NS : 0;
-	key.cgroup_id = cgroup_id_of(task);
+	key.cgroup_id = cgroup_of_task((__u64)task);
 	key.netns_cookie = netns_cookie_of_task(task);
 	count = process_count_of(&key);
 	if (!count)
@@ -102,7 +102,7 @@ int on_alive_iter(struct bpf_iter__task *ctx)
 		return 0;
 	if ((self_tgid && BPF_CORE_READ(task, tgid) == self_tgid) || is_excluded(task))
 		return 0;
-	key.cgroup_id = cgroup_id_of(task);
+	key.cgroup_id = cgroup_of_task((__u64)task);
 	key.netns_cookie = netns_cookie_of_task(task);
 	count = bpf_map_lookup_elem(&alive_counts, &key);
 	if (!count) {

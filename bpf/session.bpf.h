@@ -148,19 +148,27 @@ __noinline __attribute__((unused)) int is_task_left_out(__u64 task)
 		*(volatile __u8 *)&(s)->known_by = by; \
 	} while (0)
 
+/*
+ * A socket in the root of v2 is in no cgroup of its own: it counts where its first owner is, and stays there, for what it added up to must not move.
+ */
+static __always_inline void settle_cgroup(struct session *s, __u64 owners)
+{
+	if (s->cgroup_id == ROOT_CGROUP_ID)
+		s->cgroup_id = owners;
+}
+
 /* The process of a task becomes the owner: named as its first thread is. */
 static __always_inline void fill_owner_of(struct session *s, __u64 task, __u8 by)
 {
-	__u64 leader, groups, group;
+	__u64 leader;
 	bool left_out = is_task_left_out(task);
 
 	KREAD(leader, task, task_struct, group_leader);
-	KREAD(groups, task, task_struct, cgroups);
-	KREAD(group, groups, css_set, dfl_cgrp);
 	OWNER_WRITE(s, by, {
 		fill_actor_fast(&s->owner, (struct task_struct *)task, leader);
-		s->owner.cgroup_id = cgroup_number(group);
+		s->owner.cgroup_id = cgroup_of_task(task);
 	});
+	settle_cgroup(s, s->owner.cgroup_id);
 	s->mark = 1;
 	if (left_out)
 		s->flags |= SESSION_IS_LEFT_OUT;
@@ -214,7 +222,7 @@ static __noinline __attribute__((unused)) int is_in_cgroup(struct session *s, __
 {
 	__u64 group;
 
-	if (s->cgroup_id == id)
+	if (s->cgroup_id == id || id == ROOT_CGROUP_ID)
 		return 1;
 	if (!is_same_socket(s))
 		return 0;
@@ -225,7 +233,7 @@ static __noinline __attribute__((unused)) int is_in_cgroup(struct session *s, __
 		/* a cgroup begins with its own state, whose parent is the state of the cgroup above */
 		KREAD(group, group, cgroup, self.parent);
 	}
-	return id == ROOT_CGROUP_ID;
+	return 0;
 }
 
 /* Whether the settings let it become records and be counted: nothing of rules and of kinds of records. */

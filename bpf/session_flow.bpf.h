@@ -178,6 +178,7 @@ static __always_inline void read_flow_ends(struct session *flow, const struct fl
 static __always_inline void take_owner(struct session *flow, const struct session *socket)
 {
 	flow->owner = socket->owner;
+	settle_cgroup(flow, socket->cgroup_id);
 	flow->known_by = socket->known_by;
 	flow->flags |= socket->flags & SESSION_IS_LEFT_OUT;
 }

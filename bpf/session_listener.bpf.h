@@ -40,6 +40,7 @@ static __always_inline void take_listener_owner(struct session *s, __u64 listene
 	if (!from || !(from->flags & SESSION_IS_LISTENER) || from->known_by == KNOWN_NOT)
 		return;
 	OWNER_WRITE(s, KNOWN_BY_LISTENER, s->owner = from->owner);
+	settle_cgroup(s, from->cgroup_id);
 	s->flags |= from->flags & SESSION_IS_LEFT_OUT;
 }
 

@@ -78,7 +78,7 @@ struct session {
 	__u64 received;
 	__u64 unacked;
 	__u64 netns_cookie; /* 0 = not known */
-	__u64 cgroup_id; /* the socket's, in the v2 hierarchy */
+	__u64 cgroup_id; /* the socket's; while that is the root of v2 its first owner's */
 	__u32 netns; /* number of the namespace's inode */
 	__u32 uid; /* the socket's */
 	__u32 flags; /* enum session_flags */

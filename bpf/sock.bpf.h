@@ -3,6 +3,7 @@
 #ifndef RINGTAIL_SOCK_BPF_H
 #define RINGTAIL_SOCK_BPF_H
 
+#include "cgroup.bpf.h"
 #include "netns.bpf.h"
 #include <bpf/bpf_endian.h>
 
@@ -23,7 +24,6 @@ struct sock_cgroup_data___value {
 };
 
 #define CGROUP_DATA_IS_NUMBERS 3
-#define ROOT_CGROUP_ID 1
 
 /* Address of the struct file behind a descriptor of a task; 0 = none. */
 static __always_inline __u64 file_of(struct task_struct *task, __u32 fd)
@@ -115,17 +115,6 @@ static __always_inline __u64 cgroup_of_sock(__u64 sk)
 	}
 	KREAD_WORD(word, sk + bpf_core_field_offset(struct sock, sk_cgrp_data) + bpf_core_field_offset(struct sock_cgroup_data___value, val));
 	return word & CGROUP_DATA_IS_NUMBERS ? 0 : word;
-}
-
-static __always_inline __u64 cgroup_number(__u64 group)
-{
-	__u64 node, id;
-
-	if (!group)
-		return ROOT_CGROUP_ID;
-	KREAD(node, group, cgroup, kn);
-	KREAD(id, node, kernfs_node, id);
-	return id;
 }
 
 static __always_inline bool is_any(const __u8 *bytes)

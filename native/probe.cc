@@ -16,18 +16,19 @@ namespace ringtail {
 
 namespace {
 
-bool HasEnumValue(const btf *types, const char *enumeration, const std::string &name)
+// -1 when there is none of this name.
+int EnumValue(const btf *types, const char *enumeration, const std::string &name)
 {
 	const int id = btf__find_by_name_kind(types, enumeration, BTF_KIND_ENUM);
 	if (id < 0)
-		return false;
+		return -1;
 	const btf_type *type = btf__type_by_id(types, static_cast<uint32_t>(id));
 	const struct btf_enum *value = ::btf_enum(type);
 	for (uint32_t i = 0; i < btf_vlen(type); i++, value++) {
 		if (name == btf__name_by_offset(types, value->name_off))
-			return true;
+			return value->val;
 	}
-	return false;
+	return -1;
 }
 
 // Arguments of a tracepoint as tp_btf programs see them; -1 when the kernel does not have it.
@@ -56,23 +57,26 @@ Napi::Value Facts(const Napi::CallbackInfo &info)
 {
 	const Napi::Env env = info.Env();
 	if (!info[0].IsObject()) {
-		ThrowType(env, "facts: expected { functions, helpers, tracepoints }");
+		ThrowType(env, "facts: expected { functions, helpers, tracepoints, controllers }");
 		return env.Undefined();
 	}
 	LibbpfLog log;
 	const auto wanted = info[0].As<Napi::Object>();
-	std::vector<std::string> functionNames, helperNames, traceNames;
+	std::vector<std::string> functionNames, helperNames, traceNames, controllerNames;
 	if (!ReadStrings(env, wanted.Get("functions"), functionNames) || !ReadStrings(env, wanted.Get("helpers"), helperNames) ||
-		!ReadStrings(env, wanted.Get("tracepoints"), traceNames))
+		!ReadStrings(env, wanted.Get("tracepoints"), traceNames) || !ReadStrings(env, wanted.Get("controllers"), controllerNames))
 		return env.Undefined();
 	btf *types = btf__load_vmlinux_btf();
 	auto out = Napi::Object::New(env), functions = Napi::Object::New(env), helpers = Napi::Object::New(env), traces = Napi::Object::New(env);
 	for (const std::string &name : functionNames)
 		functions.Set(name, Napi::Boolean::New(env, types && btf__find_by_name_kind(types, name.c_str(), BTF_KIND_FUNC) > 0));
 	for (const std::string &name : helperNames)
-		helpers.Set(name, Napi::Boolean::New(env, types && HasEnumValue(types, "bpf_func_id", "BPF_FUNC_" + name)));
+		helpers.Set(name, Napi::Boolean::New(env, types && EnumValue(types, "bpf_func_id", "BPF_FUNC_" + name) >= 0));
 	for (const std::string &name : traceNames)
 		traces.Set(name, Napi::Number::New(env, types ? TraceArguments(types, name) : -1));
+	auto controllers = Napi::Object::New(env);
+	for (const std::string &name : controllerNames)
+		controllers.Set(name, Napi::Number::New(env, types ? EnumValue(types, "cgroup_subsys_id", name + "_cgrp_id") : -1));
 	utsname machine = {};
 	uname(&machine);
 	const int ringError = RingBufferError();
@@ -85,6 +89,7 @@ Napi::Value Facts(const Napi::CallbackInfo &info)
 	out.Set("functions", functions);
 	out.Set("helpers", helpers);
 	out.Set("traceArguments", traces);
+	out.Set("controllers", controllers);
 	btf__free(types);
 	return out;
 }

@@ -12,6 +12,7 @@ export type Addon = {
     readonly functions: readonly string[];
     readonly helpers: readonly string[];
     readonly tracepoints: readonly string[];
+    readonly controllers: readonly string[];
   }): KernelFacts;
   /** The entries of every hash of this name and of these sizes, whoever made it. Throws a NativeError: EPERM without CAP_SYS_ADMIN. */
   namedMaps(wanted: {
@@ -38,6 +39,8 @@ export type KernelFacts = {
   readonly helpers: Readonly<Record<string, boolean>>;
   /** Arguments of each tracepoint; -1 when the kernel does not have it. */
   readonly traceArguments: Readonly<Record<string, number>>;
+  /** Place of each controller of cgroups in the kernel's own list; -1 when the kernel does not have it. */
+  readonly controllers: Readonly<Record<string, number>>;
 };
 
 type PlainLayout = { readonly kind: number; readonly size: number; readonly fields: readonly FieldLayout[] };

@@ -13,7 +13,7 @@ export const flavourFacts = {
 export const isModern = ({ helpers }: Pick<Facts, 'helpers'>): boolean => flavourFacts.helpers.every((helper) => helpers[helper] === true);
 
 /** Path of the object that was built of `bpf/<name>.bpf.c`. */
-export const objectPath = (name: 'process' | 'syscalls' | 'sockets' | 'socket_hooks', facts: Facts): string => {
+export const objectPath = (name: 'process' | 'cgroups' | 'syscalls' | 'sockets' | 'socket_hooks', facts: Facts): string => {
   const flavour = !isModern(facts) ? '_legacy' : facts.functions['bpf_rdonly_cast'] === true ? '' : '_nocast';
   return buildPath(`bpf/${name}${flavour}.bpf.o`);
 };

@@ -11,7 +11,7 @@ export type KernelBatch = {
   readonly columns: Columns;
 };
 
-/** Lifecycle kinds come first, then the others, each kind at most once. */
+/** In the order of their numbers, each kind at most once: lifecycle kinds come first, but for those of cgroups, which the gate alone looks at. */
 export type KernelFrame = Frame & {
   readonly batches: readonly KernelBatch[];
   /** Set when the records were made from /proc and not by the kernel side; it is then the attribution of what they tell. */

@@ -37,8 +37,11 @@ export type GateNeed = (typeof needs)[number];
 export type Gate = {
   /** Said by components that begin their work; nothing is done that nobody asks for. Containers need cgroups. Returns a function that takes it back. */
   require(need: GateNeed): () => void;
+  requires(need: GateNeed): boolean;
   /** Fills the caches that can be filled beforehand, as far as somebody asks; each once, however often it is called. */
   start(): Promise<void>;
+  /** What was filled is out of date: the next `start` fills it again. */
+  forget(need: GateNeed): void;
   /**
    * Takes a frame in. undefined: it can go on. Else a promise that resolves when the facts are there or the wait is over, and never
    * rejects; until then the frame must stay valid, and the caller lets no later frame pass.
@@ -224,7 +227,9 @@ export const createGate = (options: GateOptions): Gate => {
         }
       };
     },
+    requires: (need) => required.has(need),
     abandon: () => void abandoned++,
+    forget: (need) => void filled.delete(need),
     async start() {
       const isDue = (need: GateNeed): boolean => {
         const due = required.has(need) && !filled.has(need);
@@ -239,7 +244,8 @@ export const createGate = (options: GateOptions): Gate => {
     },
     admit(frame) {
       const orphansBefore = processTable.stats().unknownMakers;
-      if (required.has('cgroup')) cgroups.absorb(frame);
+      // whoever asks again later finds what was told meanwhile
+      if (filled.has('cgroup') || required.has('cgroup')) cgroups.absorb(frame);
       if (required.has('process')) processTable.absorb(frame);
       const cgroupWork = required.has('cgroup') ? askCgroups(frame) : [];
       const work = [

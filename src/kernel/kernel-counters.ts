@@ -15,6 +15,17 @@ export const processEventLabels: EventLabels = new Map([
   [eventKind.execFailed, 'exec_failed'],
 ]);
 
+/** Kind of the records that a program of processes writes, by the beginning of its name. */
+const kindOfProgram: readonly (readonly [prefix: string, kind: number])[] = [
+  ['on_fork', eventKind.fork],
+  ['on_exec', eventKind.exec],
+  ['on_exit', eventKind.exit],
+  ['on_call', eventKind.execFailed],
+  ['on_task', eventKind.task],
+];
+
+export const processKindOf = (program: string): number | undefined => kindOfProgram.find(([prefix]) => program.startsWith(prefix))?.[1];
+
 export const callEventLabels: EventLabels = new Map([
   [eventKind.open, 'open'],
   [eventKind.read, 'read'],

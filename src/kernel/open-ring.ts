@@ -16,7 +16,7 @@ export type OpenRingOptions = Omit<RingSourceOptions, 'addon' | 'facts' | 'selfP
 export type OpenedRing = { readonly ring: RingSource; readonly notes: readonly string[] } | { readonly refusals: readonly string[] };
 
 /** Never throws. */
-export const openRing = (options: OpenRingOptions): OpenedRing => {
+export const openRing = async (options: OpenRingOptions): Promise<OpenedRing> => {
   const { root, logger, injectedFacts } = options;
   if (options.rungs.length === 0) return { refusals: [] };
   try {
@@ -26,7 +26,7 @@ export const openRing = (options: OpenRingOptions): OpenedRing => {
     if (facts.ringBufferError !== '')
       return { refusals: [`a BPF ring buffer cannot be made (${facts.ringBufferError}); ${ringAdvice(facts.ringBufferError)}`] };
     const selfPid = ownKernelPid();
-    const result = openRingSource({ ...options, addon, facts, selfPid, hostMountNs: hostMountNamespace(`${root}/proc`) });
+    const result = await openRingSource({ ...options, addon, facts, selfPid, hostMountNs: hostMountNamespace(`${root}/proc`) });
     if (result.source === undefined) return { refusals: result.refusals };
     const { notes } = result.source.programs;
     if (selfPid !== 0) return { ring: result.source, notes };

@@ -19,6 +19,13 @@ export const hooks: readonly ProbeHook[] = [
   { name: 'tp', program: 'on_tp', purpose: 'tracepoints by perf event: the third rung', attach: true },
   { name: 'iter/task', program: 'on_iter_task', purpose: 'what already runs at start', attach: true },
   {
+    name: 'tp_btf/cgroup_mkdir',
+    program: 'on_cgroup_mkdir',
+    purpose: 'cgroups as they are made, entered and removed',
+    attach: true,
+    without: 'one that is gone before it is looked for has no path',
+  },
+  {
     name: 'iter/task_file',
     program: 'on_iter_file',
     purpose: 'open sockets with their owners at start',

@@ -13,8 +13,9 @@ export const wantedFacts = {
   ...flavourFacts,
   tracepoints: [
     'sched_process_exec', 'sched_process_exit', 'task_newtask', 'sys_exit', 'sock_send_length', 'sock_recv_length', 'udp_fail_queue_rcv_skb',
-    'io_uring_complete',
+    'io_uring_complete', 'cgroup_mkdir', 'cgroup_rmdir', 'cgroup_attach_task',
   ], // prettier-ignore
+  controllers: ['memory', 'pids', 'cpu', 'cpuset', 'devices', 'freezer', 'io', 'cpuacct', 'net_cls', 'perf_event', 'hugetlb'],
 } as const;
 
 type KernelRung = Exclude<Rung, 'procfs'>;
@@ -57,6 +58,8 @@ export type ProcessProgramOptions = {
   readonly ringBytes: number;
   /** The thread group of Ringtail itself, which is left out. */
   readonly selfPid: number;
+  /** See cgroups/programs.ts. */
+  readonly cgroupOptions: Readonly<Record<string, number>>;
   readonly rungs: readonly KernelRung[];
   /** Fills the maps of the object before anything is attached. */
   readonly onLoaded?: (object: number) => void;
@@ -122,7 +125,8 @@ export const changeProcessNeeds = async (
   if (failedExecs !== undefined && before.failedExecs && !needs.failedExecs) await session.detach(object, failedExecs);
 };
 
-const loadRung = (rung: KernelRung, { session, facts, needs, ringBytes, selfPid, onLoaded }: ProcessProgramOptions): LoadedPrograms => {
+const loadRung = (rung: KernelRung, options: ProcessProgramOptions): LoadedPrograms => {
+  const { session, facts, needs, ringBytes, selfPid, cgroupOptions, onLoaded } = options;
   const notes: string[] = [];
   const failedExecs = failedExecProgram[rung];
   const object = session.load({
@@ -130,6 +134,7 @@ const loadRung = (rung: KernelRung, { session, facts, needs, ringBytes, selfPid,
     // attached or not, the program of failed execs is loaded, so that it can be attached later
     programs: [...programsOf[rung], ...(failedExecs === undefined ? [] : [failedExecs]), ITERATOR, ALIVE_ITERATOR],
     options: {
+      ...cgroupOptions,
       ring_bytes: ringBytes,
       self_tgid: selfPid,
       // the record of the tracepoint differs by kernel, its arguments are told by BTF

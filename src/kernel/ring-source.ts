@@ -2,24 +2,28 @@
 import type { Counters } from '../core/counters.ts';
 import type { Logger } from '../core/logger.ts';
 import { messageOf } from '../core/errors.ts';
-import { actorLayout, eventKind, eventLayouts } from './layouts.gen.ts';
-import type { Addon, KernelFacts, NativeSession, NativeStats } from './addon.ts';
-import type { Recorder } from './capture/recorder.ts';
-import { decodeFrame } from './decode.ts';
+import { eventKind } from './layouts.gen.ts';
+import type { KernelFacts, NativeStats } from './addon.ts';
 import type { Exclusion } from './exclude.ts';
-import type { Hub } from './hub.ts';
+import { cgroupEventLabels, cgroupKindOf, cgroupOptions, createCgroupPrograms, type CgroupPrograms } from './cgroups/programs.ts';
 import { createCallPrograms, type CallPrograms } from './calls/programs.ts';
 import type { CallNeeds } from './calls/needs.ts';
-import { callEventLabels, createKernelCounters, processEventLabels, sessionEventLabels, type KernelCounters } from './kernel-counters.ts';
+import {
+  callEventLabels,
+  createKernelCounters,
+  processEventLabels,
+  processKindOf,
+  sessionEventLabels,
+  type KernelCounters,
+} from './kernel-counters.ts';
+import { openSession, type RingSessionOptions } from './ring-session.ts';
 import { createLossWatch, type LossSource } from './loss-watch.ts';
 import type { SocketNeeds } from './sockets/needs.ts';
 import { createSocketPrograms, type SocketPrograms } from './sockets/programs.ts';
 import { createProcessCounts, type ProcessCounts } from './process-counts.ts';
+import type { LegacyHierarchy } from './procfs/mounts.ts';
 import { changeProcessNeeds, loadProcessPrograms, type LoadedPrograms, type ProcessNeeds, type Rung } from './process-programs.ts';
 
-/** A frame holds `flush_rows` records of usual length; four of them cover a stall of the main thread while the ring fills. */
-const FRAME_BYTES = 4 << 20;
-const FRAMES = 4;
 /** A window of loss is told within this time. */
 const LOSS_CHECK_MS = 1000;
 /** Grace periods took 30 to 330 ms on busy machines. */
@@ -27,24 +31,10 @@ const FREED_WITHIN_MS = 1000;
 /** How often a drain looks whether it is done. */
 const DRAIN_POLL_MS = 5;
 
-/** Kind of the records that a program of processes writes, by the beginning of its name. */
-const kindOfProgram: readonly (readonly [prefix: string, kind: number])[] = [
-  ['on_fork', eventKind.fork],
-  ['on_exec', eventKind.exec],
-  ['on_exit', eventKind.exit],
-  ['on_call', eventKind.execFailed],
-  ['on_task', eventKind.task],
-];
-
-export type RingSourceOptions = {
-  readonly addon: Addon;
+export type RingSourceOptions = RingSessionOptions & {
   readonly facts: KernelFacts;
-  readonly hub: Hub;
   readonly logger: Logger;
   readonly counters: Counters;
-  readonly ringBytes: number;
-  readonly flushRows: number;
-  readonly flushIntervalMs: number;
   readonly needs: ProcessNeeds;
   readonly rungs: readonly Exclude<Rung, 'procfs'>[];
   /** What the kernel knows Ringtail by, so that it is left out; 0 = not known. */
@@ -56,17 +46,24 @@ export type RingSourceOptions = {
   readonly root: string;
   /** Where the v2 hierarchy is mounted, seen from here; undefined: it is not. */
   readonly cgroupRoot: () => Promise<string | undefined>;
-  /** Gets the records of each frame as they were in the ring. */
-  readonly recorder?: Pick<Recorder, 'keep'> | undefined;
+  /** The v1 hierarchy that cgroups are told of beside v2. */
+  readonly legacy: LegacyHierarchy | undefined;
+  /** Whether cgroups are followed from the beginning. */
+  readonly cgroups: boolean;
+  /** What must be known before anything is told of processes; cgroups are followed by then. */
+  readonly beforeProcesses: () => Promise<void>;
 };
 
 export type RingSource = {
   readonly programs: LoadedPrograms;
   readonly processCounts: ProcessCounts;
+  readonly cgroups: Pick<CgroupPrograms, 'status'>;
   readonly calls: CallPrograms;
   readonly sockets: SocketPrograms;
   /** Of the programs of processes. */
   readonly counters: KernelCounters;
+  /** The same for cgroups; undefined before somebody asked for them. */
+  cgroupCounters(): KernelCounters | undefined;
   /** The same for system calls; undefined before somebody asked for them. */
   callCounters(): KernelCounters | undefined;
   /** The same for sessions. */
@@ -78,6 +75,8 @@ export type RingSource = {
   mark(): () => boolean;
   /** For tests: holds the reading up. */
   pause(paused: boolean): void;
+  /** Follows cgroups from now on; true when they were not followed before. */
+  followCgroups(): boolean;
   /** Other needs, for the programs that run; one call at a time. Throws when the kernel does not take them; then those of before are in force. */
   change(needs: ProcessNeeds, calls: CallNeeds | undefined, sockets: SocketNeeds | undefined): Promise<void>;
   /** Detaches, reads the ring to its end and waits for the frames; true when all that was written came through by the deadline. */
@@ -94,38 +93,8 @@ const sleep = (ms: number): Promise<void> =>
     setTimeout(resolve, ms);
   });
 
-/** `onDelivered` is called for each frame that went through, with its rows. */
-const openSession = (
-  { addon, ringBytes, flushRows, flushIntervalMs, hub, recorder }: RingSourceOptions,
-  onDelivered: (rows: number) => void,
-): NativeSession => {
-  let arenas: readonly ArrayBuffer[] = [];
-  const session: NativeSession = new addon.Session(
-    {
-      ringBytes,
-      frameBytes: FRAME_BYTES,
-      frames: FRAMES,
-      flushMs: flushIntervalMs,
-      maxRows: flushRows,
-      keepRaw: recorder !== undefined,
-      layouts: { actor: actorLayout.fields, events: Object.values(eventLayouts) },
-    },
-    (index) => {
-      const frame = decodeFrame(arenas[index]!);
-      recorder?.keep(frame, session.rawOf(index));
-      const rows = frame.batches.reduce((sum, batch) => sum + batch.rows, 0);
-      hub.deliver(frame, () => {
-        session.release(index);
-        onDelivered(rows);
-      });
-    },
-  );
-  arenas = session.arenas();
-  return session;
-};
-
 /** Throws what opening the ring throws; a kernel that takes no program on any rung is an answer, not an error. */
-export const openRingSource = (options: RingSourceOptions): RingSourceResult => {
+export const openRingSource = async (options: RingSourceOptions): Promise<RingSourceResult> => {
   const { hub, logger, counters } = options;
   let { needs } = options;
   let delivered = 0;
@@ -135,25 +104,34 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
     deliveredRows += rows;
   });
   let open = true;
-  const result = (() => {
+  const { facts, ringBytes, rungs, selfPid, exclusion } = options;
+  const ofCgroups = cgroupOptions(facts, options.legacy);
+  const cgroupRungs = rungs.includes('tp_btf') ? (['tp_btf', 'raw_tp'] as const) : (['raw_tp'] as const);
+  const cgroups = createCgroupPrograms({ session, facts, ringBytes, options: ofCgroups, rungs: cgroupRungs });
+  const giveUp = (): void => {
+    exclusion.use(undefined);
+    hub.abandon(); // what cgroups did meanwhile
+    session.close();
+  };
+  const load = async (): Promise<ReturnType<typeof loadProcessPrograms>> => {
     try {
       session.start();
-      const { facts, ringBytes, rungs, selfPid, exclusion } = options;
+      if (options.cgroups) cgroups.open();
+      await options.beforeProcesses();
       const onLoaded = (object: number) =>
         exclusion.use({
           put: (map, key, value) => session.putEntry(object, map, key, value),
           drop: (map, key) => session.dropEntry(object, map, key),
         });
-      return loadProcessPrograms({ session, facts, needs, ringBytes, selfPid, rungs, onLoaded });
+      return loadProcessPrograms({ session, facts, needs, ringBytes, selfPid, cgroupOptions: ofCgroups, rungs, onLoaded });
     } catch (error) {
-      session.close();
+      giveUp();
       throw error;
     }
-  })();
-  const { loaded, refusals } = result;
+  };
+  const { loaded, refusals } = await load();
   if (loaded === undefined) {
-    options.exclusion.use(undefined);
-    session.close();
+    giveUp();
     return { source: undefined, refusals };
   }
 
@@ -161,14 +139,15 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
   const stats = () => (lastStats = open ? session.stats() : lastStats);
   const readCounters = () => (open ? session.counters() : undefined);
   const counts = createKernelCounters(counters, 'process', processEventLabels, readCounters);
-  const { facts, ringBytes, selfPid, hostMountNs, root, cgroupRoot } = options;
-  const common = { session, facts, ringBytes, selfPid, processObject: loaded.object, counters };
+  const { hostMountNs, root, cgroupRoot } = options;
+  const common = { session, facts, ringBytes, selfPid, cgroupOptions: ofCgroups, processObject: loaded.object, counters };
   const calls = createCallPrograms({ ...common, hostMountNs, rungs: loaded.rung === 'tp_btf' ? ['tp_btf', 'raw_tp'] : ['raw_tp'] });
   const sockets = createSocketPrograms({ ...common, cgroupRoot, root, logger });
   /** Nothing stands on the page that nobody asked for. */
+  let cgroupCounts: KernelCounters | undefined;
   let callCounts: KernelCounters | undefined;
   let sessionCounts: KernelCounters | undefined;
-  const allCounts = (): readonly KernelCounters[] => [counts, callCounts, sessionCounts].filter((some) => some !== undefined);
+  const allCounts = (): readonly KernelCounters[] => [counts, cgroupCounts, callCounts, sessionCounts].filter((some) => some !== undefined);
   const refreshCounts = (): void => {
     for (const some of allCounts()) some.refresh();
   };
@@ -199,13 +178,19 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
     labels: processEventLabels,
     counts,
     skipped: () => session.recursionMisses(loaded.object),
-    kindOf: (program: string) => kindOfProgram.find(([prefix]) => program.startsWith(prefix))?.[1],
+    kindOf: processKindOf,
   };
   const lossWatches = [createLossWatch([processLoss], hub)];
   const watchLoss = (): void => {
     for (const watch of lossWatches) watch();
   };
   const watchAlso = (source: LossSource): void => void lossWatches.push(createLossWatch([source], hub));
+  const startCgroupCounts = (): void => {
+    if (cgroupCounts !== undefined || cgroups.status().rung === 'none') return;
+    cgroupCounts = createKernelCounters(counters, 'cgroups', cgroupEventLabels, readCounters);
+    watchAlso({ labels: cgroupEventLabels, counts: cgroupCounts, skipped: cgroups.recursionMisses, kindOf: cgroupKindOf });
+  };
+  startCgroupCounts();
   const startCallCounts = (): void => {
     if (callCounts !== undefined) return;
     callCounts = createKernelCounters(counters, 'syscalls', callEventLabels, readCounters);
@@ -236,7 +221,9 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
     clearInterval(timer);
     session.pause(false);
     let detached = false;
-    const detaching = Promise.all([calls.detach(), sockets.detach(), session.detach(loaded.object)]).then(() => (detached = true));
+    const detaching = Promise.all([calls.detach(), sockets.detach(), session.detach(loaded.object), cgroups.detach()]).then(
+      () => (detached = true),
+    );
     await Promise.race([detaching, sleep(deadlineMs)]);
     let settled = false;
     while (!settled && performance.now() < end) {
@@ -254,9 +241,11 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
     source: {
       programs: loaded,
       processCounts: createProcessCounts(session, loaded.object),
+      cgroups,
       calls,
       sockets,
       counters: counts,
+      cgroupCounters: () => cgroupCounts,
       callCounters: () => callCounts,
       sessionCounters: () => sessionCounts,
       stats,
@@ -269,6 +258,12 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
         return () => !open || deliveredRows + stats().malformed >= target;
       },
       pause: (paused) => session.pause(paused),
+      followCgroups() {
+        if (cgroupCounts !== undefined) return false;
+        cgroups.open();
+        startCgroupCounts();
+        return cgroupCounts !== undefined;
+      },
       async change(wanted, wantedCalls, wantedSockets) {
         // records that were told once are told on: a table of processes that nobody keeps would be wrong later
         const next: ProcessNeeds = { ...wanted, idle: needs.idle === true && wanted.idle === true };
@@ -286,7 +281,7 @@ export const openRingSource = (options: RingSourceOptions): RingSourceResult => 
         stats();
         refreshCounts();
         open = false;
-        options.exclusion.use(undefined);
+        exclusion.use(undefined);
         abandoned = hub.abandon();
         if (abandoned > 0) logger.warn({ rows: abandoned }, 'records were still waiting for facts at the deadline and are lost');
         calls.release();

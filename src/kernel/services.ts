@@ -13,7 +13,7 @@ import { probeFacts, probeKernel, type ProbeReport } from './probe.ts';
 import type { LookupUsers } from './users.ts';
 import { readingsOfAlive, type ProcessCounts } from './process-counts.ts';
 import { rungs, type ProcessNeeds, type Rung } from './process-programs.ts';
-import { cgroup2Mount } from './procfs/mounts.ts';
+import { cgroup2Mount, findHierarchies } from './procfs/mounts.ts';
 import { createProcfsWatcher, PROCFS_LIMITS, type ProcfsWatcher } from './procfs/watcher.ts';
 import type { KernelLookups } from './service-types.ts';
 import { openRing } from './open-ring.ts';
@@ -173,10 +173,12 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   const generation = nextGeneration();
 
   /** Opens the ring on the best of the wanted rungs; sentences that say why not, when it cannot be. */
-  const openRingOn = (wanted: readonly KernelRung[], needs: ProcessNeeds): readonly string[] => {
+  const openRingOn = async (wanted: readonly KernelRung[], needs: ProcessNeeds): Promise<readonly string[]> => {
     const { ringBytes, flushRows, flushIntervalMs } = options;
-    const shared = { hub, logger, counters, exclusion, root, cgroupRoot, recorder, injectedFacts };
-    const opened = openRing({ ...shared, ringBytes, flushRows, flushIntervalMs, needs, rungs: wanted });
+    const { legacy } = await findHierarchies(root);
+    const shared = { hub, logger, counters, exclusion, root, cgroupRoot, legacy, recorder, injectedFacts };
+    const begin = { cgroups: gate.requires('cgroup'), beforeProcesses: gate.start };
+    const opened = await openRing({ ...shared, ...begin, ringBytes, flushRows, flushIntervalMs, needs, rungs: wanted });
     if ('refusals' in opened) return opened.refusals;
     ring = opened.ring;
     current = { rung: ring.programs.rung, notes: opened.notes };
@@ -184,6 +186,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   };
 
   const openProcfs = async (reasons: readonly string[]): Promise<void> => {
+    await gate.start();
     watcher = createProcfsWatcher({
       root,
       intervalMs: options.procfsIntervalMs,
@@ -222,7 +225,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
 
   const openBest = async (wanted: readonly KernelRung[], needs: ProcessNeeds): Promise<void> => {
     const { rung } = options;
-    const reasons = openRingOn(wanted, needs);
+    const reasons = await openRingOn(wanted, needs);
     if (ring === undefined && rung !== 'auto' && rung !== 'procfs') {
       throw new KernelError(`kernel.rung is ${rung}, which does not work here: ${reasons.join('; ')}`, {
         advice: 'set kernel.rung to auto, or see what `ringtail doctor` says',
@@ -260,6 +263,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     await oldRing?.quiesce(CLOSE_DEADLINE_MS);
     exclusion.stop();
     await oldRing?.close();
+    gate.forget('cgroup');
   };
 
   const reconfigure = async (): Promise<void> => {
@@ -269,10 +273,17 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       await sockets.change(undefined);
       return await close();
     }
-    await gate.start();
     if (ring === undefined && watcher === undefined) await open(needs);
+    if (gate.requires('cgroup') && ring?.followCgroups() === true) gate.forget('cgroup');
+    await gate.start();
     await ring?.change(needs, asked.calls(), programNeeds(wantedSockets));
     await sockets.change(wantedSockets);
+  };
+
+  const status = (): KernelStatus => {
+    const { rung, notes } = ring?.cgroups.status() ?? { rung: 'none', notes: [] };
+    if (rung !== 'none' || notes.length === 0) return current;
+    return { ...current, notes: [...current.notes, `cgroups are looked for in their folders: ${notes.join('; ')}`] };
   };
 
   return {
@@ -311,11 +322,11 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     },
     reconfigure,
     health() {
-      const { rung, notes } = current;
+      const { rung, notes } = status();
       return { status: 'ok', message: rung === 'none' ? '' : notes.join('; '), details: { rung } };
     },
     exclude: (rules) => exclusion.set(rules),
-    status: () => current,
+    status,
     ring: () => ring,
     start: reconfigure,
     quiesce,

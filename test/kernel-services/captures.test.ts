@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { rowsOf, type Batch } from '../../src/core/batch.ts';
 import { createFrameBuilder } from '../../src/core/frame-builder.ts';
 import { silentLogger } from '../../src/core/logger.ts';
-import { CaptureError, chunkType, encodeJson } from '../../src/kernel/capture/format.ts';
+import { CaptureError, chunkType, encodeFrame, encodeJson, encodeNames } from '../../src/kernel/capture/format.ts';
 import { createRecorder } from '../../src/kernel/capture/recorder.ts';
 import { createCaptureWriter, openCaptureWriter } from '../../src/kernel/capture/writer.ts';
 import { loadAddon } from '../../src/kernel/addon.ts';
@@ -16,7 +16,7 @@ import { createHub, type LossByKind } from '../../src/kernel/hub.ts';
 import { actorLayout, eventKind, eventLayouts } from '../../src/kernel/layouts.gen.ts';
 import { createProcessTable } from '../../src/kernel/lifecycle/process-table.ts';
 import { createRecordedNames } from '../../src/kernel/capture/recorded-names.ts';
-import { lookupsOf } from '../../src/kernel/service-types.ts';
+import { lookupsOf, type KernelLookups } from '../../src/kernel/service-types.ts';
 import { attributesOf } from '../../src/otlp/log-text.ts';
 import { createProcessColumns } from '../../src/processors/resolve-process/columns.ts';
 import { processConfig } from '../../src/receivers/shared/process-config.ts';
@@ -69,6 +69,31 @@ describe('a replay', () => {
     ]);
     expect(told[1]![1]['process.command_args']).toEqual(['cat', '--password', 'x y']);
     expect(told.at(-2)![1]['ringtail.attribution']).toBe('procfs');
+  });
+
+  it('tells of cgroups as the run did', async () => {
+    const maker = { pid: 10, tid: 10, startNs: 10n, cgroupId: 77n };
+    const records = [
+      recordOf('cgroupMade', 1n, maker, { cgroupId: 88n, level: 1, path: '/short' }),
+      recordOf('exec', 2n, { pid: 11, tid: 11, startNs: 11n, cgroupId: 88n }, { path: '/bin/true' }),
+      recordOf('cgroupGone', 3n, maker, { cgroupId: 88n }),
+    ];
+    const owners = new Uint32Array(2);
+    const told: string[] = [];
+    const chunks = [
+      encodeJson(chunkType.about, about),
+      encodeFrame({ sequence: 0, wallOffsetNs: 0n, atMs: 5, rows: records.length, records: Buffer.concat(records) }),
+      encodeNames({ texts: ['/', '/short'], owners, logins: owners, cgroups: Uint32Array.of(1, 2) }),
+      encodeJson(chunkType.end, { reason: 'signal', frames: 1, records: 3, skipped: 0, lost: 0 }),
+    ];
+    let cgroups!: KernelLookups['cgroups'];
+    const outcome = await playBytes(fileOf(chunks), ({ lookups }) => {
+      ({ cgroups } = lookups);
+      cgroups.onChange(({ kind, cgroup, pid }) => told.push(`${kind} ${cgroup.path} ${pid}`));
+    });
+    expect(outcome).toEqual({ records: 3, ending: 'complete' });
+    expect(told).toEqual(['made /short 10', 'gone /short 10']);
+    expect([cgroups.path(77n), cgroups.path(88n), cgroups.info(88n)?.goneAtMs]).toEqual(['/', '/short', expect.any(Number)]);
   });
 
   it('knows a frame whose strings a processor has replaced', async () => {

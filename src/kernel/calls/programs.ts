@@ -23,6 +23,7 @@ export type CallProgramsOptions = {
   readonly facts: KernelFacts;
   readonly ringBytes: number;
   readonly selfPid: number;
+  readonly cgroupOptions: Readonly<Record<string, number>>;
   /** Number of the mount namespace of the host; 0 = not known. */
   readonly hostMountNs: number;
   /** Object of the process programs. */
@@ -64,7 +65,7 @@ type Loaded = {
 };
 
 export const createCallPrograms = (options: CallProgramsOptions): CallPrograms => {
-  const { session, facts, ringBytes, selfPid, hostMountNs, processObject, rungs, counters } = options;
+  const { session, facts, ringBytes, selfPid, cgroupOptions, hostMountNs, processObject, rungs, counters } = options;
   const numbers = callNumbersOf(facts.machine);
   let loaded: Loaded | undefined;
   let status: CallsStatus = { rung: 'none', notes: [], pushDown: NO_RULES };
@@ -74,6 +75,7 @@ export const createCallPrograms = (options: CallProgramsOptions): CallPrograms =
       path: objectPath('syscalls', facts),
       programs: [`on_call_exit_${suffixes[rung]}`, `on_call_enter_${suffixes[rung]}`],
       options: {
+        ...cgroupOptions,
         ring_bytes: ringBytes,
         self_tgid: selfPid,
         host_mount_ns: hostMountNs,

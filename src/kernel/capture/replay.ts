@@ -38,7 +38,14 @@ export type Replay = {
   close(): void;
 };
 
-const noGate: KernelLookups['gate'] = { require: () => () => {}, start: async () => {}, admit: () => undefined, abandon() {} };
+const noGate: KernelLookups['gate'] = {
+  require: () => () => {},
+  requires: () => false,
+  start: async () => {},
+  forget() {},
+  admit: () => undefined,
+  abandon() {},
+};
 
 export type ReplayOptions = {
   readonly addon: Addon;

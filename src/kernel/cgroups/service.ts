@@ -60,9 +60,9 @@ export const createCgroups = (options: CgroupsOptions = {}): Cgroups => {
   };
 
   const walk = async (): Promise<void> => {
-    if (trees().length === 0) found = await findHierarchies(root);
     const { version } = store;
     const round = store.beginWalk();
+    if (trees().length === 0) found = await findHierarchies(root);
     for (const { hierarchy, top } of trees()) {
       const { inodes, isWhole } = await walkTree(top, capacity, (path, inode) => {
         const number = cgroupNumber(hierarchy, inode);

@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
 import type { ActorInput } from '../../core/frame-builder.ts';
 import { headFlag } from '../layouts.gen.ts';
-import { cgroup2Mount } from './mounts.ts';
+import { cgroupNumber } from '../cgroups/number.ts';
+import { findHierarchies, type Hierarchies } from './mounts.ts';
+import type { CgroupPaths } from './process.ts';
 import type { SeenProcess } from './snapshot.ts';
 
 /** Distinct cgroups that processes are in at one time. */
@@ -16,20 +18,34 @@ export type ActorMaker = {
   actorOf(process: SeenProcess, parent: SeenProcess | undefined): ActorInput;
 };
 
+type Place = { readonly hierarchy: number; readonly folder: string };
+
+/** Where a process is, as the kernel side tells it: in v2, and when it is in its root in the v1 hierarchy that counts. */
+const placeOf = ({ unified: top, legacy }: Hierarchies, { unified, v1 }: CgroupPaths): Place | undefined => {
+  const inV2 = top !== undefined && unified !== undefined ? { hierarchy: 0, folder: `${top}${unified}` } : undefined;
+  if (legacy === undefined || (inV2 !== undefined && unified !== '/')) return inV2;
+  for (const [controllers, path] of v1)
+    if (controllers.split(',').includes(legacy.controller)) return { hierarchy: legacy.number, folder: `${legacy.place}${path}` };
+  return inV2;
+};
+
 /** `root`: prefix of /proc and of the mounts. */
 export const createActorMaker = (root: string): ActorMaker => {
   const cgroupIds = new Map<string, bigint>();
-  let mount: string | undefined;
+  let hierarchies: Hierarchies = { unified: undefined, legacy: undefined };
+  const placeIn = (cgroups: CgroupPaths | undefined): Place | undefined =>
+    cgroups === undefined ? undefined : placeOf(hierarchies, cgroups);
 
   return {
-    /** The id of a v2 cgroup is the inode of its directory. */
+    /** The number of a cgroup in its hierarchy is the inode of its directory. */
     async learnCgroup({ facts }) {
-      mount ??= await cgroup2Mount(root);
-      const path = facts.cgroups?.unified;
-      if (path === undefined || mount === undefined || cgroupIds.has(path)) return;
+      if (hierarchies.unified === undefined && hierarchies.legacy === undefined) hierarchies = await findHierarchies(root);
+      const place = placeIn(facts.cgroups);
+      if (place === undefined || cgroupIds.has(place.folder)) return;
       if (cgroupIds.size >= MAX_CGROUP_IDS) cgroupIds.clear();
       try {
-        cgroupIds.set(path, (await stat(`${root}${mount}${path}`, { bigint: true })).ino);
+        const { ino } = await stat(`${root}${place.folder}`);
+        cgroupIds.set(place.folder, BigInt(cgroupNumber(place.hierarchy, ino)));
       } catch {
         // Gone, or of another cgroup namespace: the id stays unknown.
       }
@@ -44,7 +60,7 @@ export const createActorMaker = (root: string): ActorMaker => {
         startNs,
         parentStartNs: parent?.facts.stat.startNs ?? 0n,
         parentExecId: parent?.execId ?? 0,
-        cgroupId: cgroupIds.get(facts.cgroups?.unified ?? '') ?? 0n,
+        cgroupId: cgroupIds.get(placeIn(facts.cgroups)?.folder ?? '') ?? 0n,
         uid,
         euid,
         loginUid: facts.loginUid ?? UNSET_LOGIN_UID,

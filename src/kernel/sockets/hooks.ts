@@ -17,6 +17,7 @@ export type HooksOptions = {
   readonly facts: KernelFacts;
   readonly ringBytes: number;
   readonly selfPid: number;
+  readonly cgroupOptions: Readonly<Record<string, number>>;
   readonly tracing: LoadedTracing;
   /** Tracepoints count datagrams: packets need not be looked at. */
   readonly hasLengths: boolean;
@@ -37,7 +38,7 @@ const PACKET_PROGRAMS = ['on_egress', 'on_ingress'];
 const LEGACY_PROGRAMS = ['on_sockops'];
 
 /** Never throws: what is refused is told by `refusals`. */
-export const loadHooks = ({ session, facts, ringBytes, selfPid, tracing, hasLengths }: HooksOptions): LoadedHooks => {
+export const loadHooks = ({ session, facts, ringBytes, selfPid, cgroupOptions, tracing, hasLengths }: HooksOptions): LoadedHooks => {
   const modern = isModern(facts);
   const wanted = [...PROGRAMS, ...(hasLengths ? [] : PACKET_PROGRAMS), ...(modern ? [] : LEGACY_PROGRAMS)];
   const load = (programs: readonly string[]): number =>
@@ -45,6 +46,7 @@ export const loadHooks = ({ session, facts, ringBytes, selfPid, tracing, hasLeng
       path: objectPath('socket_hooks', facts),
       programs,
       options: {
+        ...cgroupOptions,
         ring_bytes: ringBytes,
         self_tgid: selfPid,
         counts_packets: hasLengths ? 0 : 1,

@@ -48,6 +48,7 @@ export type SocketProgramsOptions = {
   readonly facts: KernelFacts;
   readonly ringBytes: number;
   readonly selfPid: number;
+  readonly cgroupOptions: Readonly<Record<string, number>>;
   /** Object of the process programs. */
   readonly processObject: number;
   /** Where the v2 hierarchy is mounted, seen from here; undefined: it is not. */
@@ -97,7 +98,7 @@ const cgroupOf = (wanted: string | undefined, root: string | undefined): { reado
 const hasGroup = ({ groups }: LoadedTracing, group: TracingGroup): boolean => groups.has(group);
 
 export const createSocketPrograms = (options: SocketProgramsOptions): SocketPrograms => {
-  const { session, facts, ringBytes, selfPid, processObject, cgroupRoot, root, counters, logger } = options;
+  const { session, facts, ringBytes, selfPid, cgroupOptions, processObject, cgroupRoot, root, counters, logger } = options;
   let loaded: Loaded | undefined;
   let status = NOTHING;
 
@@ -182,11 +183,11 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
     let rules: SessionRules | undefined;
     try {
       const place = cgroupOf(needs.cgroup, await cgroupRoot());
-      tracing = loadTracing({ session, facts, ringBytes, selfPid, processObject, maxSessions: needs.maxSessions });
+      tracing = loadTracing({ session, facts, ringBytes, selfPid, cgroupOptions, processObject, maxSessions: needs.maxSessions });
       rules = createSessionRules({ session, object: tracing.object, counters });
       const pushDown = await rules.set(needs.ruleSets);
       writeSettings(tracing.object, needs, place.id);
-      hooks = loadHooks({ session, facts, ringBytes, selfPid, tracing, hasLengths: hasGroup(tracing, 'length') });
+      hooks = loadHooks({ session, facts, ringBytes, selfPid, cgroupOptions, tracing, hasLengths: hasGroup(tracing, 'length') });
       for (const program of tracing.first) session.attach(tracing.object, program);
       attachHooks(session, hooks, place.folder);
       for (const program of tracing.last) session.attach(tracing.object, program);

@@ -21,6 +21,7 @@ export type TracingOptions = {
   readonly facts: KernelFacts;
   readonly ringBytes: number;
   readonly selfPid: number;
+  readonly cgroupOptions: Readonly<Record<string, number>>;
   readonly processObject: number;
   readonly maxSessions: number;
 };
@@ -72,12 +73,21 @@ const countsOnce = (groups: readonly Group[]): readonly Group[] =>
   groups.some(({ group }) => group === 'length') ? groups.filter(({ group }) => group !== 'overflow') : groups;
 
 /** Throws what loading the programs that are needed throws; the others are left out one by one. */
-export const loadTracing = ({ session, facts, ringBytes, selfPid, processObject, maxSessions }: TracingOptions): LoadedTracing => {
+export const loadTracing = ({
+  session,
+  facts,
+  ringBytes,
+  selfPid,
+  cgroupOptions,
+  processObject,
+  maxSessions,
+}: TracingOptions): LoadedTracing => {
   const load = (groups: readonly Group[]): number =>
     session.load({
       path: objectPath('sockets', facts),
       programs: [...FIRST, ...LAST, ...groups.flatMap(({ programs }) => programs)],
       options: {
+        ...cgroupOptions,
         ring_bytes: ringBytes,
         self_tgid: selfPid,
         counts_packets: groups.some(({ group }) => group === 'length') ? 0 : 1,

@@ -3,6 +3,7 @@
  * cgroup is not known then is shown by none.
  */
 import { statSync } from 'node:fs';
+import { hierarchyOf } from '../../kernel/cgroups/number.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 
 type Kernel = Pick<KernelServices, 'cgroups' | 'gate'>;
@@ -29,7 +30,8 @@ export const joinCgroups = (kernel: Kernel, cgroup: string | undefined): CgroupC
 
   const isBelow = (id: bigint): boolean => {
     const own = ownId === undefined ? undefined : kernel.cgroups.path(ownId);
-    const path = kernel.cgroups.path(id);
+    // one that is told by its v1 hierarchy is in the root of v2
+    const path = hierarchyOf(Number(id)) > 0 ? '/' : kernel.cgroups.path(id);
     return own !== undefined && path !== undefined && (own === '/' || path === own || path.startsWith(`${own}/`));
   };
 

@@ -129,7 +129,7 @@ export const recordCalls = async ({
   if (rung !== 'auto') assert.equal(kernel.calls().rung, rung, kernel.calls().notes.join('; '));
   const countsOf = (): readonly KernelCounters[] => {
     const ring = kernel.ring()!;
-    const counts = [ring.counters, ring.callCounters()!];
+    const counts = [ring.counters, ring.cgroupCounters(), ring.callCounters()].filter((some) => some !== undefined);
     for (const some of counts) some.refresh();
     return counts;
   };

@@ -213,7 +213,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
   const isSettled = (): boolean => {
     const ring = kernel.ring();
     if (ring === undefined) return true;
-    const counts = [ring.counters, ring.callCounters()].filter((some) => some !== undefined);
+    const counts = [ring.counters, ring.cgroupCounters(), ring.callCounters()].filter((some) => some !== undefined);
     for (const some of counts) some.refresh();
     const written = counts.reduce((total, some) => total + some.total('written'), 0);
     const { read, frames } = ring.stats();

@@ -5,6 +5,7 @@ import { callRaceScenarios } from './call-races.ts';
 import { callRuleScenarios } from './call-rules.ts';
 import { callScenarios } from './calls.ts';
 import { callSocketScenarios } from './call-sockets.ts';
+import { cgroupScenarios } from './cgroups.ts';
 import { endScenarios } from './ends.ts';
 import { excludedScenarios } from './excluded.ts';
 import { lifetimeScenarios } from './lifetime.ts';
@@ -31,6 +32,7 @@ export const scenarios: readonly Scenario[] = [
   ...refusedScenarios,
   ...endScenarios,
   ...placeScenarios,
+  ...cgroupScenarios,
   ...runningScenarios,
   ...excludedScenarios,
   ...lossScenarios,

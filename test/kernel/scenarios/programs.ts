@@ -1,19 +1,11 @@
 /** Who ran what: every record names the program that was running at that moment. */
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { cgroup2Mount } from '../../../src/kernel/procfs/mounts.ts';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { cgroupOf } from '../harness/cgroups.ts';
 import { kernelRungs, type Scenario } from '../harness/scenario.ts';
 import { argsOf, EXEC, EXIT, expectAttributes, expectExit, FORK, nameUsers, pathOf, pidOf, statField } from './expect.ts';
 
 const CHILDREN = 1000;
-
-/** The cgroup of this process and so of its children, as procfs has it. */
-const ownCgroup = async (): Promise<Readonly<Record<string, unknown>>> => {
-  const path = readFileSync('/proc/self/cgroup', 'utf8').match(/^0::(.*)$/m)?.[1];
-  const place = await cgroup2Mount('');
-  if (path === undefined || place === undefined) return {};
-  return { 'process.linux.cgroup': path, 'ringtail.cgroup.id': statSync(`${place}${path}`).ino };
-};
 
 const plain: Scenario = {
   name: 'a program with its arguments, folder, session, parent and end',
@@ -44,7 +36,7 @@ const plain: Scenario = {
       'process.real_user.id': undefined,
       'process.owner': 'root',
       'process.vpid': undefined,
-      ...(await ownCgroup()),
+      ...(await cgroupOf(process.pid)),
       'ringtail.thread.id': child,
       'ringtail.thread.comm': 'quick',
       'ringtail.kernel_thread': undefined,

@@ -56,6 +56,15 @@ describe('a receiver with a cgroup', () => {
     expect(shown(one)).toEqual(['a', 'a/b', 'ab', 'c', 'unknown']);
   });
 
+  it('does not take a cgroup of v1 for one of v2 that is called so', () => {
+    const inV1 = (4n << 45n) | 7n;
+    const path = (id: bigint) => (id === inV1 || id === idOf('a') ? '/a' : '/');
+    const kernel = { cgroups: { path }, gate: { require: () => () => {} } } as never;
+    const one = joinCgroups(kernel, join(folder, 'a'));
+    joinCgroups(kernel, undefined);
+    expect([one.shows(inV1), one.shows(idOf('a'))]).toEqual([false, true]);
+  });
+
   it('chooses records by the cgroup of the socket', () => {
     const records = [77n, 2n ** 33n].map((cgroupId) => ({ kind: eventKind.sessionEnd, columns: { ...client, cgroupId } }));
     const batches = deliver(frameOf(records), { showsCgroup: (id) => id === 2n ** 33n });

@@ -1,10 +1,10 @@
 import { rmSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createFrameBuilder } from '../../src/core/frame-builder.ts';
-import type { Cgroups } from '../../src/kernel/cgroup-types.ts';
-import { createCgroups } from '../../src/kernel/cgroups/service.ts';
-import { encodeAttributes } from '../../src/otlp/wire.ts';
-import { createFakeProc, type FakeProc } from './fake-proc.ts';
+import { createFrameBuilder } from '../../../src/core/frame-builder.ts';
+import type { Cgroups } from '../../../src/kernel/cgroup-types.ts';
+import { createCgroups } from '../../../src/kernel/cgroups/service.ts';
+import { encodeAttributes } from '../../../src/otlp/wire.ts';
+import { createFakeProc, type FakeProc } from '../fake-proc.ts';
 
 let proc: FakeProc;
 beforeEach(() => {

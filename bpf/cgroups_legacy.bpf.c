@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// The same programs for kernels without bpf_loop (5.8 to 5.16).
+#define RINGTAIL_LEGACY
+#define RINGTAIL_NO_CAST
+#include "cgroups.bpf.c"
