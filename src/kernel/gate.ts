@@ -187,8 +187,12 @@ export const createGate = (options: GateOptions): Gate => {
     const { missing } = containers.resolve(frame);
     cacheCounters.container.misses.value += missing.length;
     cacheCounters.container.hits.value += Math.max(0, frame.actors.count - missing.length);
-    const due = cgroupWork.length > 0 ? missing : missing.filter(({ cgroupId }) => cgroups.path(cgroupId) !== undefined);
-    return due.length === 0 ? [] : [track(0, askWhatTheyAre(due, cgroupWork))];
+    const known = missing.filter(({ cgroupId }) => cgroups.path(cgroupId) !== undefined);
+    const others = cgroupWork.length === 0 ? [] : missing.filter(({ cgroupId }) => cgroups.path(cgroupId) === undefined);
+    return [
+      ...(known.length === 0 ? [] : [track(0, containers.fetch(known))]),
+      ...(others.length === 0 ? [] : [track(0, askWhatTheyAre(others, cgroupWork))]),
+    ];
   };
   const askWhatTheyAre = async (questions: readonly ContainerQuestion[], cgroupWork: readonly Promise<void>[]): Promise<void> => {
     await Promise.all(cgroupWork);

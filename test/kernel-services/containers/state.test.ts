@@ -33,7 +33,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   disk.dispose();
-  expect(problems).toEqual([]);
+  if (problems.length > 0) throw new Error(problems.join('\n'));
 });
 
 const read = (identity: CgroupIdentity = { containerId: id }) =>
