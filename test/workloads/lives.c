@@ -5,8 +5,9 @@
  *   lives CGROUP UID NETNS COUNT HELD PROGRAM
  *
  * CGROUP is the folder of the cgroup that it goes into, `-` for none; with NETNS 1 it makes a network namespace. It prints `cookie N` of the
- * namespace that it is in, 0 when the kernel does not tell, starts COUNT times PROGRAM and waits for each, makes HELD processes that do nothing, and
- * prints `held`. At the end of its input it ends them and itself.
+ * namespace that it is in, 0 when the kernel does not tell. It starts COUNT times PROGRAM and waits for each, as often sends and receives a byte
+ * through a socket and reads 7 bytes of /dev/zero, makes HELD processes that do nothing, and prints `held`. At the end of its input it ends them
+ * and itself.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -73,6 +74,18 @@ static void start(char *program)
 		die(program);
 }
 
+static void call(int count)
+{
+	int zero = open("/dev/zero", O_RDONLY), pair[2];
+	char bytes[7];
+
+	if (zero < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		die("socketpair");
+	for (int i = 0; i < count; i++)
+		if (send(pair[0], "x", 1, 0) != 1 || recv(pair[1], bytes, sizeof(bytes), 0) != 1 || pread(zero, bytes, sizeof(bytes), 0) != 7)
+			die("send");
+}
+
 int main(int argc, char **argv)
 {
 	pid_t held[MAX_HELD];
@@ -93,6 +106,7 @@ int main(int argc, char **argv)
 		die("change of user");
 	for (int i = 0; i < count; i++)
 		start(argv[6]);
+	call(count);
 	for (int i = 0; i < hold; i++) {
 		held[i] = fork();
 		if (held[i] < 0)

@@ -13,6 +13,7 @@ import type { Event, Pipeline } from '../harness/pipeline.ts';
 import { startProgram } from '../harness/runner.ts';
 import type { Scenario } from '../harness/scenario.ts';
 import { startWithCalls } from './calls.ts';
+import { live, LIVES, withCgroups } from './lives.ts';
 
 const WINDOW = '200ms';
 const TIMES = 3000;
@@ -119,6 +120,49 @@ const deltas: Scenario = {
     assert.deepEqual(sums, truth(2 * ALL));
     const reads = windows.flatMap((series) => series.get('count pread64') ?? []);
     for (const [index, { startNs }] of reads.entries()) assert(index === 0 || startNs >= reads[index - 1]!.timeNs, 'windows overlap');
+  },
+};
+
+/** Of the program `lives` in one cgroup, by `metric call netns`. */
+const byCall = (metrics: readonly Metric[], cgroup: number): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    metrics.flatMap(({ name, points }) =>
+      (points as readonly MetricPoint[]).flatMap(({ attributes, value }) => {
+        const of = Object.fromEntries(attributes);
+        if (Number(of['ringtail.cgroup.id']) !== cgroup || of['process.executable.name'] !== 'lives') return [];
+        return [
+          [[name.split('.').at(-1), of['ringtail.syscall.name'], of['ringtail.netns.cookie'] ?? 0].join(' '), Number(value)] as const,
+        ];
+      }),
+    ),
+  );
+
+const byPlace: Scenario = {
+  name: 'calls: metrics are exact by cgroup and network namespace',
+  rungs: ['tp_btf', 'raw_tp'],
+  async run(context) {
+    await withCgroups(context.skip, 2, async (folders) => {
+      const calls = { ...counted, calls: ['sendto', 'recvfrom', 'pread64'] };
+      const pipeline = await startWithCalls(context.start, calls, { metrics: 'alone', idle: true });
+      const told: string[] = [];
+      for (const [index, { path: cgroup }] of folders.entries()) {
+        const { cookie, isSkipped, end } = await live(context, pipeline, { cgroup, uid: 0, netns: index === 0 ? 1 : 0, held: 0 });
+        await end();
+        if (isSkipped) context.skip('no network namespace can be made');
+        told.push(cookie);
+      }
+      await pipeline.stop();
+      for (const [index, { id }] of folders.entries()) {
+        const netns = told[index]!;
+        const all = {
+          [`count sendto ${netns}`]: LIVES,
+          [`count recvfrom ${netns}`]: LIVES,
+          'count pread64 0': LIVES,
+          'io pread64 0': 7 * LIVES,
+        };
+        assert.deepEqual(byCall(pipeline.metrics.at(-1)!.metrics, id), all);
+      }
+    });
   },
 };
 
@@ -246,4 +290,13 @@ const addedUpOrNot: Scenario = {
   },
 };
 
-export const callCountScenarios: readonly Scenario[] = [withoutRing, overReloads, deltas, fullMap, sums, moreThanRoom, addedUpOrNot];
+export const callCountScenarios: readonly Scenario[] = [
+  withoutRing,
+  overReloads,
+  deltas,
+  byPlace,
+  fullMap,
+  sums,
+  moreThanRoom,
+  addedUpOrNot,
+];

@@ -1,6 +1,5 @@
 /** What the kernel counts of processes is what programs did, to the exec, and nothing goes through the ring for it. */
 import assert from 'node:assert/strict';
-import { mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { loadAddon } from '../../../src/kernel/addon.ts';
 import { objectPath } from '../../../src/kernel/flavours.ts';
 import { actorLayout, eventLayouts, mapLayout, processWant } from '../../../src/kernel/layouts.gen.ts';
@@ -8,29 +7,12 @@ import { probeFacts } from '../../../src/kernel/probe.ts';
 import { cgroup2Mount } from '../../../src/kernel/procfs/mounts.ts';
 import type { MetricBatch, MetricPoint } from '../../../src/core/metric-batch.ts';
 import type { Pipeline, PipelineOptions } from '../harness/pipeline.ts';
-import { startProgram } from '../harness/runner.ts';
-import { type Context, kernelRungs, type Scenario } from '../harness/scenario.ts';
+import { kernelRungs, type Scenario } from '../harness/scenario.ts';
+import { type Folder, HELD, live, LIVES, withCgroups } from './lives.ts';
 
 const UID = 21_345;
-const COUNT = 20;
-const HELD = 3;
 const INTERVAL = { metrics: { collection_interval: '150ms' } };
 const alone: PipelineOptions = { receiver: INTERVAL, metrics: 'alone', measured: ['process'] };
-
-type Folder = { readonly path: string; readonly id: number };
-
-/** Cgroups of the v2 hierarchy for the time of `work`. */
-const withCgroups = async (skip: Context['skip'], count: number, work: (folders: readonly Folder[]) => Promise<void>): Promise<void> => {
-  const place = await cgroup2Mount('');
-  if (place === undefined) return skip('cgroup v2 is not mounted');
-  const paths = Array.from({ length: count }, (_, index) => `${place}/ringtail-counted-${process.pid}-${index}`);
-  for (const path of paths) mkdirSync(path);
-  try {
-    await work(paths.map((path) => ({ path, id: statSync(path).ino })));
-  } finally {
-    for (const path of paths) rmdirSync(path);
-  }
-};
 
 /** Series of a metric in a batch, as `user cgroup netns`; those of other cgroups are left out. */
 const valuesOf = (batch: MetricBatch | undefined, metric: string, folders: readonly Folder[]): Readonly<Record<string, number>> => {
@@ -51,26 +33,6 @@ const writtenOf = ({ counters }: Pipeline): number =>
     .samples()
     .filter(({ name, labels }) => name === 'ringtail_kernel_events' && labels['outcome'] === 'written')
     .reduce((sum, { value }) => sum + value, 0);
-
-/** Starts `lives`, waits until it holds, and gives what ends it. */
-const live = async (
-  { program, copy }: Context,
-  pipeline: Pipeline,
-  { cgroup, uid, netns = 0, count = COUNT, held = HELD }: { cgroup: string; uid: number; netns?: 0 | 1; count?: number; held?: number },
-) => {
-  const quick = copy('quick', `quick-${uid}-${netns}`);
-  const { child, ended, output } = startProgram(program('lives'), [cgroup, uid, netns, count, held, quick].map(String));
-  await pipeline.until('the program to hold', () => /held|skip/.test(output()) || child.exitCode !== null);
-  const cookie = /cookie (\d+)/.exec(output())?.[1] ?? '';
-  return {
-    cookie,
-    isSkipped: output().startsWith('skip'),
-    async end() {
-      child.stdin.end();
-      assert.equal((await ended).code, 0);
-    },
-  };
-};
 
 const exact: Scenario = {
   name: 'processes: counts are exact by user, cgroup and network namespace, and nothing goes through the ring for them',
@@ -101,8 +63,8 @@ const exact: Scenario = {
       await pipeline.stop();
       const last = pipeline.metrics.at(-1);
       const [a, b] = [`${UID} 0 ${there}`, `0 1 ${here}`];
-      assert.deepEqual(valuesOf(last, 'exec.count', folders), { [a]: COUNT, [b]: COUNT });
-      assert.deepEqual(valuesOf(last, 'exit.count', folders), { [a]: COUNT + HELD + 1, [b]: COUNT + HELD + 1 });
+      assert.deepEqual(valuesOf(last, 'exec.count', folders), { [a]: LIVES, [b]: LIVES });
+      assert.deepEqual(valuesOf(last, 'exit.count', folders), { [a]: LIVES + HELD + 1, [b]: LIVES + HELD + 1 });
       assert.deepEqual(Object.values(valuesOf(last, 'count', folders)).filter((value) => value > 0), []); // prettier-ignore
       assert.equal(writtenOf(pipeline), 0, 'records were written');
       assert.deepEqual(pipeline.events, []);
@@ -159,7 +121,7 @@ const overReloads: Scenario = {
       await pipeline.stop();
       const runs = 1 + 2 * 3;
       const all = pipeline.metrics.map((batch) => Object.values(valuesOf(batch, 'exec.count', folders))[0] ?? 0);
-      assert.equal(all.at(-1), runs * COUNT);
+      assert.equal(all.at(-1), runs * LIVES);
       assert.deepEqual(
         all,
         all.toSorted((one, other) => one - other),
@@ -174,7 +136,7 @@ const overReloads: Scenario = {
       );
       assert.equal(new Set(starts).size, 1, 'start times');
       const execs = pipeline.find('ringtail.process.exec').filter(({ attributes }) => attributes['process.user.id'] === UID);
-      assert(execs.length >= 2 * COUNT, `${execs.length} records of execs`);
+      assert(execs.length >= 2 * LIVES, `${execs.length} records of execs`);
     });
   },
 };
