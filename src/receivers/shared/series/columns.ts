@@ -31,9 +31,11 @@ export type Columns = {
   /** Whether units of it are in a series that it is not in now. */
   spilled: Uint8Array;
   classes: Uint8Array;
-  /** Number of the first reading that had it, and of the last one. */
+  /** Number of the reading since which each one had it, and of the last one that did. */
   born: Uint32Array;
   seen: Uint32Array;
+  /** And of the last one that had it in another map than the first. */
+  elsewhere: Uint32Array;
   /** Where the last reading has it: part of the metric, and entry. */
   part: Uint8Array;
   entry: Uint32Array;
@@ -56,6 +58,7 @@ export const createColumns = (width: number): Columns => ({
   classes: new Uint8Array(FIRST_ROWS),
   born: new Uint32Array(FIRST_ROWS),
   seen: new Uint32Array(FIRST_ROWS),
+  elsewhere: new Uint32Array(FIRST_ROWS),
   part: new Uint8Array(FIRST_ROWS),
   entry: new Uint32Array(FIRST_ROWS),
   startNs: [],
@@ -73,7 +76,7 @@ export const growFor = (columns: Columns, row: number): void => {
   while (row >= columns.state.length) {
     for (const name of ['raw', 'high', 'value', 'told', 'movedMs', 'cgroup'] as const) columns[name] = longer(columns[name]);
     for (const name of ['state', 'spilled', 'classes', 'part'] as const) columns[name] = longer(columns[name]);
-    for (const name of ['born', 'seen', 'entry'] as const) columns[name] = longer(columns[name]);
+    for (const name of ['born', 'seen', 'elsewhere', 'entry'] as const) columns[name] = longer(columns[name]);
   }
 };
 
@@ -82,6 +85,8 @@ export const clearRow = (columns: Columns, row: number): void => {
   const { width } = columns;
   for (const name of ['raw', 'high', 'value', 'told'] as const) columns[name].fill(0, row * width, (row + 1) * width);
   columns.spilled[row] = 0;
+  columns.seen[row] = 0;
+  columns.elsewhere[row] = 0;
   columns.startNs[row] = 0n;
   columns.attributes[row] = [];
 };

@@ -50,8 +50,8 @@ export type MetricRows = {
   spill(row: number): void;
   /** The kernel counts from nothing. */
   restart(): void;
-  /** What was taken out of the kernel's map. */
-  retire(part: number, entries: Entries): void;
+  /** What was taken out of the kernel's map, behind the reading of this number. */
+  retire(part: number, entries: Entries, count: number, nowMs: number): void;
 };
 
 type Part = SeriesPart & { readonly picks: Picks; readonly tag: number };
@@ -121,7 +121,9 @@ export const createMetricRows = (metric: SeriesMetric, keyBytes: number, cgroupA
       if (classes[entry] === NO_CLASS || sums[from + first] === 0) continue;
       if (only !== undefined && !only(keys, entry * bytes)) continue;
       const row = isRest ? restRow(classes[entry]!, count, nowMs) : ownRow(part, entries, entry, count, nowMs);
-      const { raw, seen } = columns;
+      const { raw, seen, born } = columns;
+      if (seen[row]! + 1 < count) born[row] = count;
+      if (part.reading !== 0) columns.elsewhere[row] = count;
       for (let i = 0; i < wanted.length; i++) raw[row * width + i]! += sums[from + wanted[i]!]!;
       seen[row] = count;
       columns.part[row] = index;
@@ -184,6 +186,11 @@ export const createMetricRows = (metric: SeriesMetric, keyBytes: number, cgroupA
     }
   };
 
+  const spill = (row: number): void => {
+    addTo(OVERFLOW, row);
+    columns.spilled[row] = 1;
+  };
+
   const drop = (row: number): void => {
     const { state, classes } = columns;
     if (state[row] === rowState.told) rows.toldCount--;
@@ -230,7 +237,8 @@ export const createMetricRows = (metric: SeriesMetric, keyBytes: number, cgroupA
         if (takeNew(row)) {
           columns.movedMs[row] = nowMs;
           if (now === rowState.told) addTo(row, row);
-          else waiting.push(row);
+          else if (seen[row] === count) waiting.push(row);
+          else spill(row); // its key is nowhere any more
         } else if (now === rowState.waiting && count - seen[row]! >= ABSENT_READINGS) drop(row);
       }
       return waiting;
@@ -238,23 +246,22 @@ export const createMetricRows = (metric: SeriesMetric, keyBytes: number, cgroupA
     find,
     drop,
     gain: (row) => addTo(row, row),
-    spill(row) {
-      addTo(OVERFLOW, row);
-      columns.spilled[row] = 1;
-    },
+    spill,
     restart() {
       const { high } = columns;
       for (let i = 0; i < keyRows.end * width; i++) high[i] = Math.min(0, high[i]!);
     },
-    retire(part, entries) {
-      const { words: wanted, only } = parts[part]!;
+    retire(index, entries, count, nowMs) {
+      const part = parts[index]!;
+      const { words: wanted, only } = part;
       const { reading, keys, keyBytes: bytes, classes } = entries;
-      const { high } = columns;
       for (let entry = 0; entry < reading.count; entry++) {
         if (classes[entry] === NO_CLASS || (only !== undefined && !only(keys, entry * bytes))) continue;
-        const row = find(part, entries, entry);
-        if (row < 0) continue;
-        for (let i = 0; i < wanted.length; i++) high[row * width + i]! -= reading.sums[entry * reading.words + wanted[i]!]!;
+        const from = entry * reading.words;
+        if (reading.sums[from + wanted[0]!] === 0) continue;
+        const row = ownRow(part, entries, entry, count, nowMs);
+        // what came behind the last reading is told with the next one
+        for (let i = 0; i < wanted.length; i++) columns.high[row * width + i]! -= reading.sums[from + wanted[i]!]!;
       }
     },
   };

@@ -47,7 +47,10 @@ export const createSeriesTable = ({ keyBytes, cgroupAt, metrics }: SeriesDefinit
   let lastNs = 0n;
   let count = 0;
   let generation: number | undefined;
+  let lastMs = 0;
   let lookedMs = -Infinity;
+  /** Keys of the kernel that may be taken out if the next look finds them so too: what holds nothing yet may have been made just now. */
+  let doomed = new Set<string>();
   let isLooking = false;
   /** Of this collection, by number. */
   let gone = new Map<number, boolean>();
@@ -78,6 +81,14 @@ export const createSeriesTable = ({ keyBytes, cgroupAt, metrics }: SeriesDefinit
     if (known === undefined) gone.set(cgroup, (known = isGone(cgroup)));
     return known;
   };
+
+  /** Whether what an entry of the first reading counts for did not move since, and is not open anywhere. */
+  const hasRested = (rows: MetricRows, entries: Entries, entry: number, sinceMs: number): boolean =>
+    rows.metric.parts.every((part, index) => {
+      if (part.reading !== 0) return true;
+      const row = rows.find(index, entries, entry);
+      return row < 0 || (rows.columns.movedMs[row]! <= sinceMs && rows.columns.elsewhere[row] !== count);
+    });
 
   /** It is told no more; what it counted stays counted. */
   const endSeries = (rows: MetricRows, row: number, timeNs: bigint): void => {
@@ -147,6 +158,7 @@ export const createSeriesTable = ({ keyBytes, cgroupAt, metrics }: SeriesDefinit
         return metric === undefined ? [] : [metric];
       });
       lastNs = timeNs;
+      lastMs = nowMs;
       return told;
     },
     dead(readings, { nowMs, classOf, config: { expiryMs }, isGone }) {
@@ -154,24 +166,24 @@ export const createSeriesTable = ({ keyBytes, cgroupAt, metrics }: SeriesDefinit
       if (!isLooking || isGone === undefined || cgroupAt === undefined || reading === undefined) return [];
       const entries = entriesOf(reading, classOf[0]!, isCounted);
       const { words, keyBytes: bytes, classes } = entries;
+      const before = doomed;
+      doomed = new Set();
       const keys: Uint8Array[] = [];
       for (let entry = 0; entry < reading.count; entry++) {
         const at = (entry * bytes + cgroupAt) >> 2;
         if (classes[entry] === NO_CLASS || !isDead(words[at]! + words[at + 1]! * 0x1_0000_0000, isGone)) continue;
-        const rests = all.every((rows) =>
-          rows.metric.parts.every((part, index) => {
-            if (part.reading !== 0) return true;
-            const row = rows.find(index, entries, entry);
-            return row < 0 || nowMs - rows.columns.movedMs[row]! >= expiryMs;
-          }),
-        );
-        if (rests) keys.push(reading.keys.subarray(entry * reading.keyBytes, (entry + 1) * reading.keyBytes));
+        if (!all.every((rows) => hasRested(rows, entries, entry, nowMs - expiryMs))) continue;
+        const key = reading.keys.subarray(entry * reading.keyBytes, (entry + 1) * reading.keyBytes);
+        const text = key.toString('latin1');
+        if (before.has(text)) keys.push(key);
+        else doomed.add(text);
       }
       return keys;
     },
     retire(taken, classOf) {
       const entries = entriesOf(taken, classOf[0]!, isCounted);
-      for (const rows of all) for (const [index, part] of rows.metric.parts.entries()) if (part.reading === 0) rows.retire(index, entries);
+      for (const rows of all)
+        for (const [index, part] of rows.metric.parts.entries()) if (part.reading === 0) rows.retire(index, entries, count, lastMs);
     },
     get rows() {
       return all.reduce((sum, { end }) => sum + end(), 0);
