@@ -14,13 +14,15 @@ const BATCHES = 512;
 const ROWS = 64;
 
 const plain = Array.from({ length: BATCHES }, (_, sequence) => batchesOf('small', ROWS, sequence));
-const containers = Array.from({ length: 3 }, (_, index) => ({
+const containers = Array.from({ length: 60 }, (_, index) => ({
   attributes: [
     ['service.name', `service-${index}`],
-    ['container.id', String(index).repeat(64)],
+    ['container.id', String(index).padStart(64, '0')],
     ['k8s.pod.name', `pod-${index}`],
   ] as const,
 }));
+const list = [undefined, ...containers];
+const rowResourcesOf = (of: (row: number) => number) => ({ ids: Uint32Array.from({ length: ROWS }, (_, row) => of(row)), list });
 const omitted = new Set(['process.pid', 'ringtail.cgroup.id']);
 
 const subjects: Readonly<Record<string, readonly Batch[]>> = {
@@ -28,6 +30,9 @@ const subjects: Readonly<Record<string, readonly Batch[]>> = {
   'the same again': plain,
   'another resource': plain.map((batch) => ({ ...batch, resource: containers[0] })),
   'three that alternate with each batch': plain.map((batch, index) => ({ ...batch, resource: containers[index % 3] })),
+  'rows of one container': plain.map((batch) => ({ ...batch, rowResources: rowResourcesOf(() => 1) })),
+  'rows of three that alternate': plain.map((batch) => ({ ...batch, rowResources: rowResourcesOf((row) => 1 + (row % 3)) })),
+  'rows of the host and 60 that alternate': plain.map((batch) => ({ ...batch, rowResources: rowResourcesOf((row) => row % 61) })),
   'two head attributes left out': plain.map((batch) => ({ ...batch, omitted })),
 };
 
