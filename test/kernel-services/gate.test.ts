@@ -231,4 +231,35 @@ describe('the gate', () => {
     expect(fetch).toHaveBeenCalledWith([{ id: 77n, pid: 1 }]);
     expect(gate.admit(actors({ pid: 1, cgroupId: 77n }))).toBeUndefined();
   });
+
+  it('takes cgroups in before it asks for them, and goes on doing so when nobody asks any more', async () => {
+    vi.spyOn(cgroups, 'start').mockResolvedValue(true);
+    const fetch = vi.spyOn(cgroups, 'fetch');
+    const made = (cgroupId: bigint, path: string): KernelFrame =>
+      frameOf((builder) => {
+        const actor = builder.addActor({ pid: 1, cgroupId });
+        builder.addRow(eventKind.cgroupMade, { bootNs: 1n, actor, columns: { cgroupId, level: 1, path } });
+      });
+    const gate = gateFor([], () => never);
+    gate.admit(made(10n, '/nobody'));
+    expect([cgroups.path(10n), gate.requires('cgroup')]).toEqual([undefined, false]);
+    const end = gate.require('cgroup');
+    await gate.start();
+    expect(gate.admit(made(11n, '/asked'))).toBeUndefined();
+    end();
+    expect(gate.requires('cgroup')).toBe(false);
+    gate.admit(made(12n, '/later'));
+    expect([cgroups.path(11n), cgroups.path(12n), fetch.mock.calls.length]).toEqual(['/asked', '/later', 0]);
+  });
+
+  it('fills again what is out of date', async () => {
+    const start = vi.spyOn(cgroups, 'start').mockResolvedValue(true);
+    const gate = gateFor(['cgroup'], () => never);
+    await gate.start();
+    await gate.start();
+    expect(start).toHaveBeenCalledTimes(1);
+    gate.forget('cgroup');
+    await gate.start();
+    expect(start).toHaveBeenCalledTimes(2);
+  });
 });
