@@ -103,8 +103,16 @@ service: {pipelines: {logs: {receivers: [process], exporters: [otlp_http]}}}`);
           }),
         );
         const ids = (name: string) => Object.keys(taken[name] ?? {});
-        const logs = { receivers: ids('receivers').slice(0, 1), processors: ids('processors'), exporters: ids('exporters') };
-        const service = { telemetry, extensions: ids('extensions'), pipelines: { logs } };
+        const serving = (name: string, signal: 'logs' | 'metrics') =>
+          ids(name).filter((id) =>
+            components.some(({ kind, type, signals }) => `${kind}s` === name && type === id && signals.includes(signal)),
+          );
+        const pipelineOf = (signal: 'logs' | 'metrics') => ({
+          receivers: serving('receivers', signal).slice(0, 1),
+          exporters: serving('exporters', signal),
+        });
+        const pipelines = { logs: { ...pipelineOf('logs'), processors: ids('processors') }, metrics: pipelineOf('metrics') };
+        const service = { telemetry, extensions: ids('extensions'), pipelines };
         const text = stringify(escaped({ ...taken, kernel, service }), { aliasDuplicateObjects: false });
         const { config } = load(text);
         if (config === undefined) return;
