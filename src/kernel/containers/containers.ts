@@ -223,6 +223,7 @@ export const createContainers = (options: ContainersOptions): Containers => {
     // begun again, it may have another name
     if (isNew && entry.isContainer && entry.subject!.load.done) Object.assign(entry.subject!.load, newLoad());
     if (entry.isContainer) void ask(number, entry);
+    else if (files !== undefined) void handMade.scan(files);
   };
 
   const lookAhead = (): readonly Promise<void>[] =>

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { loadConfig } from '../../../src/config/load.ts';
 import { createRegistry } from '../../../src/config/registry.ts';
-import type { AttributeValue } from '../../../src/core/batch.ts';
+import { resourceOfRow, type AttributeValue } from '../../../src/core/batch.ts';
 import { NEVER } from 'rxjs';
 import type { ExporterFactory, ReceiverFactory, ReloadOutcome } from '../../../src/core/component.ts';
 import { createCounters, type Counters } from '../../../src/core/counters.ts';
@@ -16,6 +16,7 @@ import type { Rung } from '../../../src/kernel/process-programs.ts';
 import { createKernelServices, type KernelServices } from '../../../src/kernel/services.ts';
 import { attributesOf, unixNsOf } from '../../../src/otlp/log-text.ts';
 import { filterProcessor } from '../../../src/processors/filter/index.ts';
+import { resolveContainerProcessor } from '../../../src/processors/resolve-container/index.ts';
 import { resolveProcessProcessor } from '../../../src/processors/resolve-process/index.ts';
 import { resolveUserProcessor } from '../../../src/processors/resolve-user/index.ts';
 import { processReceiver } from '../../../src/receivers/process/index.ts';
@@ -26,6 +27,8 @@ export type Event = {
   readonly name: string;
   readonly unixNs: bigint;
   readonly attributes: Readonly<Record<string, AttributeValue>>;
+  /** Of the container, pod or unit that it belongs to; empty: it belongs to the host. */
+  readonly resource: Readonly<Record<string, AttributeValue>>;
 };
 
 export type PipelineOptions = {
@@ -48,6 +51,8 @@ export type PipelineOptions = {
   /** It stands last, where nothing of it runs in the kernel. */
   readonly filterBehind?: boolean;
   readonly ancestors?: number;
+  /** Containers are told too, with these options of the processor. */
+  readonly containers?: Readonly<Record<string, unknown>>;
   readonly injectedFacts?: Partial<KernelFacts>;
   /** Who is left out; nobody for what is not given. */
   readonly exclude?: Partial<ExcludeRules>;
@@ -105,6 +110,7 @@ const captureFactory = (events: Event[], metrics: MetricBatch[]): ExporterFactor
             name: batch.kind.eventName,
             unixNs: unixNsOf(batch, row),
             attributes: Object.fromEntries(attributesOf(batch, row)),
+            resource: Object.fromEntries(resourceOfRow(batch, row)?.attributes ?? []),
           });
         }
         accepted.value += rows.length;
@@ -134,6 +140,7 @@ const yamlOf = ({
   rootPath = '/',
   receiver = {},
   ancestors = 0,
+  containers,
   idle = false,
   calls,
   metrics,
@@ -142,7 +149,11 @@ const yamlOf = ({
   filterBehind = false,
 }: PipelineOptions): string => {
   const receivers = { ...(idle ? { idle: {} } : { process: receiver }), ...(calls === undefined ? {} : { syscalls: calls }) };
-  const resolve = { resolve_process: { ancestors }, resolve_user: {} };
+  const resolve = {
+    ...(containers === undefined ? {} : { resolve_container: containers }),
+    resolve_process: { ancestors },
+    resolve_user: {},
+  };
   const named = filter === undefined ? {} : { filter };
   const processors = filterBehind ? { ...resolve, ...named } : { ...named, ...resolve };
   // JSON is YAML
@@ -178,6 +189,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     syscallsReceiver,
     idleReceiver,
     filterProcessor,
+    resolveContainerProcessor,
     resolveProcessProcessor,
     resolveUserProcessor,
     captureFactory(events, metrics),

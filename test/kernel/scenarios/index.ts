@@ -6,6 +6,7 @@ import { callRuleScenarios } from './call-rules.ts';
 import { callScenarios } from './calls.ts';
 import { callSocketScenarios } from './call-sockets.ts';
 import { cgroupScenarios } from './cgroups.ts';
+import { containerScenarios } from './containers.ts';
 import { endScenarios } from './ends.ts';
 import { excludedScenarios } from './excluded.ts';
 import { lifetimeScenarios } from './lifetime.ts';
@@ -33,6 +34,7 @@ export const scenarios: readonly Scenario[] = [
   ...endScenarios,
   ...placeScenarios,
   ...cgroupScenarios,
+  ...containerScenarios,
   ...runningScenarios,
   ...excludedScenarios,
   ...lossScenarios,
