@@ -105,6 +105,46 @@ describe('labels', () => {
   });
 });
 
+describe('a series that is found to be of a container', () => {
+  const attributes = [['ringtail.cgroup.id', 7n]] as const;
+  const host = { attributes: [] };
+
+  it.each([
+    ['cumulative', 3n, 5n, 5],
+    ['delta', 3n, 5n, 8],
+  ] as const)('goes on under its new labels alone: %s', (temporality, first, second, wanted) => {
+    const { table, lines } = tableOf();
+    const take = (value: bigint, resource: BatchResource, start: number) => {
+      const told = [point(value, { attributes, resource, start, at: start + 10 })];
+      return table.take(batch([counter('io', told, temporality === 'delta' ? { temporality } : {})]), 0).taken;
+    };
+    take(first, host, 0);
+    expect(take(second, container('c1'), 10)).toBe(1);
+    expect(lines()).toEqual([`io_total{job="web",ringtail_cgroup_id="7"} ${wanted}`]);
+    expect(table.size()).toBe(1);
+    take(0n, container('c1'), 20);
+    expect(table.size()).toBe(1);
+  });
+
+  it('finds room where it left some', () => {
+    const { table, lines } = tableOf({ max_series: 1 });
+    table.take(batch([counter('io', [point(1n, { attributes, resource: host })])]), 0);
+    expect(table.take(batch([counter('io', [point(2n, { attributes, resource: container('c1'), at: 20 })])]), 0)).toMatchObject({
+      taken: 1,
+    });
+    expect(lines()).toEqual(['io_total{job="web",ringtail_cgroup_id="7"} 2']);
+  });
+
+  it('is two when two pipelines tell it, one with the container and one without', () => {
+    const { table, lines } = tableOf();
+    for (const at of [10, 20, 30]) {
+      for (const resource of [host, container('c1')])
+        table.take(batch([counter('io', [point(5n, { attributes, resource, start: at - 10, at })], { temporality: 'delta' })]), 0);
+    }
+    expect(lines()).toEqual(['io_total{ringtail_cgroup_id="7"} 15', 'io_total{job="web",ringtail_cgroup_id="7"} 15']);
+  });
+});
+
 describe('deltas', () => {
   const deltas = (...points: readonly (readonly [value: bigint, start: number, at: number])[]) => {
     const { table, page } = tableOf({ enable_open_metrics: true });

@@ -46,6 +46,11 @@ type Source = {
   collection: Collection;
 };
 
+/** True: it is shown. Else that there is no room, or why not. */
+type Outcome = true | 'full' | (string & {});
+
+type Input = Pick<Series, 'attributes' | 'resource' | 'point'>;
+
 /** What the points of a batch came to. */
 export type Taken = {
   readonly taken: number;
@@ -145,26 +150,34 @@ export const createTable = (options: TableOptions) => {
     for (const [id, { family }] of sources) if (families.get(family.name) !== family) sources.delete(id);
   };
 
-  /** What to count as: `taken`, no room, or why not. */
-  const put = (source: Source, attributes: readonly Attribute[], resource: BatchResource, point: Point, nowMs: number): true | 'full' | string => {
+  /** `before` is what its receiver told by the same list of attributes. When that has other labels now (its container got a name) it ends, so that sums stay right. */
+  const enter = (source: Source, labels: string, before: Series | undefined, { attributes, resource, point }: Input, nowMs: number): Outcome => {
     const { family, metric, collection } = source;
-    let series = source.known.get(attributes);
+    const isRenamed = before !== undefined && !before.isGone && before.collection !== collection.number;
+    if (isRenamed) forget(before);
+    if (size >= maxSeries && nowMs - sweptMs >= SWEEP_PAUSE_MS) sweep(nowMs);
+    if (size >= maxSeries) return 'full';
+    size++;
+    const latest = isRenamed ? (accumulated(metric, before.point, point) ?? before.point) : point;
+    const series = { source, labels, attributes, resource, point: latest, updatedMs: nowMs, collection: collection.number, batch: batches, isGone: false };
+    // what is swept away meanwhile comes back
+    families.set(family.name, family);
+    family.series.set(labels, series);
+    source.known.set(attributes, series);
+    return true;
+  }; // prettier-ignore
+
+  const put = (source: Source, input: Input, nowMs: number): Outcome => {
+    const { attributes, resource, point } = input;
+    const { family, metric, collection, receiver } = source;
+    const before = source.known.get(attributes);
+    let series = before;
     if (series === undefined || series.isGone || series.resource !== resource) {
-      const scope = { name: `ringtail/${source.receiver.split('/', 1)[0]!}`, version };
+      const scope = { name: `ringtail/${receiver.split('/', 1)[0]!}`, version };
       const labels = labeller.labelsOf(attributes, resource, scope, family.kind === 'histogram' ? 'le' : undefined);
       if (labels === undefined) return 'nothing is left of the name of an attribute';
       series = family.series.get(labels);
-      if (series === undefined) {
-        if (size >= maxSeries && nowMs - sweptMs >= SWEEP_PAUSE_MS) sweep(nowMs);
-        if (size >= maxSeries) return 'full';
-        size++;
-        series = { source, labels, attributes, resource, point, updatedMs: nowMs, collection: collection.number, batch: batches, isGone: false };
-        // what is swept away meanwhile comes back
-        families.set(family.name, family);
-        family.series.set(labels, series);
-        source.known.set(attributes, series);
-        return true;
-      }
+      if (series === undefined) return enter(source, labels, before, input, nowMs);
       if (series.batch !== batches) source.known.set(attributes, series);
     }
     if (series.batch === batches) return 'another series has the same labels';
@@ -178,7 +191,7 @@ export const createTable = (options: TableOptions) => {
     series.collection = collection.number;
     series.batch = batches;
     return true;
-  }; // prettier-ignore
+  };
 
   /** All metrics of a batch are of one collection; a second pipeline brings the same one. */
   const joinCollection = (all: readonly Source[], timeUnixNs: bigint): void => {
@@ -210,7 +223,7 @@ export const createTable = (options: TableOptions) => {
         continue;
       }
       for (const point of metric.points) {
-        const outcome = put(source, point.attributes, point.resource ?? resource ?? hostResource, point, nowMs);
+        const outcome = put(source, { attributes: point.attributes, resource: point.resource ?? resource ?? hostResource, point }, nowMs);
         if (outcome === true) taken++;
         else if (outcome === 'full') overLimit++;
         else refuse(metric.name, outcome, 1);
@@ -230,9 +243,9 @@ export const createTable = (options: TableOptions) => {
     /** Takes over what another one has, which has nothing from then on. */
     adopt(other: { all(): Iterable<Series>; clear(): void }): void {
       batches++;
-      for (const { source: from, attributes, resource, point, updatedMs } of other.all()) {
-        const source = sourceOf(from.receiver, from.metric);
-        if (typeof source !== 'string') put(source, attributes, resource, point, updatedMs);
+      for (const series of other.all()) {
+        const source = sourceOf(series.source.receiver, series.source.metric);
+        if (typeof source !== 'string') put(source, series, series.updatedMs);
       }
       other.clear();
     },
