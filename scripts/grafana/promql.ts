@@ -30,15 +30,19 @@ export const select = <Label extends string>({ name }: Metric<Label>, where?: Co
 export const selectAny = <Label extends string = never>(names: string, where?: Conditions<Label>): string =>
   `{__name__=~"${names}", ${conditions(where)}}`;
 
+/** How long before a range is looked for a series: some scrapes may have failed. */
+const BEFORE = '5m';
+
 /**
  * How much a counter grew within a range. `increase()` does not see the first value of a series: what a container did before it was scraped for the
- * first time, which is all that a short one ever did. So a series that was not there when the range began, although its target was scraped then,
- * has grown by all that it has.
+ * first time, which is all that a short one ever did. So a series that was not there before the range, although its target was scraped then, has
+ * grown by all that it has.
  */
 export const growth = <Label extends string>(metric: Metric<Label>, range: Range, where?: Conditions<NoInfer<Label>>): string => {
   const series = select(metric, where);
-  const wasUp = `up{${targets}} offset ${range} == 1`;
-  return `((max_over_time(${series}[${range}]) unless ${series} offset ${range}) and on (job, instance) (${wasUp})) or increase(${series}[${range}])`;
+  const isNew = `max_over_time(${series}[${range}]) unless last_over_time(${series}[${BEFORE}] offset ${range})`;
+  const wasScraped = `max_over_time(up{${targets}}[${BEFORE}] offset ${range}) == 1`;
+  return `((${isNew}) and on (job, instance) (${wasScraped})) or increase(${series}[${range}])`;
 };
 
 /** Labels to sum by; what is none of the metric's is a mistake that the compiler finds. */

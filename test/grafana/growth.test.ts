@@ -56,6 +56,11 @@ describe.skipIf(!hasPromtool)('growth in ten minutes, asked after twelve', () =>
     ['of several is their sum', [opened('0+1x60'), opened('_x20 100x28', 'container_id="d"')], 140],
   ] as const)('%s', (_, series, expected) => expect(complaint([up, ...series], whole, 12, [['{}', expected]])).toBe(''));
 
+  it('is known although a scrape failed when the range began', () => {
+    const series = [opened('0+1x7 stale 9+1x60'), opened('_x20 100x28', 'container_id="d"')];
+    expect(complaint([{ ...up, values: '1x7 0 1x60' }, ...series], whole, 12, [['{}', 140]])).toBe('');
+  });
+
   it('of all that a target has when it is scraped for the first time is what comes then', () => {
     expect(complaint([{ ...up, values: '_x19 1x40' }, opened('_x20 100x28')], whole, 12, [['{}', 0]])).toBe('');
     expect(complaint([opened('_x20 100x28')], whole, 12, [['{}', 0]])).toBe('');

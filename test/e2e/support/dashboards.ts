@@ -1,12 +1,12 @@
 /** Asks a real Prometheus what the panels of the dashboards ask, and reckons the same from the bare samples. */
-import type { PlacedPanel, Target } from '../../../scripts/grafana/model.ts';
+import type { PlacedPanel, Target, Variable } from '../../../scripts/grafana/model.ts';
 import { dashboards } from '../../../scripts/grafana/index.ts';
 import { interpolate, timeValues, type Values } from '../../grafana/interpolate.ts';
 import type { Prometheus, PromSample } from './prometheus.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [unixS: number, value: number];
-export type RawSeries = { readonly labels: Labels; readonly samples: readonly Sample[] };
+export type RawSeries = { readonly labels: Labels; readonly samples: readonly Sample[]; readonly isOld: boolean };
 
 /** `host.json / Sessions opened / A`: what stands for one query. */
 export type Place = string;
@@ -22,34 +22,74 @@ export const targets: readonly { readonly place: Place; readonly panel: PlacedPa
 /** The end of what a dashboard shows, in Unix seconds, and how long that is. */
 export type Window = { readonly endS: number; readonly seconds: number };
 
-/** What selects everything. */
-export const everything: Values = { job: '.+', instance: '.+', namespace: '.*', pod: '.*', container: '.+', top: '50' };
-
 /** The answer at the end of the window, with a rate interval as long as the window: so the answer is about all of it. */
-export const answerOf = (prometheus: Prometheus, { expr }: Target, { endS, seconds }: Window): Promise<readonly PromSample[]> =>
-  prometheus.query(interpolate(expr, { ...everything, ...timeValues(seconds, seconds) }), endS);
+export const answerOf = (
+  prometheus: Prometheus,
+  { expr }: Target,
+  { endS, seconds }: Window,
+  chosen: Values,
+): Promise<readonly PromSample[]> => prometheus.query(interpolate(expr, { ...chosen, ...timeValues(seconds, seconds) }), endS);
 
-/** All samples of these series in the window; of those that were there before, also the last one before it. */
-export const rawSeries = async ({ port }: Prometheus, selector: string, { endS, seconds }: Window): Promise<readonly RawSeries[]> => {
-  const query = `${selector}[${seconds + 1}s]`;
-  const response = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(query)}&time=${endS}`);
-  const { data } = (await response.json()) as { data: { result: { metric: Labels; values: [number, string][] }[] } };
-  return data.result.map(({ metric, values }) => {
+/** As Grafana asks for lines, a point for each second; how many points there are. */
+export const pointsOf = async (prometheus: Prometheus, { expr }: Target, { endS, seconds }: Window, chosen: Values): Promise<number> => {
+  const query = interpolate(expr, { ...chosen, ...timeValues(seconds, 4) });
+  const series = await prometheus.queryRange(query, endS - seconds, endS, 1);
+  return series.reduce((sum, { values }) => sum + values.length, 0);
+};
+
+type Answered<T> = { readonly status: string; readonly error?: string; readonly data: T };
+
+const ask = async <T>({ port }: Prometheus, path: string, parameters: Readonly<Record<string, string>>): Promise<T> => {
+  const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}?${String(new URLSearchParams(parameters))}`);
+  const { status, error, data } = (await response.json()) as Answered<T>;
+  if (status !== 'success') throw new Error(`Prometheus says of ${path}: ${error}`);
+  return data;
+};
+
+/** All samples of these series in the window, and whether they were there before. */
+export const rawSeries = async (prometheus: Prometheus, selector: string, { endS, seconds }: Window): Promise<readonly RawSeries[]> => {
+  const { result } = await ask<{ result: readonly { metric: Labels; values: readonly [number, string][] }[] }>(prometheus, 'query', {
+    query: `${selector}[${2 * seconds}s]`,
+    time: String(endS),
+  });
+  return result.flatMap(({ metric: labels, values }) => {
     const samples = values.map(([at, value]) => [at, Number(value)] as const);
-    const before = samples.findLast(([at]) => at <= endS - seconds);
-    return { labels: metric, samples: [...(before ? [before] : []), ...samples.filter(([at]) => at > endS - seconds)] };
+    const inside = samples.filter(([at]) => at >= endS - seconds);
+    return inside.length === 0 ? [] : [{ labels, samples: inside, isOld: samples[0]![0] <= endS - seconds }];
   });
 };
 
-/** How much a counter grew: all that it has if it came within the window, and all behind a restart. */
-export const growthOf = ({ samples }: RawSeries, { endS, seconds }: Window): number => {
-  const isOld = samples[0]![0] <= endS - seconds;
+/** How much a counter grew between the samples of the window: all that it began with if it was not there before, and all behind a restart. */
+export const growthOf = ({ samples, isOld }: RawSeries): number => {
   let growth = isOld ? 0 : samples[0]![1];
   for (let i = 1; i < samples.length; i++) {
     const [last, value] = [samples[i - 1]![1], samples[i]![1]];
     growth += value >= last ? value - last : value;
   }
   return growth;
+};
+
+/** What a variable offers: `text=value`, or the value alone. As Grafana's data source for Prometheus finds it. */
+export const optionsOf = async (
+  prometheus: Prometheus,
+  { query, regex }: Variable,
+  { endS, seconds }: Window,
+  chosen: Values,
+): Promise<readonly string[]> => {
+  const text = interpolate(typeof query === 'string' ? query : query.query, { ...chosen, ...timeValues(seconds, seconds) });
+  const labelValues = /^label_values\((.+), (\w+)\)$/.exec(text);
+  if (labelValues !== null) {
+    const [, match, label] = labelValues as unknown as readonly [string, string, string];
+    return await ask(prometheus, `label/${label}/values`, { 'match[]': match, start: String(endS - seconds), end: String(endS) });
+  }
+  const samples = await prometheus.query(/^query_result\((.+)\)$/.exec(text)![1]!, endS);
+  const [, pattern, flags] = /^\/(.+)\/(\w*)$/.exec(regex!)!;
+  return samples.map(({ labels, value }) => {
+    const line = `{${Object.entries(labels).map(([name, content]) => `${name}="${content}"`).join(', ')}} ${value} ${endS}`; // prettier-ignore
+    const groups = Array.from(line.matchAll(new RegExp(pattern!, flags)), (match) => match.groups ?? {});
+    const group = (name: string) => groups.find((one) => one[name] !== undefined)?.[name];
+    return `${group('text') ?? group('value')}=${group('value')}`;
+  });
 };
 
 /** Sums by the values of labels, joined by blanks; without labels all is under `''`. */

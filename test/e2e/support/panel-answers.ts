@@ -37,16 +37,20 @@ export type Wanted = {
   /** Labels that name a value of the answer. */
   readonly by: readonly string[];
   readonly values: Sums;
-  /** Share by which it may be off; 0: it is right to the unit. */
+  /** Share by which it may be more; 0: it is right to the unit. */
   readonly tolerance: number;
+  /** Whether it may be less by as much. */
+  readonly isAround?: boolean;
   /** Whether the answer has others too. */
   readonly isPart?: boolean;
+  /** It has the largest alone, so many. */
+  readonly most?: number;
 };
 
 export type Answer = (reference: Reference) => Promise<Wanted>;
 
-/** `increase()` reckons beyond the outer samples, by a scrape at most on each side. */
-const EXTRAPOLATION = 0.05;
+/** `increase()` reckons beyond the outer samples, by little more than a scrape on each side: of some 60 scrapes two, and some for a slow one. */
+const EXTRAPOLATION = 0.08;
 /** Of a division. */
 const ROUNDING = 1e-9;
 
@@ -117,9 +121,23 @@ export const share =
     const sums = new Map<string, number>();
     for (const { values } of under) for (const [key, value] of values) sums.set(key, (sums.get(key) ?? 0) + value);
     const shares = Array.from(sums, ([key, sum]) => [key, (over!.values.get(key) ?? 0) / sum] as const);
-    const tolerance = 2 * over!.tolerance;
-    return { by: over!.by, values: new Map(shares.filter(([, value]) => !Number.isNaN(value))), tolerance };
+    const values = new Map(shares.filter(([, value]) => !Number.isNaN(value)));
+    return { by: over!.by, values, tolerance: over!.tolerance, isAround: true };
   };
+
+/** A row for each that one of these answers has; those that had something earlier in the window have one too. */
+export const present =
+  (...answers: readonly Answer[]): Answer =>
+  async (reference) => {
+    const wanted = await Promise.all(answers.map((answer) => answer(reference)));
+    const keys = wanted.flatMap(({ values }) => [...values.keys()]).filter((key) => key !== '');
+    return { by: wanted[0]!.by, values: new Map(keys.map((key) => [key, 1])), tolerance: 0, isPart: true };
+  };
+
+/** The ten largest. */
+export const ten =
+  (answer: Answer): Answer =>
+  async (reference) => ({ ...(await answer(reference)), most: 10 });
 
 /** The largest of several. */
 export const largest =
@@ -145,4 +163,5 @@ export const quantile =
     by: [],
     values: new Map([['', quantileOf(q, await grown(kernel.sessionDurations, all, ['le']))]]),
     tolerance: 2 * EXTRAPOLATION,
+    isAround: true,
   });

@@ -1,5 +1,5 @@
 /** For each query of each dashboard what it must answer. */
-import { HOST, OTHER } from '../../../scripts/grafana/common.ts';
+import { OTHER } from '../../../scripts/grafana/common.ts';
 import { kernel, ownCounter, ownGauge } from '../../../scripts/grafana/metrics.ts';
 import type { Place } from './dashboards.ts';
 import {
@@ -9,10 +9,12 @@ import {
   level,
   levels,
   lines,
+  present,
   quantile,
   rate,
   rows,
   share,
+  ten,
   together,
   total,
   type Where,
@@ -31,6 +33,7 @@ const matches =
   (labels) =>
     pattern.test(labels[label] ?? '');
 
+const by = (...labels: readonly string[]) => ({ by: labels });
 const isOpen = not(has('network_connection_state', 'listen', 'time_wait'));
 const received = has('network_io_direction', 'receive');
 const sent = has('network_io_direction', 'transmit');
@@ -59,8 +62,8 @@ const callPanels: Panels = {
   'Programs started': rate(execs),
   Processes: level(processes),
   'System calls': rate(calls),
-  'System calls, by call': rate(calls, { by: ['ringtail_syscall_name'], rest: OTHER }),
-  'Failed calls, by error': rate(calls, { where: isFailure, by: ['error_type'] }),
+  'System calls, by call': ten(rate(calls, { by: ['ringtail_syscall_name'], rest: OTHER })),
+  'Failed calls, by error': ten(rate(calls, { where: isFailure, by: ['error_type'] })),
   'File I/O': [rate(fileIo, { where: reads }), rate(fileIo, { where: writes })],
 };
 
@@ -120,8 +123,10 @@ const network: Panels = {
   'How long sessions lasted': rate(sessionDurations, { by: ['le'] }),
   'How long sessions lasted, quantiles': [quantile(0.5), quantile(0.9), quantile(0.99)],
   'By network namespace': usageBy('ringtail_netns_cookie'),
-  // of the first query each row is a fact: 1
-  'By cgroup': [async () => ({ by: [], values: new Map(), tolerance: 0, isPart: true }), ...usageBy('ringtail_cgroup_id')],
+  'By cgroup': [
+    present(total(networkIo, by('ringtail_cgroup_id')), level(sessionsOpen, by('ringtail_cgroup_id'))),
+    ...usageBy('ringtail_cgroup_id'),
+  ],
 };
 
 const callsNamed = (pattern: RegExp): Answer => total(calls, { where: matches('ringtail_syscall_name', pattern), by: program });
@@ -155,7 +160,6 @@ const cpu = ownCounter('otelcol_process_cpu_seconds');
 const memory = ownGauge('otelcol_process_memory_rss');
 const caches = { hits: ownCounter('ringtail_cache_hits'), misses: ownCounter('ringtail_cache_misses') };
 const attribution = ownCounter('ringtail_attribution');
-const by = (...labels: readonly string[]) => ({ by: labels });
 const outcome = (...values: readonly string[]) => ({ where: has('outcome', ...values) });
 const ring = share(level(ownGauge('ringtail_ring_used_bytes')), level(ownGauge('ringtail_ring_bytes')));
 const queues = share(
@@ -215,6 +219,3 @@ export const panelTable: ReadonlyMap<Place, Answer> = new Map(
     ),
   ),
 );
-
-/** Answers that stand for everybody who is in no container. */
-export const hostName = HOST;
