@@ -275,14 +275,14 @@ describe('what cannot be shown', () => {
   }); // prettier-ignore
 });
 
-it('what one table has another takes over, with its own names', () => {
-  const before = tableOf();
+it('what one table has another takes over, with its own names and its own host', () => {
+  const before = tableOf({}, [['service.name', 'old']]);
   before.table.take(batch([counter('io', [point(5n)], { temporality: 'delta' }), level('open', [point(3n)])]), 0);
-  const after = tableOf({ namespace: 'edge' });
+  const after = tableOf({ namespace: 'edge' }, [['service.name', 'new']]);
   after.table.adopt(before.table);
   expect([before.lines(), before.table.size()]).toEqual([[], 0]);
-  expect(after.lines()).toEqual(['edge_io_total 5', 'edge_open 3']);
+  expect(after.lines()).toEqual(['edge_io_total{job="new"} 5', 'edge_open{job="new"} 3']);
   const more = counter('io', [point(6n, { start: 10, at: 20 })], { temporality: 'delta' });
   after.table.take(batch([more, level('open', [point(2n, { at: 20 })])]), 0);
-  expect(after.lines()).toEqual(['edge_io_total 11', 'edge_open 2']);
+  expect(after.lines()).toEqual(['edge_io_total{job="new"} 11', 'edge_open{job="new"} 2']);
 });

@@ -237,15 +237,17 @@ export const createTable = (options: TableOptions) => {
   };
 
   return {
+    hostResource,
     take,
     sweep,
     size: () => size,
     /** Takes over what another one has, which has nothing from then on. */
-    adopt(other: { all(): Iterable<Series>; clear(): void }): void {
+    adopt(other: { readonly hostResource: BatchResource; all(): Iterable<Series>; clear(): void }): void {
       batches++;
-      for (const series of other.all()) {
-        const source = sourceOf(series.source.receiver, series.source.metric);
-        if (typeof source !== 'string') put(source, series, series.updatedMs);
+      for (const { source: from, attributes, resource: before, point, updatedMs } of other.all()) {
+        const source = sourceOf(from.receiver, from.metric);
+        const resource = before === other.hostResource ? hostResource : before;
+        if (typeof source !== 'string') put(source, { attributes, resource, point }, updatedMs);
       }
       other.clear();
     },
