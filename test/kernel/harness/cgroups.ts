@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { cgroupNumber } from '../../../src/kernel/cgroups/number.ts';
 import { readCgroupPath } from '../../../src/kernel/procfs/cgroup-path.ts';
 import { findHierarchies, type LegacyHierarchy } from '../../../src/kernel/procfs/mounts.ts';
+import { waitFor } from './pipeline.ts';
 import type { Context } from './scenario.ts';
 
 export type CgroupAttributes = { readonly 'process.linux.cgroup': string; readonly 'ringtail.cgroup.id': number };
@@ -46,6 +47,18 @@ export const withLegacy = async ({ skip, folder }: Context, work: (legacy: Legac
   }
 };
 
+/** Who was waited for may still be leaving: until it has. */
+export const removeCgroup = (folder: string | Buffer): Promise<void> =>
+  waitFor('a cgroup to be empty', () => {
+    try {
+      rmdirSync(folder);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
+      throw error;
+    }
+  });
+
 /** Makes them, and removes them in the opposite order. */
 export const withCgroups = async (folders: readonly (string | Buffer)[], work: () => Promise<void>): Promise<void> => {
   const made: (string | Buffer)[] = [];
@@ -56,6 +69,6 @@ export const withCgroups = async (folders: readonly (string | Buffer)[], work: (
     }
     await work();
   } finally {
-    for (const folder of made.toReversed()) rmdirSync(folder);
+    for (const folder of made.toReversed()) await removeCgroup(folder);
   }
 };
