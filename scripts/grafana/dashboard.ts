@@ -72,7 +72,7 @@ export const variable = ({ name, label, description, query, regex, all }: QueryV
   multi: true,
   includeAll: true,
   allValue: all,
-  current: { text: 'All', value: '$__all' },
+  current: { text: ['All'], value: ['$__all'] },
   refresh: 2,
   sort: 1,
 });

@@ -1,26 +1,41 @@
 /** Every query of every dashboard, asked of a real Prometheus that scrapes a real Ringtail, while two containers use what is known. */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, copyFileSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { dashboards } from '../../scripts/grafana/index.ts';
 import { kernel } from '../../scripts/grafana/metrics.ts';
 import type { Dashboard } from '../../scripts/grafana/model.ts';
+import { needCollector } from './support/collector.ts';
 import { type Cgroup, makeCgroup, newContainerId } from './support/cgroups.ts';
-import { answerOf, growthOf, type Labels, optionsOf, pointsOf, rawSeries, sumBy, targets, type Window } from './support/dashboards.ts';
+import {
+  answerOf,
+  growthOf,
+  type Labels,
+  optionsOf,
+  type Place,
+  pointsOf,
+  rawSeries,
+  sumBy,
+  targets,
+  type Window,
+} from './support/dashboards.ts';
 import type { Reference, Usage, Wanted } from './support/panel-answers.ts';
 import { panelTable } from './support/panel-table.ts';
 import { freePorts, temporaryFolder, workload } from './support/places.ts';
 import { start, until } from './support/processes.ts';
-import { needPrometheus, type Prometheus, startPrometheus } from './support/prometheus.ts';
+import { needPrometheus, type PromSample, type Prometheus, startPrometheus } from './support/prometheus.ts';
 import { startRingtail, writeConfig } from './support/ringtail.ts';
+
+const collectorFor = needCollector();
 
 /** What one container is told to use, in the words of test/workloads/usage.c. */
 type Order = { readonly name: string; readonly sessions: number; readonly held: number; readonly failed: number; readonly execs: number; readonly blocks: number }; // prettier-ignore
 
 const WEB: Order = { name: 'web', sessions: 40, held: 3, failed: 7, execs: 5, blocks: 20 };
 const JOB: Order = { name: 'job', sessions: 10, held: 0, failed: 2, execs: 3, blocks: 50 };
+const CONTAINER_LABELS = ['host.name', 'container.id', 'container.name', 'container.image.name', 'container.runtime.name', 'k8s.*.name'];
 const SCRAPE_MS = 500;
 /** Of what the dashboards show, at least; see the tolerance of panel-answers.ts. */
 const WINDOW_S = 20;
@@ -43,7 +58,13 @@ const usageOf = (id: string, { name, sessions, held, failed, execs, blocks }: Or
   open: isOver ? 0 : 2 * held,
 });
 
-const configOf = (folder: string, page: number, own: number, docker: string): string =>
+/** Which way metrics take to Prometheus, and the exporter here that begins it. */
+type Way = 'prometheus' | 'collector';
+const exporterOf = { prometheus: 'prometheus', collector: 'otlp_grpc' } as const;
+
+type Places = { readonly folder: string; readonly docker: string; readonly page: number; readonly own: number; readonly grpc: number };
+
+const configOf = (way: Way, { folder, docker, page, own, grpc }: Places): string =>
   JSON.stringify({
     receivers: {
       process: { metrics: { collection_interval: '500ms' } },
@@ -53,16 +74,35 @@ const configOf = (folder: string, page: number, own: number, docker: string): st
     processors: { resolve_process: {}, resolve_user: {}, resolve_container: { runtimes: { docker: [docker] } } },
     exporters: {
       file: { path: join(folder, 'records'), append: false },
-      prometheus: { endpoint: `127.0.0.1:${page}`, resource_to_telemetry_conversion: { enabled: true } },
+      // as in config/prometheus.yaml
+      prometheus: { endpoint: `127.0.0.1:${page}`, resource_constant_labels: { included: CONTAINER_LABELS } },
+      otlp_grpc: { endpoint: `127.0.0.1:${grpc}`, tls: { insecure: true }, flush_interval: '200ms' },
     },
     service: {
       telemetry: { metrics: { address: `127.0.0.1:${own}` } },
       pipelines: {
         logs: { receivers: ['process', 'sockets'], processors: ['resolve_process', 'resolve_user', 'resolve_container'], exporters: ['file'] },
-        metrics: { receivers: ['process', 'syscalls', 'sockets'], processors: ['resolve_container'], exporters: ['prometheus'] },
+        metrics: { receivers: ['process', 'syscalls', 'sockets'], processors: ['resolve_container'], exporters: [exporterOf[way]] },
       },
     },
   }); // prettier-ignore
+
+/** A Collector that takes metrics and has a page of them. */
+const startCollector = async (binary: string, { folder, page, grpc }: Places): Promise<void> => {
+  const config = join(folder, 'collector.yaml');
+  const collector = {
+    receivers: { otlp: { protocols: { grpc: { endpoint: `127.0.0.1:${grpc}` } } } },
+    exporters: { prometheus: { endpoint: `127.0.0.1:${page}`, resource_to_telemetry_conversion: { enabled: true } } },
+    service: {
+      telemetry: { metrics: { level: 'none' } },
+      pipelines: { metrics: { receivers: ['otlp'], exporters: ['prometheus'] } },
+    },
+  };
+  writeFileSync(config, JSON.stringify(collector));
+  const running = start(binary, ['--config', config]);
+  const answers = () => fetch(`http://127.0.0.1:${page}/metrics`).then(({ ok }) => ok, () => false); // prettier-ignore
+  await until(answers, 'the Collector to answer', { otherwise: running.stderr });
+};
 
 /** What Docker leaves on disk of a container. */
 const describeContainer = (docker: string, id: string, name: string): void => {
@@ -130,14 +170,17 @@ test('every panel has an answer that is known', () => {
   expect([...panelTable.keys()].toSorted()).toEqual(targets.map(({ place }) => place).toSorted());
 });
 
-test('panels show what two containers did', async (context) => {
+test.for(['prometheus', 'collector'] as const)('panels show what two containers did, by way of %s', async (way, context) => {
   needPrometheus(context);
+  const binary = way === 'collector' ? collectorFor(context) : undefined;
   const folder = temporaryFolder();
   const docker = join(folder, 'docker');
-  const [page, own] = (await freePorts(2)) as [number, number];
+  const [page, own, grpc] = (await freePorts(3)) as [number, number, number];
+  const places: Places = { folder, docker, page, own, grpc };
   const ids = { web: newContainerId(), job: newContainerId() };
   for (const [name, id] of Object.entries(ids)) describeContainer(docker, id, name);
-  const ringtail = await startRingtail(writeConfig(folder, configOf(folder, page, own, docker)));
+  if (binary !== undefined) await startCollector(binary, places);
+  const ringtail = await startRingtail(writeConfig(folder, configOf(way, places)));
   const prometheus = await startPrometheus({
     folder,
     targets: [`127.0.0.1:${page}`, `127.0.0.1:${own}`],
@@ -183,15 +226,38 @@ test('panels show what two containers did', async (context) => {
   const chosen = { job: 'test', instance: '.+', namespace: '.*', pod: '.*', container: Object.values(ids).join('|'), top: '50' };
   const reference = referenceOf(prometheus, window, usages);
   const wrong: string[] = [];
+  const answers = new Map<Place, readonly PromSample[]>();
   for (const { place, target } of targets) {
     const wanted = await panelTable.get(place)!(reference);
     const samples = (await answerOf(prometheus, target, window, chosen)).filter(({ value }) => !Number.isNaN(value));
+    answers.set(place, samples);
     const answer = sumBy(samples, ({ labels }) => labels, ({ value }) => value, wanted.by); // prettier-ignore
     wrong.push(...differences(answer, wanted).map((difference) => `${place}: ${difference}`));
     if (!target.range || [...wanted.values.values()].every((value) => value === 0)) continue;
     if ((await pointsOf(prometheus, target, window, chosen)) === 0) wrong.push(`${place}: no points`);
   }
   expect(wrong).toEqual([]);
+
+  // what the program did by its own count, where panels are not about containers
+  const valueOf = (place: Place, label: string, value: string) =>
+    Math.round(answers.get(place)!.find(({ labels }) => labels[label] === value)?.value ?? 0);
+  const both = (amount: (order: Order) => number) => amount(WEB) + amount(JOB);
+  const calls = (column: string) => valueOf(`processes.json / Programs / ${column}`, 'process_executable_name', basename(program));
+  expect({ failed: calls('B'), connect: calls('E'), accept: calls('F'), send: calls('G') }).toEqual({
+    failed: both(({ failed }) => failed),
+    connect: both(({ sessions, held, failed }) => sessions + held + failed + 1),
+    accept: both(({ sessions, held }) => sessions + held),
+    send: both(({ sessions }) => 2 * sessions + 1),
+  });
+  const networks = [web, job].map((running) => running.stdout().trim().split(' ')[1]!);
+  const ofNetworks = (column: string) =>
+    networks.map((cookie) => valueOf(`network.json / By network namespace / ${column}`, 'ringtail_netns_cookie', cookie));
+  expect({ sent: ofNetworks('A'), opened: ofNetworks('C'), failed: ofNetworks('D'), open: ofNetworks('E') }).toEqual({
+    sent: usages.map(({ transmitted }) => transmitted),
+    opened: usages.map(({ opened }) => opened),
+    failed: usages.map(({ failed }) => failed),
+    open: usages.map(({ open }) => open),
+  });
 
   const offered = async ({ templating }: Dashboard) => {
     const queries = templating.list.filter(({ type }) => type === 'query');
