@@ -6,6 +6,7 @@ import { type ContainerOptions, layouts, runc, type RunningContainer, type Runti
 import type { LogRecord } from './support/otlp-file.ts';
 import { temporaryFolder, workload } from './support/places.ts';
 import { run } from './support/processes.ts';
+import { same, summaryOf } from './support/sessions.ts';
 import { belongingOf, byExecutable, distinct, eventsOf, startWatching } from './support/watching.ts';
 
 const need = ({ reason }: Runtime, context: TestContext): void => {
@@ -13,8 +14,8 @@ const need = ({ reason }: Runtime, context: TestContext): void => {
   if (why !== undefined) context.skip(why);
 };
 
-/** Programs of runtimes, which become a container's process by an exec within its cgroup. */
-const RUNTIME_PROGRAM = /^(runc|crun|podman|conmon|memfd:|exe$|\d+$)/;
+/** Threads of runtimes, which become a container's process by an exec within its cgroup: `runc:[2:INIT]`. */
+const OF_RUNTIME = /^(runc|crun|podman|conmon|exe|\d+$)/;
 
 /** What its program does each time, and in `lives` whole lives; a session is told by each of its ends. */
 const eventsIn = (acts: number, lives: number): Readonly<Record<string, number>> => ({
@@ -48,14 +49,19 @@ const actOnHost = async (): Promise<string> => {
   return executable;
 };
 
-/** None that is not in a container has one, and none of the host's is in one. */
+/** Nobody else is in one of these, and none of the host's is in any. */
 const expectNothingElse = (records: readonly LogRecord[], containers: readonly RunningContainer[], host: string): void => {
   const inside = new Set(containers.map(({ executable }) => executable));
-  const strangers = records.filter(({ resource, attributes }) => {
-    const executable = String(attributes.get('process.executable.name') ?? '');
-    return resource.has('container.id') && !inside.has(executable) && !RUNTIME_PROGRAM.test(executable);
-  });
-  expect(strangers.map((record) => [record.eventName, record.attributes.get('process.executable.name'), belongingOf(record)])).toEqual([]);
+  const ids = new Set(containers.map(({ id }) => id));
+  const strangers = records.filter(
+    ({ resource, attributes }) =>
+      ids.has(String(resource.get('container.id'))) &&
+      !inside.has(String(attributes.get('process.executable.name'))) &&
+      !OF_RUNTIME.test(String(attributes.get('ringtail.thread.comm'))),
+  );
+  const shown = ({ eventName, resource, attributes }: LogRecord) =>
+    [eventName, attributes.get('process.executable.path'), attributes.get('ringtail.thread.comm'), resource.get('container.id')].join(' ');
+  expect(summaryOf({ missing: [], unexpected: strangers.map(shown) })).toEqual(same);
   const ofHost = byExecutable(records).get(host) ?? [];
   expectAll(ofHost, 1, 1);
   expect(distinct(ofHost.map(belongingOf))).toEqual(distinct([OF_THE_HOST]));
@@ -70,14 +76,15 @@ const ofRuntime = ({ id, name }: RunningContainer, runtime: string) => ({
 describe.for(runtimes)('$name', (runtime) => {
   test('short lives, one after the other and at once', async (context) => {
     need(runtime, context);
-    const watching = await startWatching();
+    const engine = runtime.prepare();
+    const watching = await startWatching({ containers: { runtimes: engine.folders } });
     const containers: RunningContainer[] = [];
     for (let i = 0; i < 2; i++) {
-      const container = await runtime.start();
+      const container = await engine.start();
       containers.push(container);
       expect(await container.end()).toEqual({ code: 0, signal: null });
     }
-    const together = await Promise.all([runtime.start(), runtime.start()]);
+    const together = await Promise.all([engine.start(), engine.start()]);
     for (const container of together) expect(await container.end()).toEqual({ code: 0, signal: null });
     containers.push(...together);
     const host = await actOnHost();
@@ -95,10 +102,11 @@ describe.for(runtimes)('$name', (runtime) => {
 
   test('one that was there before, over a restart', async (context) => {
     need(runtime, context);
-    const container = await runtime.start();
+    const engine = runtime.prepare();
+    const container = await engine.start();
     await container.act();
     for (let life = 0; life < 2; life++) {
-      const watching = await startWatching();
+      const watching = await startWatching({ containers: { runtimes: engine.folders } });
       const before = container.acts();
       await container.act();
       const host = await actOnHost();
@@ -121,7 +129,7 @@ describe('runc, where others would put it', () => {
   test.for(layouts())('$name', async ({ id, path, runtime, pod, qos }: Layout, context) => {
     need(runc, context);
     const watching = await startWatching();
-    const container = await runc.start({ cgroupsPath: path, id } satisfies ContainerOptions);
+    const container = await runc.prepare().start({ cgroupsPath: path, id } satisfies ContainerOptions);
     expect(await container.end()).toEqual({ code: 0, signal: null });
     const host = await actOnHost();
     const records = await watching.finish();

@@ -38,18 +38,31 @@ const remove = async (folder: string): Promise<void> => {
   }
 };
 
+const above = (path: string): readonly string[] => (path === '/' ? [] : [path, ...above(dirname(path))]);
+
+/** What is missing now of `path` and above it in these hierarchies is removed when the test ends, unless somebody else's is below it. */
+const removeLater = (roots: readonly string[], path: string): readonly string[] => {
+  const missing = roots.flatMap((root) => above(path).map((at) => join(root, at))).filter((folder) => !existsSync(folder)); // prettier-ignore
+  onTestFinished(async () => {
+    for (const folder of missing) {
+      await remove(folder).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOTEMPTY' && error.code !== 'EBUSY') throw error;
+      });
+    }
+  });
+  return missing;
+};
+
+/** Of what a runtime is about to make in any hierarchy nothing is left when the test ends. */
+export const leaveNothing = (path: string): void => {
+  const lines = readFileSync('/proc/mounts', 'utf8').split('\n').map((line) => line.split(' ')); // prettier-ignore
+  removeLater(lines.filter(([, , type]) => type === 'cgroup' || type === 'cgroup2').map(([, place]) => place!), path); // prettier-ignore
+};
+
 /** Makes it and what is missing above; what this made is removed when the test ends. */
 export const makeCgroup = (path: string): Cgroup => {
   const root = v2Mount();
-  const missing: string[] = [];
-  for (let at = path; !existsSync(join(root, at)); at = dirname(at)) missing.push(at);
-  for (const at of missing.toReversed()) mkdirSync(join(root, at));
-  onTestFinished(async () => {
-    for (const at of missing) await remove(join(root, at)).catch((error: NodeJS.ErrnoException) => {
-      // somebody else's is below it
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EBUSY') throw error;
-    }); // prettier-ignore
-  });
+  for (const folder of removeLater([root], path).toReversed()) mkdirSync(folder);
   const folder = join(root, path);
   return { path, folder, id: statSync(folder).ino };
 };

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { newContainerId } from './cgroups.ts';
+import { leaveNothing, newContainerId } from './cgroups.ts';
 import { workload } from './places.ts';
 import { type Ended, type Running, start, until } from './processes.ts';
 
@@ -35,7 +35,14 @@ export type Runtime = {
   readonly name: 'runc' | 'crun' | 'podman';
   /** Why it cannot be used here; undefined: it can. */
   readonly reason: () => string | undefined;
-  readonly start: (options?: ContainerOptions) => Promise<RunningContainer>;
+  /** For one test. */
+  readonly prepare: () => Engine;
+};
+
+export type Engine = {
+  /** Where it keeps what it knows, as `resolve_container` is told under `runtimes`; else by default. */
+  readonly folders: object;
+  start(options?: ContainerOptions): Promise<RunningContainer>;
 };
 
 /** A root with the program, under a name of its own. */
@@ -107,17 +114,21 @@ const makeBundle = (folder: string, command: string, cgroupsPath: string | undef
   return executable;
 };
 
-const ociRuntime = (command: 'runc' | 'crun', argsOf: (id: string, folder: string) => readonly [string, readonly string[]]): Runtime => ({
+const ociRuntime = (command: 'runc' | 'crun', commandOf: (id: string) => readonly string[]): Runtime => ({
   name: command,
   reason: () => missing(command),
-  async start({ cgroupsPath, id = `ringtail-${randomBytes(4).toString('hex')}` } = {}) {
-    const folder = makeFolder();
-    const executable = makeBundle(folder, command, cgroupsPath);
-    const [program, args] = argsOf(id, folder);
-    onTestFinished(() => void spawnSync(command, ['delete', '--force', id]));
-    const running = start(program, args, { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] });
-    return wrap(running, { id, name: undefined, executable });
-  },
+  prepare: () => ({
+    folders: {},
+    async start({ cgroupsPath, id = `ringtail-${randomBytes(4).toString('hex')}` } = {}) {
+      const folder = makeFolder();
+      const executable = makeBundle(folder, command, cgroupsPath);
+      leaveNothing(cgroupsPath ?? `/${id}`);
+      onTestFinished(() => void spawnSync(command, ['delete', '--force', id]));
+      const [program, ...args] = commandOf(id) as [string, ...string[]];
+      const running = start(program, args, { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] });
+      return wrap(running, { id, name: id, executable });
+    },
+  }),
 });
 
 /** It refuses v1 beside v2: it gets a view of its own with v2 alone. */
@@ -132,54 +143,71 @@ cgroup_manager = "cgroupfs"
 events_logger = "none"
 `;
 
+/** What it has mounted below a folder. */
+const unmountAll = (folder: string): void => {
+  for (const line of readFileSync('/proc/mounts', 'utf8').split('\n')) {
+    const place = line.split(' ')[1];
+    if (place?.startsWith(`${folder}/`) === true) spawnSync('umount', ['-l', place]);
+  }
+};
+
 const podman: Runtime = {
   name: 'podman',
   reason: () => missing('podman') ?? missing('runc'),
-  async start() {
-    const folder = makeFolder();
-    const { root, executable } = makeRoot(folder);
-    const name = `ringtail-${randomBytes(4).toString('hex')}`;
-    writeFileSync(join(folder, 'containers.conf'), PODMAN_CONF);
-    const env = { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') };
-    const idFile = join(folder, 'id');
-    const storage = ['--storage-driver', 'vfs', '--runtime', 'runc'];
-    const options = ['--rm', '-i', '--network', 'none', '--security-opt', 'seccomp=unconfined', '--name', name, '--cidfile', idFile];
-    onTestFinished(() => void spawnSync('podman', [...storage, 'rm', '--force', '--time', '0', name], { env }));
-    const running = start('podman', [...storage, 'run', ...options, '--label', 'shop.tier=front', '--rootfs', root, `/${executable}`], { env, stdio: ['pipe', 'pipe', 'pipe'] }); // prettier-ignore
-    const id = await until(
-      () => {
-        if (running.hasEnded() && !existsSync(idFile)) throw new Error(`podman ended\n${running.stderr()}`);
-        return existsSync(idFile) && readFileSync(idFile, 'utf8').trim();
+  prepare() {
+    const home = makeFolder();
+    onTestFinished(() => unmountAll(home));
+    const place = (name: string) => join(home, name);
+    writeFileSync(place('containers.conf'), PODMAN_CONF);
+    const env = { ...process.env, CONTAINERS_CONF: place('containers.conf') };
+    const storage = ['--root', place('storage'), '--runroot', place('run'), '--tmpdir', place('tmp'), '--storage-driver', 'vfs', '--runtime', 'runc'];
+    const isolation = ['--network', 'none', '--security-opt', 'seccomp=unconfined'];
+    leaveNothing('/libpod_parent/conmon');
+    return {
+      folders: { podman: [place('run'), place('storage')] },
+      async start() {
+        const { root, executable } = makeRoot(makeFolder());
+        const name = `ringtail-${randomBytes(4).toString('hex')}`;
+        const idFile = place(`${name}.id`);
+        onTestFinished(() => void spawnSync('podman', [...storage, 'rm', '--force', '--time', '0', name], { env }));
+        const options = ['--rm', '-i', ...isolation, '--name', name, '--cidfile', idFile, '--rootfs', root];
+        const running = start('podman', [...storage, 'run', ...options, `/${executable}`], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+        const id = await until(
+          () => {
+            if (running.hasEnded() && !existsSync(idFile)) throw new Error(`podman ended\n${running.stderr()}`);
+            return existsSync(idFile) && readFileSync(idFile, 'utf8').trim();
+          },
+          'podman to make the container',
+          { otherwise: running.stderr },
+        );
+        return wrap(running, { id, name, executable });
       },
-      'podman to make the container',
-      { otherwise: running.stderr },
-    );
-    return wrap(running, { id, name, executable });
+    };
   },
-};
+}; // prettier-ignore
 
-export const runc: Runtime = ociRuntime('runc', (id) => ['runc', ['run', id]]);
+export const runc: Runtime = ociRuntime('runc', (id) => ['runc', 'run', id]);
 export const crun: Runtime = ociRuntime('crun', (id) =>
-  isHybrid() ? ['unshare', ['-m', '--propagation', 'private', 'sh', '-c', V2_ALONE, 'sh', id]] : ['crun', ['run', id]],
+  isHybrid() ? ['unshare', '-m', '--propagation', 'private', 'sh', '-c', V2_ALONE, 'sh', id] : ['crun', 'run', id],
 );
 export const runtimes: readonly Runtime[] = [runc, crun, podman];
 
 /** Paths of cgroups as engines and kubelets lay them out, and what they say of the container. */
 export const layouts = () => {
-  const id = newContainerId();
+  const [a, b, c, d, e] = Array.from({ length: 5 }, newContainerId) as [string, string, string, string, string];
   const uid = '7b1c6e0a-4d0f-4d51-9f3a-2c8a5e9d1b60';
   return [
-    { name: 'docker', id, path: `/docker/${id}`, runtime: 'docker' },
-    { name: 'docker by systemd', id, path: `/system.slice/docker-${id}.scope`, runtime: 'docker' },
-    { name: 'containerd under Kubernetes', id, path: `/kubepods/burstable/pod${uid}/${id}`, pod: uid, qos: 'burstable' },
+    { name: 'docker', id: a, path: `/docker/${a}`, runtime: 'docker' },
+    { name: 'docker by systemd', id: b, path: `/system.slice/docker-${b}.scope`, runtime: 'docker' },
+    { name: 'containerd under Kubernetes', id: c, path: `/kubepods/burstable/pod${uid}/${c}`, pod: uid, qos: 'burstable' },
     {
       name: 'containerd under Kubernetes by systemd',
-      id,
-      path: `/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod${uid.replaceAll('-', '_')}.slice/cri-containerd-${id}.scope`,
+      id: d,
+      path: `/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod${uid.replaceAll('-', '_')}.slice/cri-containerd-${d}.scope`,
       runtime: 'containerd',
       pod: uid,
       qos: 'besteffort',
     },
-    { name: 'cri-o', id, path: `/kubepods.slice/kubepods-pod${uid.replaceAll('-', '_')}.slice/crio-${id}.scope`, runtime: 'cri-o', pod: uid, qos: 'guaranteed' },
+    { name: 'cri-o', id: e, path: `/kubepods.slice/kubepods-pod${uid.replaceAll('-', '_')}.slice/crio-${e}.scope`, runtime: 'cri-o', pod: uid, qos: 'guaranteed' },
   ] as const satisfies readonly { name: string; id: string; path: string; runtime?: string; pod?: string; qos?: string }[]; // prettier-ignore
 };
