@@ -8,15 +8,17 @@ const REMEMBERED_PAIRS = 4096;
 /** Longer texts are hardly ever in several lists. */
 const LONGEST_REMEMBERED = 64;
 const REMEMBERED_KEYS = 1024;
-/** Lists that were encoded take this much memory, or this many times what one batch has, before all are forgotten. */
+/** Lists that were encoded take this much memory, or this many times what the largest batches of all receivers have, before all are forgotten. */
 const KEPT_BYTES = 1 << 20;
-const KEPT_BATCHES = 4;
+const KEPT_TIMES = 4;
+/** Receivers whose batches are told apart: more than anybody configures. */
+const MOST_RECEIVERS = 256;
 /** Of an integer, beside its key. */
 const INT_BOUND = 24;
 
 export type AttributeLists = {
-  /** Before the lists of a batch. */
-  begin(): void;
+  /** Before the lists of a batch of this receiver. */
+  begin(receiver: string): void;
   /** Finds the bytes of a list, by its identity: they stand in `bytes[start, start + length)` until the next call. */
   find(attributes: readonly Attribute[]): void;
   bytes: Uint8Array;
@@ -32,7 +34,10 @@ export const createAttributeLists = (tag: number): AttributeLists => {
   let arena = createOutput(KEPT_BYTES);
   /** Where a list stands in the arena, behind four bytes of its length. */
   let places = new WeakMap<readonly Attribute[], number>();
+  /** Bytes of the lists of the batch, and of the largest one of each receiver since all were forgotten. */
   let used = 0;
+  let current = '';
+  const usedBy = new Map<string, number>();
   const keys = new Map<string, Uint8Array>();
   const pairs = new Map<string, Map<AttributeValue, Uint8Array>>();
   let pairCount = 0;
@@ -100,11 +105,17 @@ export const createAttributeLists = (tag: number): AttributeLists => {
     view: arena.view,
     start: 0,
     length: 0,
-    begin() {
-      if (arena.at > KEPT_BYTES && arena.at > KEPT_BATCHES * used) {
+    begin(receiver) {
+      if (usedBy.size >= MOST_RECEIVERS) usedBy.clear();
+      usedBy.set(current, Math.max(used, usedBy.get(current) ?? 0));
+      let wanted = 0;
+      for (const bytes of usedBy.values()) wanted += bytes;
+      if (arena.at > KEPT_BYTES && arena.at > KEPT_TIMES * wanted) {
         places = new WeakMap();
         arena = createOutput(KEPT_BYTES);
+        usedBy.clear();
       }
+      current = receiver;
       used = 0;
     },
     find(attributes) {

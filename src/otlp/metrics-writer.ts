@@ -180,7 +180,7 @@ export const createMetricsWriter = (options: MetricsWriterOptions): MetricsWrite
   return {
     write(batch) {
       const total = pointsOf(batch);
-      points.begin();
+      points.begin(batch.receiver);
       try {
         return total === 0 ? [] : writeAll(batch, total);
       } finally {

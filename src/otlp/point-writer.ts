@@ -12,8 +12,8 @@ const HISTOGRAM_ATTRIBUTES_TAG = 0x4a;
 const FIXED = 9;
 
 export type PointWriter = {
-  /** Before the points of a batch. */
-  begin(): void;
+  /** Before the points of a batch of this receiver. */
+  begin(receiver: string): void;
   /** Bytes of a point with the fields around it; `put` writes the point that was measured last. */
   measure(point: MetricPoint | MetricHistogramPoint): number;
   /** The output has room for it. */
@@ -79,9 +79,9 @@ export const createPointWriter = (output: Output): PointWriter => {
   };
 
   return {
-    begin() {
-      ofNumber.begin();
-      ofHistogram.begin();
+    begin(receiver) {
+      ofNumber.begin(receiver);
+      ofHistogram.begin(receiver);
     },
     measure(point) {
       measured = point;
