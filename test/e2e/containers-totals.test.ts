@@ -42,7 +42,8 @@ test(`${CONTAINERS} containers in ${CONTAINERS / 2} network namespaces, cumulati
   const written = (await readSamples(metricsPort)).filter(
     ({ name, labels, value }) => name === 'ringtail_kernel_events' && labels['outcome'] === 'written' && value > 0,
   );
-  expect(new Set(written.map(({ labels }) => labels['receiver']))).toEqual(new Set(['cgroups']));
+  // of cgroups that others make meanwhile it is told all the same
+  expect(written.filter(({ labels }) => labels['receiver'] !== 'cgroups')).toEqual([]);
 
   const ids = new Set(cgroups.map(({ id }) => id));
   const ofOurs = (points: readonly PlainPoint[]) => points.filter(({ attributes }) => ids.has(Number(attributes['ringtail.cgroup.id'])));

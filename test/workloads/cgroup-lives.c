@@ -17,7 +17,9 @@
 #define CLONE_INTO_CGROUP 0x200000000ull
 #endif
 
-static char *const life[] = {"/proc/self/exe", "life", 0};
+/* By its path: the last part becomes the name of the thread. */
+static char self[4096];
+static char *const life[] = {self, "life", 0};
 
 /* Different for different seeds, the same each time: splitmix64. */
 static uint64_t next_random(uint64_t *state)
@@ -108,6 +110,8 @@ int main(int argc, char **argv)
 	}
 	if (argc != 4)
 		return 2;
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		die("readlink");
 	count = atoi(argv[2]);
 	workers = atoi(argv[3]);
 	for (int i = 0; i < workers; i++) {
