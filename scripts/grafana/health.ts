@@ -131,6 +131,7 @@ export const health = dashboard({
           title: 'Books out of balance',
           description: 'What went into a stage less what is known of it. What is on its way shows for a moment; what stays is a defect of Ringtail.',
           unit: 'short',
+          isSigned: true,
           queries: books.map((book) => ({ expr: `sum(${difference(book)})`, legend: book.book })),
         }),
       ],

@@ -77,14 +77,16 @@ export type LinesOptions = Common & {
   /** Legends, as an expression, that are drawn below the axis. */
   readonly below?: string;
   readonly max?: number;
+  /** Whether there is something below 0. */
+  readonly isSigned?: boolean;
   /** A line across from which on it is bad. */
   readonly limit?: number;
 };
 
-export const lines = ({ title, description, unit, queries, stacked = false, below, max, limit }: LinesOptions): Panel => {
+export const lines = ({ title, description, unit, queries, stacked = false, below, max, isSigned = below !== undefined, limit }: LinesOptions): Panel => {
   const defaults: FieldDefaults = {
     unit,
-    ...(below === undefined && { min: 0 }),
+    ...(!isSigned && { min: 0 }),
     ...(max !== undefined && { max }),
     color: { mode: 'palette-classic' },
     ...(limit !== undefined && { thresholds: { mode: 'absolute' as const, steps: steps(undefined, limit) } }),
@@ -186,7 +188,7 @@ export const table = ({ title, description, by, facts, columns, sortBy, link }: 
         {
           matcher: { id: 'byName', options: head },
           properties: [
-            ...(unit === undefined ? [] : [{ id: 'unit', value: unit }, { id: 'custom.cellOptions', value: { type: 'gauge', mode: 'basic', valueDisplayMode: 'text' } }, { id: 'min', value: 0 }]),
+            ...(unit === undefined ? [] : [{ id: 'unit', value: unit }, { id: 'custom.cellOptions', value: { type: 'gauge', mode: 'basic', valueDisplayMode: 'text' } }, { id: 'min', value: 0 }, { id: 'fieldMinMax', value: true }]),
             ...(width === undefined ? [] : [{ id: 'custom.width', value: width }]),
             ...(link?.column === head ? [{ id: 'links', value: [{ title: link.title, url: link.url }] }] : []),
           ],
