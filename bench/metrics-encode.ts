@@ -44,7 +44,8 @@ const attributesOf = (index: number): readonly Attribute[] => [
   ['ringtail.cgroup.id', 4_294_967_296 + index],
   ['ringtail.netns.cookie', index % 50],
 ];
-const lists = Array.from({ length: SERIES }, (_, index) => attributesOf(index));
+/** Series of each metric have lists of their own. */
+let lists: (readonly Attribute[])[] = [];
 
 const pointOf = (index: number, resource: BatchResource | undefined) => ({
   attributes: lists[index]!,
@@ -65,8 +66,10 @@ const histogramPoint = (index: number, resource: BatchResource | undefined): Met
 });
 
 const collectionOf = (resourceOf: (index: number) => BatchResource | undefined): MetricBatch => {
-  const points = <T>(make: (index: number, resource: BatchResource | undefined) => T): readonly T[] =>
-    lists.map((_, index) => make(index, resourceOf(index)));
+  const points = <T>(make: (index: number, resource: BatchResource | undefined) => T): readonly T[] => {
+    lists = Array.from({ length: SERIES }, (_, index) => attributesOf(index));
+    return lists.map((_, index) => make(index, resourceOf(index)));
+  };
   const sum = { type: 'sum', monotonic: true, temporality: 'cumulative' } as const;
   const metrics: readonly Metric[] = [
     { name: 'ringtail.session.opened', description: 'Sessions that opened.', unit: '{session}', ...sum, points: points(numberPoint) },

@@ -1,6 +1,6 @@
 /** Lists of attributes that come again and again, as those of series do: each is encoded once and then copied from where it lies. */
 import type { Attribute, AttributeValue } from '../core/batch.ts';
-import { createOutput } from './output.ts';
+import { viewOf } from './copy.ts';
 import { encodeAttributes, keyBytes, putIntAttribute } from './wire.ts';
 
 /** Attributes that are kept encoded, because many lists have them: transports, states, names of calls. All are forgotten when it is full. */
@@ -27,11 +27,32 @@ export type AttributeLists = {
   length: number;
 };
 
+const FIRST_BYTES = 64 * 1024;
+
+/** Memory that doubles; unlike the buffer of a request it holds much for long. */
+const createArena = () => {
+  const arena = {
+    bytes: new Uint8Array(FIRST_BYTES),
+    view: new DataView(new ArrayBuffer(0)) as DataView,
+    at: 0,
+    reserve(count: number): void {
+      const need = arena.at + count;
+      if (need <= arena.bytes.length) return;
+      const { bytes, at } = arena;
+      arena.bytes = new Uint8Array(Math.max(2 * bytes.length, need));
+      arena.view = viewOf(arena.bytes);
+      arena.bytes.set(bytes.subarray(0, at));
+    },
+  };
+  arena.view = viewOf(arena.bytes);
+  return arena;
+};
+
 const isWhole = (value: AttributeValue): value is number | bigint => typeof value === 'bigint' || Number.isSafeInteger(value);
 
 /** Each attribute is a `KeyValue` field with this tag. */
 export const createAttributeLists = (tag: number): AttributeLists => {
-  let arena = createOutput(KEPT_BYTES);
+  let arena = createArena();
   /** Where a list stands in the arena, behind four bytes of its length. */
   let places = new WeakMap<readonly Attribute[], number>();
   /** Bytes of the lists of the batch, and of the largest one of each receiver since all were forgotten. */
@@ -112,7 +133,7 @@ export const createAttributeLists = (tag: number): AttributeLists => {
       for (const bytes of usedBy.values()) wanted += bytes;
       if (arena.at > KEPT_BYTES && arena.at > KEPT_TIMES * wanted) {
         places = new WeakMap();
-        arena = createOutput(KEPT_BYTES);
+        arena = createArena();
         usedBy.clear();
       }
       current = receiver;
