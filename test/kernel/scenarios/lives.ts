@@ -1,14 +1,16 @@
 /** Programs in cgroups that they are alone in, by the workload `lives`. */
 import assert from 'node:assert/strict';
-import { mkdirSync, rmdirSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { cgroup2Mount } from '../../../src/kernel/procfs/mounts.ts';
-import type { Pipeline } from '../harness/pipeline.ts';
+import { type Pipeline, waitFor } from '../harness/pipeline.ts';
 import { startProgram } from '../harness/runner.ts';
 import type { Context } from '../harness/scenario.ts';
 
 /** What it does so often when it is not said, and processes that it holds. */
 export const LIVES = 20;
 export const HELD = 3;
+/** What it tells of its network namespace before 5.14: the kernel may know one, and programs cannot ask for it. */
+export const NO_COOKIE = '0';
 
 export type Folder = { readonly path: string; readonly id: number };
 
@@ -22,11 +24,14 @@ export const withCgroups = async (
   if (place === undefined) return skip('cgroup v2 is not mounted');
   const paths = Array.from({ length: count }, (_, index) => `${place}/ringtail-counted-${process.pid}-${index}`);
   for (const path of paths) mkdirSync(path);
-  try {
-    await work(paths.map((path) => ({ path, id: statSync(path).ino })));
-  } finally {
-    for (const path of paths) rmdirSync(path);
+  const [result] = await Promise.allSettled([work(paths.map((path) => ({ path, id: statSync(path).ino })))]);
+  for (const path of paths) {
+    const left = () => readFileSync(`${path}/cgroup.procs`, 'utf8').split('\n').filter((pid) => pid !== ''); // prettier-ignore
+    for (const pid of left()) process.kill(Number(pid), 'SIGKILL');
+    await waitFor('the cgroup to be left', () => left().length === 0);
+    rmdirSync(path);
   }
+  if (result.status === 'rejected') throw result.reason;
 };
 
 /** Starts `lives`, waits until it holds, and gives what ends it. */

@@ -8,21 +8,27 @@ import { cgroup2Mount } from '../../../src/kernel/procfs/mounts.ts';
 import type { MetricBatch, MetricPoint } from '../../../src/core/metric-batch.ts';
 import type { Pipeline, PipelineOptions } from '../harness/pipeline.ts';
 import { kernelRungs, type Scenario } from '../harness/scenario.ts';
-import { type Folder, HELD, live, LIVES, withCgroups } from './lives.ts';
+import { type Folder, HELD, live, LIVES, NO_COOKIE, withCgroups } from './lives.ts';
 
 const UID = 21_345;
 const INTERVAL = { metrics: { collection_interval: '150ms' } };
 const alone: PipelineOptions = { receiver: INTERVAL, metrics: 'alone', measured: ['process'] };
 
-/** Series of a metric in a batch, as `user cgroup netns`; those of other cgroups are left out. */
-const valuesOf = (batch: MetricBatch | undefined, metric: string, folders: readonly Folder[]): Readonly<Record<string, number>> => {
+/** Series of a metric in a batch, as `user cgroup netns`; those of other cgroups are left out, and the namespace where `cookies` has none. */
+const valuesOf = (
+  batch: MetricBatch | undefined,
+  metric: string,
+  folders: readonly Folder[],
+  cookies: readonly string[] = [],
+): Readonly<Record<string, number>> => {
   const points = (batch?.metrics.find(({ name }) => name === `ringtail.process.${metric}`)?.points ?? []) as readonly MetricPoint[];
   return Object.fromEntries(
     points.flatMap(({ attributes, value }) => {
       const of = Object.fromEntries(attributes);
       const folder = folders.findIndex(({ id }) => id === Number(of['ringtail.cgroup.id']));
       if (folder < 0) return [];
-      const key = [of['process.user.id'] ?? '', folder, of['ringtail.netns.cookie'] ?? 0];
+      const isTold = (cookies[folder] ?? NO_COOKIE) !== NO_COOKIE;
+      const key = [of['process.user.id'] ?? '', folder, isTold ? (of['ringtail.netns.cookie'] ?? 0) : NO_COOKIE];
       return [[key.join(' '), Number(value)] as const];
     }),
   );
@@ -49,22 +55,23 @@ const exact: Scenario = {
         await live(context, pipeline, { cgroup: left, uid: 0 }),
       ];
       if (lives[0]!.isSkipped) context.skip('no network namespace can be made');
-      // before 5.12 the kernel may not have given it a cookie; then the program is not told of one either
-      const [there, here] = lives.map(({ cookie }) => cookie) as [string, string];
-      assert(there === '0' || there !== here);
+      const cookies = lives.map(({ cookie }) => cookie);
+      const [there, here] = cookies as [string, string];
+      assert(there === NO_COOKIE || there !== here);
       const alive = { [` 0 ${there}`]: HELD + 1, [` 1 ${here}`]: HELD + 1 };
       const isHeld = () => {
-        const told = valuesOf(pipeline.metrics.at(-1), 'count', folders);
+        const told = valuesOf(pipeline.metrics.at(-1), 'count', folders, cookies);
         return Object.entries(alive).every(([key, value]) => told[key] === value);
       };
-      await pipeline.until('the living to be counted', isHeld);
-      assert.deepEqual(valuesOf(pipeline.metrics.at(-1), 'count', folders), alive);
+      const [waited] = await Promise.allSettled([pipeline.until('the living to be counted', isHeld)]);
+      assert.deepEqual(valuesOf(pipeline.metrics.at(-1), 'count', folders, cookies), alive);
+      assert.equal(waited.status, 'fulfilled');
       for (const { end } of lives) await end();
       await pipeline.stop();
       const last = pipeline.metrics.at(-1);
       const [a, b] = [`${UID} 0 ${there}`, `0 1 ${here}`];
-      assert.deepEqual(valuesOf(last, 'exec.count', folders), { [a]: LIVES, [b]: LIVES });
-      assert.deepEqual(valuesOf(last, 'exit.count', folders), { [a]: LIVES + HELD + 1, [b]: LIVES + HELD + 1 });
+      assert.deepEqual(valuesOf(last, 'exec.count', folders, cookies), { [a]: LIVES, [b]: LIVES });
+      assert.deepEqual(valuesOf(last, 'exit.count', folders, cookies), { [a]: LIVES + HELD + 1, [b]: LIVES + HELD + 1 });
       assert.deepEqual(Object.values(valuesOf(last, 'count', folders)).filter((value) => value > 0), []); // prettier-ignore
       assert.equal(writtenOf(pipeline), 0, 'records were written');
       assert.deepEqual(pipeline.events, []);
