@@ -51,10 +51,11 @@ const truth = (times: number) => ({
 const ofTruth = (series: ReadonlyMap<string, Series>): Readonly<Record<string, number>> =>
   Object.fromEntries(Object.entries(valuesOf(series)).filter(([key]) => key in truth(0)));
 
+/** Records but those of cgroups, which are followed to know which series are over. */
 const writtenOf = ({ counters }: Pipeline): number =>
   counters
     .samples()
-    .filter(({ name, labels }) => name === 'ringtail_kernel_events' && labels['outcome'] === 'written')
+    .filter(({ name, labels }) => name === 'ringtail_kernel_events' && labels['outcome'] === 'written' && labels['receiver'] !== 'cgroups')
     .reduce((sum, { value }) => sum + value, 0);
 
 const withoutRing: Scenario = {

@@ -26,6 +26,7 @@ import { sessionRuleScenarios } from './session-rules.ts';
 import { sessionTcpScenarios } from './session-tcp.ts';
 import { sessionUdpScenarios } from './session-udp.ts';
 import { sessionUnixScenarios } from './session-unix.ts';
+import { sumScenarios } from './sums.ts';
 
 export const scenarios: readonly Scenario[] = [
   ...programScenarios,
@@ -45,6 +46,7 @@ export const scenarios: readonly Scenario[] = [
   ...callRuleScenarios,
   ...callCountScenarios,
   ...callRaceScenarios,
+  ...sumScenarios,
   ...callSocketScenarios,
   ...sessionMetricScenarios,
   ...sessionLookupScenarios,

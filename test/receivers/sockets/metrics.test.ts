@@ -165,6 +165,36 @@ describe('metrics of sessions', () => {
     ]);
   });
 
+  it('have as many series as they may, those that move most, and the others in one', async () => {
+    const { open, now } = setUp();
+    const { batches } = open({ metrics: { max_series: 1 } });
+    await pass(5);
+    now.ended = [{ cgroup: 1, opened: 2 }, { cgroup: 2, opened: 5 }, { cgroup: 3, opened: 1 }]; // prettier-ignore
+    now.rest = { opened: 10 };
+    await pass(5);
+    expect(linesOf(batches[0]!).map((line) => line.replace(/\{.*(?=cgroup|metric)/, '{'))).toEqual([
+      'session.opened{cgroup.id=2,netns.cookie=1} 5 100..110',
+      'session.opened{metric.overflow=true} 13 100..110',
+    ]);
+  });
+
+  it('of a cgroup that is gone end when nothing moved for the expiry, and the kernel forgets them', async () => {
+    const { open, now, gone, taken } = setUp();
+    const { batches } = open({ metrics: { expiry: '20s' } });
+    await pass(5);
+    now.ended = [{ cgroup: 1, opened: 2, sent: 10 }, { cgroup: 2, opened: 5 }]; // prettier-ignore
+    await pass(5);
+    gone.add(1);
+    await pass(50);
+    expect(batches.map((batch) => valuesOf(batch, 'session.opened'))).toEqual([['2', '5'], ['2', '5'], ['2', '5'], ['5'], ['5'], ['5']]); // prettier-ignore
+    expect(taken).toEqual([{ cgroup: 1, opened: 2, sent: 10 }]);
+    now.ended = [...now.ended, { cgroup: 1, opened: 1 }];
+    await pass(10);
+    expect(linesOf(batches.at(-1)!).filter((line) => line.includes('id=1'))).toEqual([
+      expect.stringMatching(/^session\.opened.* 1 1[3-6]0\.\.170$/),
+    ]);
+  });
+
   it('go on where the receiver was that is replaced, with its start time', async () => {
     const { open, now } = setUp();
     const first = open();

@@ -11,6 +11,8 @@ export type CountInput = Put & {
   readonly call: keyof typeof callId;
   readonly error?: number;
   readonly name: string;
+  readonly cgroup?: number;
+  readonly netns?: number;
 };
 
 const entriesOf = (keys: readonly Buffer[], values: readonly Buffer[], keyBytes: number, valueBytes: number): MapEntries => ({
@@ -33,8 +35,10 @@ const countValue = ({ calls, bytes = 0 }: Put): Buffer => {
 
 export const callCountsOf = (inputs: readonly CountInput[]): MapEntries => {
   const at = mapLayout.callCountKey;
-  const keys = inputs.map(({ inode, call, error = 0 }) => {
+  const keys = inputs.map(({ inode, call, error = 0, cgroup = 0, netns = 0 }) => {
     const key = Buffer.alloc(at.size);
+    key.writeBigUInt64LE(BigInt(cgroup), at.cgroupId);
+    key.writeBigUInt64LE(BigInt(netns), at.netnsCookie);
     key.writeBigUInt64LE(BigInt(inode), at.inode);
     key.writeUInt16LE(callId[call], at.call);
     key.writeUInt16LE(error, at.error);

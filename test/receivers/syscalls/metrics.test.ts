@@ -24,6 +24,10 @@ const setUp = () => {
     overflow: overflowOf(),
     names: callNamesOf([]),
   };
+  let inputs: readonly CountInput[] = [];
+  /** Cgroups that were removed, and those whose entries were taken out. */
+  const gone = new Set<number>();
+  const taken: number[] = [];
   const kernel = {
     needCalls(needs: CallNeeds) {
       const claim = { needs, ended: false };
@@ -36,21 +40,31 @@ const setUp = () => {
         const entries = map === 'call_counts' ? maps.counts : maps.overflow;
         return entries && readingOf(entries, mapLayout.callCount.size);
       },
-      takeSums: async () => undefined,
+      async takeSums(_map: string, keys: Uint8Array) {
+        const { size, cgroupId } = mapLayout.callCountKey;
+        for (let at = 0; at < keys.length; at += size) taken.push(Buffer.from(keys).readUInt32LE(at + cgroupId));
+        inputs = inputs.filter(({ cgroup = 0 }) => !taken.includes(cgroup));
+        maps.counts = callCountsOf(inputs);
+        return readingOf(callCountsOf(inputs.filter(({ cgroup = 0 }) => taken.includes(cgroup))), mapLayout.callCount.size);
+      },
       take: () => undefined,
     },
     gate: { require: () => () => {} },
-    cgroups: { size: 0, info: () => undefined },
+    cgroups: { size: 1, info: (id: bigint) => ({ id, path: '/', hierarchy: 0, goneAtMs: gone.has(Number(id)) ? 1 : undefined }) },
     onQuiet(listener: () => void | Promise<void>) {
       quiet.add(listener);
       return () => quiet.delete(listener);
     },
   };
-  const open = (temporality: 'cumulative' | 'delta' = 'cumulative', calls: readonly CallName[] = ['openat', 'read', 'sendto']) => {
+  const open = (
+    temporality: 'cumulative' | 'delta' = 'cumulative',
+    calls: readonly CallName[] = ['openat', 'read', 'sendto'],
+    more: object = {},
+  ) => {
     const batches: MetricBatch[] = [];
     const metrics$ = createCallMetrics({
       receiver: 'syscalls/x',
-      config: { metrics: { collection_interval: 10 * S, temporality, max_series: 2000, expiry: 300 * S } },
+      config: { metrics: { collection_interval: 10 * S, temporality, max_series: 2000, expiry: 300 * S, ...more } },
       calls: new Set(calls),
       kernel,
       logger,
@@ -63,9 +77,12 @@ const setUp = () => {
     claims,
     logger,
     maps,
-    count(...inputs: readonly CountInput[]) {
-      maps.counts = callCountsOf(inputs);
-      maps.names = callNamesOf(inputs);
+    gone,
+    taken,
+    count(...next: readonly CountInput[]) {
+      inputs = next;
+      maps.counts = callCountsOf(next);
+      maps.names = callNamesOf(next);
     },
     rest: () => Promise.all([...quiet].map((listener) => listener())),
   };
@@ -128,6 +145,48 @@ describe('metrics of system calls', () => {
     expect(claims[0]!.ended).toBe(true);
     await vi.advanceTimersByTimeAsync(60 * S);
     expect(batches).toHaveLength(1);
+  });
+
+  it('are told by cgroup and network namespace', async () => {
+    const { open, count } = setUp();
+    const { batches } = open();
+    count(
+      { inode: 1, call: 'read', name: 'cat', calls: 3, bytes: 30, cgroup: 5 },
+      { inode: 1, call: 'read', name: 'cat', calls: 4, bytes: 40, cgroup: 6 },
+      { inode: 2, call: 'sendto', name: 'nc', calls: 2, cgroup: 5, netns: 9 },
+    );
+    await vi.advanceTimersByTimeAsync(10 * S);
+    expect(linesOf(batches[0]!)).toEqual([
+      'syscall.count{syscall=read,executable=cat,cgroup=5} 3 100..110',
+      'syscall.count{syscall=read,executable=cat,cgroup=6} 4 100..110',
+      'syscall.count{syscall=sendto,executable=nc,cgroup=5,netns=9} 2 100..110',
+      'file.io{syscall=read,executable=cat,cgroup=5} 30 100..110',
+      'file.io{syscall=read,executable=cat,cgroup=6} 40 100..110',
+    ]);
+  });
+
+  it('have as many series as they may, and the others in one', async () => {
+    const { open, count } = setUp();
+    const { batches } = open('cumulative', ['read'], { max_series: 1 });
+    count({ inode: 1, call: 'read', name: 'cat', calls: 3, bytes: 30 }, { inode: 2, call: 'read', name: 'dd', calls: 9, bytes: 1 });
+    await vi.advanceTimersByTimeAsync(10 * S);
+    expect(linesOf(batches[0]!)).toEqual([
+      'syscall.count{syscall=read,executable=dd} 9 100..110',
+      'syscall.count{metric=true} 3 100..110',
+      'file.io{syscall=read,executable=cat} 30 100..110',
+      'file.io{metric=true} 1 100..110',
+    ]);
+  });
+
+  it('of a cgroup that is gone end, and the kernel forgets them', async () => {
+    const { open, count, gone, taken } = setUp();
+    const { batches } = open('cumulative', ['read'], { expiry: 20 * S });
+    count({ inode: 1, call: 'read', name: 'cat', calls: 3, cgroup: 5 }, { inode: 1, call: 'read', name: 'cat', calls: 1, cgroup: 6 });
+    await vi.advanceTimersByTimeAsync(10 * S);
+    gone.add(5);
+    await vi.advanceTimersByTimeAsync(50 * S);
+    expect(batches.map((batch) => linesOf(batch).length)).toEqual([2, 2, 2, 1, 1, 1]);
+    expect(taken).toEqual([5]);
   });
 
   it('keep the total exact when the map is full', async () => {
