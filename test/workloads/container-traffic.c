@@ -2,17 +2,21 @@
  * Containers that talk, each a process in a cgroup that counts its own sessions and payload bytes. Two of them share a network namespace: each is a
  * server to the other and to itself.
  *
- * container-traffic SESSIONS   input: folders of cgroups, a line each, an even number. Makes SESSIONS sessions of TCP and as many of UDP from each,
- *                              all containers at once. At their end a line for each, in the order of the input:
- *                              network cookie, sessions as client and as server and bytes sent and received of TCP, the same four of UDP
+ * Input: folders of cgroups, a line each, an even number, and an empty line. Then for each line with a number so many sessions of TCP and as many of
+ * UDP are made from each, all containers at once; the answer is a line for each container with its sums so far, in the order of the folders, and
+ * `done`: network cookie, sessions as client and as server and bytes sent and received of TCP, the same four of UDP. The end of the input ends them.
  *
  * Connections are closed in an orderly way, by either end. A datagram is answered before the next few are sent.
  */
 #include "container-traffic.h"
 
-static void wait_for(atomic_int *flag)
+#define FIRST_PORT 2000 /* below those that the kernel gives out */
+#define SETTLE_TRIES 5000
+#define SETTLE_US 1000
+
+static void wait_for(atomic_int *value, int wanted)
 {
-	while (!*flag)
+	while (*value < wanted && !shared->is_over)
 		usleep(1000);
 }
 
@@ -42,14 +46,15 @@ static int run_container(void)
 	if (pthread_create(&threads[0], 0, serve_tcp, 0) || pthread_create(&threads[1], 0, serve_udp, 0))
 		die("pthread_create");
 	self->ready = 1;
-	wait_for(&shared->go);
-	for (int i = 0; i < sessions; i++) {
-		const struct container *to = i % 3 ? partner : self;
+	for (int round = 1; wait_for(&shared->round, round), !shared->is_over; round++) {
+		for (int i = 0; i < shared->sessions; i++) {
+			const struct container *to = i % 3 ? partner : self;
 
-		talk_tcp(&random, to, i % FAMILIES);
-		talk_udp(&random, to, i % FAMILIES);
+			talk_tcp(&random, to, i % FAMILIES);
+			talk_udp(&random, to, i % FAMILIES);
+		}
+		self->done = round;
 	}
-	self->done = 1;
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], 0);
 	return 0;
@@ -80,9 +85,11 @@ static void start_container(struct container *one, struct container *other, uint
 	pid_t child;
 
 	one->cookie = cookie;
+	one->next_port = FIRST_PORT + (one > other);
 	if (fd < 0 || (child = clone3(&args)) < 0)
 		die(one->folder);
 	if (!child) {
+		signal(SIGCHLD, SIG_DFL);
 		self = one;
 		partner = other;
 		_exit(run_container());
@@ -98,29 +105,8 @@ static void say_count(char *line, size_t size, const struct count *client, const
 		(unsigned long long)(client->sent + server->sent), (unsigned long long)(client->received + server->received));
 }
 
-int main(int argc, char **argv)
+static void tell_all(int many)
 {
-	int many = 0, status, failed = 0;
-
-	sessions = argc > 1 ? atoi(argv[1]) : 1;
-	shared = mmap(0, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		die("mmap");
-	while (many < CONTAINERS_MAX && fgets(shared->containers[many].folder, sizeof(shared->containers[0].folder), stdin))
-		strtok(shared->containers[many++].folder, "\n");
-	for (int i = 0; i + 1 < many; i += 2) {
-		uint64_t cookie = enter_new_network();
-
-		start_container(&shared->containers[i], &shared->containers[i + 1], cookie);
-		start_container(&shared->containers[i + 1], &shared->containers[i], cookie);
-	}
-	for (int i = 0; i < many; i++)
-		wait_for(&shared->containers[i].ready);
-	shared->go = 1;
-	while (wait(&status) > 0)
-		failed |= status;
-	if (failed)
-		return 1;
 	for (int i = 0; i < many; i++) {
 		const struct container *one = &shared->containers[i];
 		char line[512];
@@ -130,5 +116,73 @@ int main(int argc, char **argv)
 		say_count(line, sizeof(line), &one->udp_client, &one->udp_server);
 		fact("%s", line);
 	}
+	fact("done");
+}
+
+/* Servers count a moment later than their clients: what was sent has been received when both say so. */
+static int is_settled(int many)
+{
+	uint64_t sent = 0, received = 0, asked = 0, answered = 0;
+
+	for (int i = 0; i < many; i++) {
+		const struct container *one = &shared->containers[i];
+
+		sent += one->tcp_client.sent + one->tcp_server.sent + one->udp_client.sent + one->udp_server.sent;
+		received += one->tcp_client.received + one->tcp_server.received + one->udp_client.received + one->udp_server.received;
+		asked += one->tcp_client.client + one->udp_client.client;
+		answered += one->tcp_server.server + one->udp_server.server;
+	}
+	return sent == received && asked == answered;
+}
+
+static void run_round(int round, int many)
+{
+	shared->round = round;
+	for (int i = 0; i < many; i++)
+		wait_for(&shared->containers[i].done, round);
+	for (int i = 0; i < SETTLE_TRIES && !is_settled(many); i++)
+		usleep(SETTLE_US);
+	tell_all(many);
+}
+
+/* One that died would be waited for without end. */
+static void end_with_child(int signal)
+{
+	int status;
+
+	(void)signal;
+	while (waitpid(-1, &status, WNOHANG) > 0)
+		if (status)
+			_exit(1);
+}
+
+int main(void)
+{
+	char line[600];
+	int many = 0, round = 0, status;
+
+	shared = mmap(0, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		die("mmap");
+	while (many < CONTAINERS_MAX && fgets(line, sizeof(line), stdin) && line[0] != '\n')
+		snprintf(shared->containers[many++].folder, sizeof(shared->containers[0].folder), "%s", strtok(line, "\n"));
+	signal(SIGCHLD, end_with_child);
+	for (int i = 0; i + 1 < many; i += 2) {
+		uint64_t cookie = enter_new_network();
+
+		start_container(&shared->containers[i], &shared->containers[i + 1], cookie);
+		start_container(&shared->containers[i + 1], &shared->containers[i], cookie);
+	}
+	for (int i = 0; i < many; i++)
+		wait_for(&shared->containers[i].ready, 1);
+	while (fgets(line, sizeof(line), stdin)) {
+		shared->sessions = atoi(line);
+		run_round(++round, many);
+	}
+	signal(SIGCHLD, SIG_DFL);
+	shared->is_over = 1;
+	while (wait(&status) > 0)
+		if (status)
+			return 1;
 	return 0;
 }

@@ -23,7 +23,8 @@ struct count {
 
 struct container {
 	char folder[512];
-	atomic_int ready, done;
+	atomic_int ready, done; /* rounds that its client has done */
+	int next_port;
 	in_port_t tcp[FAMILIES], udp[FAMILIES];
 	uint64_t cookie;
 	struct count tcp_client, tcp_server, udp_client, udp_server;
@@ -35,14 +36,14 @@ struct ask {
 };
 
 static struct shared {
-	atomic_int go;
+	atomic_int round, is_over;
+	int sessions; /* of this round */
 	struct container containers[CONTAINERS_MAX];
 } *shared;
 
 static const int families[FAMILIES] = {AF_INET, AF_INET6};
 static const char *const addresses[FAMILIES] = {LOCAL_4, LOCAL_6};
 static struct container *self, *partner;
-static int sessions;
 static int tcp_fds[FAMILIES], udp_fds[FAMILIES];
 
 static uint64_t next_random(uint64_t *state)
@@ -93,16 +94,11 @@ static void serve_connection(int fd, struct count *count)
 	close(fd);
 }
 
-static int clients_are_done(void)
-{
-	return self->done && partner->done;
-}
-
 static void *serve_tcp(void *nothing)
 {
 	struct pollfd polls[FAMILIES];
 
-	while (!clients_are_done()) {
+	while (!shared->is_over) {
 		for (int i = 0; i < FAMILIES; i++)
 			polls[i] = (struct pollfd){.fd = tcp_fds[i], .events = POLLIN};
 		if (poll(polls, FAMILIES, WAIT_MS) <= 0)
@@ -134,14 +130,14 @@ static void talk_tcp(uint64_t *random, const struct container *to, int family)
 	close(fd);
 }
 
-/* A session is a socket and a peer; ports come again. */
+/* A session is a socket and a peer. */
 static void *serve_udp(void *nothing)
 {
 	static unsigned char seen[FAMILIES][1 << 16];
 	static char room[DATAGRAM_MAX];
 	struct pollfd polls[FAMILIES];
 
-	while (!clients_are_done()) {
+	while (!shared->is_over) {
 		for (int i = 0; i < FAMILIES; i++)
 			polls[i] = (struct pollfd){.fd = udp_fds[i], .events = POLLIN};
 		if (poll(polls, FAMILIES, WAIT_MS) <= 0)
@@ -164,11 +160,28 @@ static void *serve_udp(void *nothing)
 	return nothing;
 }
 
+/* With a port that nobody in its network had before: the same peer would be the same session. */
+static int own_socket(int family)
+{
+	int fd = socket(families[family], SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	for (;; self->next_port += 2) {
+		struct end own = make_end(families[family], addresses[family], self->next_port);
+
+		if (!bind(fd, (void *)&own.address, length_of(&own)))
+			break;
+		if (errno != EADDRINUSE)
+			die("bind");
+	}
+	self->next_port += 2;
+	return fd;
+}
+
 static void talk_udp(uint64_t *random, const struct container *to, int family)
 {
 	static char room[DATAGRAM_MAX];
 	struct end end = make_end(families[family], addresses[family], ntohs(to->udp[family]));
-	int fd = socket(families[family], SOCK_DGRAM | SOCK_CLOEXEC, 0), rounds = 1 + next_random(random) % 20;
+	int fd = own_socket(family), rounds = 1 + next_random(random) % 20;
 	struct count *count = &self->udp_client;
 
 	if (connect(fd, (void *)&end.address, length_of(&end)))

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { decodeMetrics, type PlainPoint } from '../../support/otlp-metrics.ts';
 import type { Cgroup } from './cgroups.ts';
 import { workload } from './places.ts';
-import { start } from './processes.ts';
+import { start, until } from './processes.ts';
 
 /** Sums by `transport role` of sessions and `transport direction` of bytes. */
 export type Sums = Readonly<Record<string, number>>;
@@ -16,23 +16,53 @@ const words = ['tcp client', 'tcp server', 'tcp transmit', 'tcp receive', 'udp c
 /** Of a container laid out as docker has it. */
 export const containerIdOf = ({ path }: Cgroup): string => path.slice(path.lastIndexOf('/') + 1);
 
-/** All at once, two of them in each network namespace; what they counted themselves. */
-export const talk = async (cgroups: readonly Cgroup[], sessions: number): Promise<readonly Talked[]> => {
-  const running = start(workload('container-traffic'), [String(sessions)], { stdio: ['pipe', 'pipe', 'pipe'] });
-  running.child.stdin!.end(cgroups.map(({ folder }) => `${folder}\n`).join(''));
-  const { code } = await running.ended;
-  expect({ code, stderr: running.stderr() }).toEqual({ code: 0, stderr: '' });
-  const lines = running.stdout().trim().split('\n');
-  expect(lines.length).toBe(cgroups.length);
-  return lines.map((line, index) => {
-    const [networkCookie, ...counts] = line.split(' ').map(Number);
-    return {
-      cgroup: cgroups[index]!,
-      networkCookie: networkCookie!,
-      sums: Object.fromEntries(words.map((word, at) => [word, counts[at]!])),
-    };
-  });
+export type Traffic = {
+  /** From each so many sessions of TCP and as many of UDP, all at once; what each has counted so far. */
+  talk(sessions: number): Promise<readonly Talked[]>;
+  /** Closes what is open. */
+  end(): Promise<void>;
 };
+
+const talkedOf = (line: string, cgroup: Cgroup): Talked => {
+  const [networkCookie, ...counts] = line.split(' ').map(Number);
+  return { cgroup, networkCookie: networkCookie!, sums: Object.fromEntries(words.map((word, at) => [word, counts[at]!])) };
+};
+
+/** A process in each; two of them in each network namespace. */
+export const startTraffic = (cgroups: readonly Cgroup[]): Traffic => {
+  const running = start(workload('container-traffic'), [], { stdio: ['pipe', 'pipe', 'pipe'] });
+  running.child.stdin!.write(`${cgroups.map(({ folder }) => folder).join('\n')}\n\n`);
+  let rounds = 0;
+  return {
+    async talk(sessions) {
+      rounds++;
+      running.child.stdin!.write(`${sessions}\n`);
+      const answers = () => running.stdout().split('done\n');
+      await until(
+        () => {
+          if (running.hasEnded()) throw new Error(`the containers ended\n${running.stderr()}`);
+          return answers().length > rounds;
+        },
+        'the containers to talk',
+        { otherwise: running.stderr, deadlineMs: 120_000 },
+      );
+      const lines = answers()[rounds - 1]!.trim().split('\n');
+      expect(lines.length).toBe(cgroups.length);
+      return lines.map((line, index) => talkedOf(line, cgroups[index]!));
+    },
+    async end() {
+      running.child.stdin!.end();
+      expect({ ...(await running.ended), stderr: running.stderr() }).toEqual({ code: 0, signal: null, stderr: '' });
+    },
+  };
+};
+
+/** What was counted behind a moment. */
+export const since = (before: readonly Talked[], now: readonly Talked[]): readonly Talked[] =>
+  now.map((one, index) => ({
+    ...one,
+    sums: Object.fromEntries(Object.entries(one.sums).map(([word, value]) => [word, value - before[index]!.sums[word]!])),
+  }));
 
 /** Sums of several that counted, by what `keyOf` says. */
 export const sumsBy = (talked: readonly Talked[], keyOf: (one: Talked) => string | number): ReadonlyMap<string, Sums> => {
