@@ -1,6 +1,6 @@
 /** Lists of attributes that come again and again, as those of series do: each is encoded once and then copied from where it lies. */
 import type { Attribute, AttributeValue } from '../core/batch.ts';
-import { viewOf } from './copy.ts';
+import { createArena } from './arena.ts';
 import { encodeAttributes, keyBytes, putIntAttribute } from './wire.ts';
 
 /** Attributes that are kept encoded, because many lists have them: transports, states, names of calls. All are forgotten when it is full. */
@@ -25,27 +25,6 @@ export type AttributeLists = {
   view: DataView;
   start: number;
   length: number;
-};
-
-const FIRST_BYTES = 64 * 1024;
-
-/** Memory that doubles; unlike the buffer of a request it holds much for long. */
-const createArena = () => {
-  const arena = {
-    bytes: new Uint8Array(FIRST_BYTES),
-    view: new DataView(new ArrayBuffer(0)) as DataView,
-    at: 0,
-    reserve(count: number): void {
-      const need = arena.at + count;
-      if (need <= arena.bytes.length) return;
-      const { bytes, at } = arena;
-      arena.bytes = new Uint8Array(Math.max(2 * bytes.length, need));
-      arena.view = viewOf(arena.bytes);
-      arena.bytes.set(bytes.subarray(0, at));
-    },
-  };
-  arena.view = viewOf(arena.bytes);
-  return arena;
 };
 
 const isWhole = (value: AttributeValue): value is number | bigint => typeof value === 'bigint' || Number.isSafeInteger(value);

@@ -5,6 +5,7 @@
  */
 import { type BatchResource } from '../core/batch.ts';
 import { type Metric, type MetricBatch, pointsOf } from '../core/metric-batch.ts';
+import { copyBytes } from './copy.ts';
 import { createGroupOrder } from './group-order.ts';
 import { DEFAULT_MAX_REQUEST_BYTES, MANY_RECORDS } from './log-writer.ts';
 import { createOutput } from './output.ts';
@@ -84,7 +85,8 @@ export const createMetricsWriter = (options: MetricsWriterOptions): MetricsWrite
   const { version, maxRecords = MANY_RECORDS } = options;
   let maxBytes = options.maxRequestBytes ?? DEFAULT_MAX_REQUEST_BYTES;
   const output = createOutput(maxBytes);
-  const points = createPointWriter(output);
+  const points = createPointWriter();
+  const { encoded } = points;
   const resources = createResourceFields({ attributes: options.resource });
   const pointResources = createPointResources();
   const order = createGroupOrder<Uint8Array>();
@@ -156,15 +158,16 @@ export const createMetricsWriter = (options: MetricsWriterOptions): MetricsWrite
         const number = rows === undefined ? i : rows[i]!;
         while (number - first >= metrics[metric]!.points.length) first += metrics[metric++]!.points.length;
         const next = frames[metric]!;
-        const bytes = points.measure(metrics[metric]!.points[number - first]!);
+        const bytes = encoded.ends[number + 1]! - encoded.ends[number]!;
         if (records > 0 && (records >= maxRecords || output.at + cost(ofThese, next) + bytes > maxBytes)) seal();
         if (resource !== ofThese || frame !== next) open(ofThese, next);
         output.reserve(bytes);
-        points.put();
+        output.at = copyBytes(output.bytes, output.view, output.at, encoded.bytes, encoded.view, encoded.ends[number]!, bytes);
         records++;
       }
     };
 
+    points.encode(batch, total);
     const ids = pointResources.of(batch, total);
     if (ids === undefined) {
       writePoints(resources.of(batch.resource), undefined, 0, total);
@@ -180,7 +183,6 @@ export const createMetricsWriter = (options: MetricsWriterOptions): MetricsWrite
   return {
     write(batch) {
       const total = pointsOf(batch);
-      points.begin(batch.receiver);
       try {
         return total === 0 ? [] : writeAll(batch, total);
       } finally {
