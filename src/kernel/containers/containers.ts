@@ -48,8 +48,7 @@ type Entry = {
   readonly load: Load;
   /** It was searched for once. */
   searched: boolean;
-  /** Of runc and crun: the scans that had begun when it was entered, and the version that was looked at. */
-  readonly born: number;
+  /** What runc and crun said when it was looked for there. */
   looked: number;
 };
 type Answers = { readonly containers: Uint32Array; readonly flags: Uint32Array; readonly missing: readonly ContainerQuestion[] };
@@ -58,7 +57,7 @@ export const createContainers = (options: ContainersOptions): Containers => {
   const { root = '', cgroups, counters, logger = silentLogger, capacity = DEFAULT_CONTAINER_CAPACITY, nowMs = Date.now } = options;
   const report = createReport(counters, logger);
   const loader = createLoader(nowMs);
-  const handMade = createHandMade(nowMs);
+  const handMade = createHandMade(root, nowMs);
   const subjects = createSubjects();
   const entries = new LRUCache<number, Entry>({
     max: capacity,
@@ -87,11 +86,10 @@ export const createContainers = (options: ContainersOptions): Containers => {
   };
 
   /** By what runc and crun say now. */
-  const lookUp = (entry: Entry): void => {
-    // what was found before it was made may be about another cgroup of that path
-    if (entry.isContainer || handMade.ended <= entry.born || entry.looked === handMade.version) return;
+  const lookUp = (number: number, entry: Entry): void => {
+    if (entry.isContainer || entry.looked === handMade.version) return;
     entry.looked = handMade.version;
-    const made = handMade.ofPath(entry.path);
+    const made = handMade.ofCgroup(number, entry.path);
     if (made === undefined) return;
     assign(entry, { containerId: made.id, runtime: made.runtime });
     entry.subject!.load.done = true;
@@ -112,7 +110,6 @@ export const createContainers = (options: ContainersOptions): Containers => {
       youngUntilMs: nowMs() + YOUNG_MS,
       load: newLoad(),
       searched: false,
-      born: handMade.begun,
       looked: -1,
     };
     entries.set(number, entry);
@@ -123,7 +120,7 @@ export const createContainers = (options: ContainersOptions): Containers => {
   };
 
   /** Whether a container may be found there yet that the path does not tell. */
-  const isSearched = ({ searched }: Entry): boolean => files === undefined || searched;
+  const isSearched = (entry: Entry): boolean => files === undefined || (entry.searched && !(isYoung(entry) && handMade.isAwaited));
   const isYoung = ({ isContainer, youngUntilMs }: Entry): boolean => files !== undefined && !isContainer && nowMs() < youngUntilMs;
   const isDue = ({ subject, isContainer, load }: Entry): boolean => files !== undefined && loader.isDue(isContainer ? subject!.load : load);
 
@@ -146,7 +143,7 @@ export const createContainers = (options: ContainersOptions): Containers => {
       load,
       async () => {
         await handMade.scan(from);
-        if (handMade.ofPath(path) !== undefined) return undefined;
+        if (handMade.ofCgroup(number, path) !== undefined) return undefined;
         const guess = guessOf(path);
         const found = guess === undefined ? undefined : await readGuess(from, guess);
         guessed = found?.id;
@@ -160,7 +157,7 @@ export const createContainers = (options: ContainersOptions): Containers => {
       },
     );
     entry.searched = true;
-    if (entries.peek(number) === entry) lookUp(entry);
+    if (entries.peek(number) === entry) lookUp(number, entry);
     version++;
   };
 
@@ -177,7 +174,7 @@ export const createContainers = (options: ContainersOptions): Containers => {
       if (number !== last) {
         last = number;
         const entry = entryOf(number);
-        if (entry !== undefined) lookUp(entry);
+        if (entry !== undefined) lookUp(number, entry);
         id = entry?.subject?.number ?? 0;
         flag = entry === undefined ? containerFlag.unknown : flagOfEntry(entry);
         const isMissing = entry === undefined ? number !== 0 : isDue(entry) || isYoung(entry);
@@ -193,7 +190,7 @@ export const createContainers = (options: ContainersOptions): Containers => {
   };
   const flagOfEntry = (entry: Entry): number =>
     entry.isContainer ? containerFlag.container : isSearched(entry) ? containerFlag.host : containerFlag.unknown;
-  const answers = createFrameMemo(() => version + cgroups.version, answer);
+  const answers = createFrameMemo(() => version + cgroups.version + handMade.version, answer);
 
   const fetch = async (questions: readonly ContainerQuestion[]): Promise<void> => {
     const from = files;
@@ -222,7 +219,7 @@ export const createContainers = (options: ContainersOptions): Containers => {
     entry.youngUntilMs = nowMs() + YOUNG_MS;
     // begun again, it may have another name
     if (isNew && entry.isContainer && entry.subject!.load.done) Object.assign(entry.subject!.load, newLoad());
-    if (entry.isContainer) void ask(number, entry);
+    if (entry.isContainer || isNew) void ask(number, entry);
     else if (files !== undefined) void handMade.scan(files);
   };
 
@@ -239,6 +236,7 @@ export const createContainers = (options: ContainersOptions): Containers => {
     stopListening();
     stopListening = () => {};
     files = needs === undefined ? undefined : createStateFiles({ root, ...needs, report, nowMs });
+    handMade.follow(files);
     if (files === undefined) return;
     stopListening = cgroups.onChange(({ kind, cgroup }) => {
       if (kind !== 'gone') onChange(cgroup, kind === 'made');
@@ -276,7 +274,7 @@ export const createContainers = (options: ContainersOptions): Containers => {
         askPaths();
         return undefined;
       }
-      lookUp(entry);
+      lookUp(number, entry);
       if (isDue(entry)) void ask(number, entry);
       return entry.subject?.container;
     },

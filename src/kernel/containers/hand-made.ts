@@ -1,34 +1,41 @@
 /**
- * Containers of runc and crun that no engine keeps: their cgroup may be called anything, so they are found by the cgroup that their state names.
+ * Containers of runc and crun that no engine keeps: their cgroup may be called anything, so they are found by the cgroup that their state names. That is
+ * there from shortly before the program starts until it ended, which may be some milliseconds: the folders are watched, and who is gone is known for a
+ * while, for records come later.
  */
-import { isAbsolute } from 'node:path';
-import { fieldsOf, isFit, type Fields } from './json-state.ts';
-import { imageOf, type StateFiles } from './state-files.ts';
-import type { ContainerState } from './types.ts';
+import { stat } from 'node:fs/promises';
+import { cgroupNumber } from '../cgroups/number.ts';
+import { findHierarchies, type Hierarchies } from '../procfs/mounts.ts';
+import { readHandMade, type HandMade } from './hand-made-state.ts';
+import { isFit } from './json-state.ts';
+import type { StateFiles } from './state-files.ts';
+import { watchFolder, type FolderWatch } from './watch-folder.ts';
 
-/** Containers that are known in each folder. */
+/** Containers that are known in each folder; as many that are gone. */
 const MAX_CONTAINERS = 8_192;
+/** As long as cgroups are kept. */
+const KEEP_MS = 60_000;
 /** A state that was read is read again after this, so many in a scan: an id may be given to a new container, with another cgroup. */
 const AGAIN_MS = 2_000;
 const MAX_AGAIN = 64;
 /** One that could not be used is read again after this, then twice as long each time, up to the longest. */
 const FIRST_RETRY_MS = 200;
 const LONGEST_RETRY_MS = 60_000;
-/** A folder without a state is looked into by every scan so many times. */
-const MAX_SOON = 50;
-
-export type HandMade = { readonly runtime: 'runc' | 'crun'; readonly id: string; readonly state: ContainerState };
+/** A state that is not written yet is looked for this often after something changed, so long. */
+const HURRY_PAUSE_MS = 2;
+const HURRY_MS = 1_000;
 
 export type HandMadeContainers = {
   /** Looks what there is now; one look at a time, begun after this was called. Never rejects. */
   scan(files: StateFiles): Promise<void>;
-  /** By the path of a cgroup, its own or one below. */
-  ofPath(path: string): HandMade | undefined;
+  /** Looks whenever something changes in the folders; undefined ends it. */
+  follow(files: StateFiles | undefined): void;
+  /** By number and path of a cgroup, its own or one below. */
+  ofCgroup(number: number, path: string): HandMade | undefined;
   /** By id, where the path says it. */
   ofId(runtime: 'runc' | 'crun', id: string): HandMade | undefined;
-  /** Scans that have begun, and the number of the one that ended last. */
-  readonly begun: number;
-  readonly ended: number;
+  /** Somebody is about to write a state. */
+  readonly isAwaited: boolean;
   /** Changes when another container is found. */
   readonly version: number;
   readonly size: number;
@@ -37,94 +44,101 @@ export type HandMadeContainers = {
 type Known = {
   readonly made: HandMade | undefined;
   readonly paths: readonly string[];
+  /** Of its cgroups; empty when they could not be found. */
+  readonly numbers: readonly number[];
+  readonly sinceMs: number;
   readonly notBeforeMs: number;
   readonly failures: number;
 };
 
-/** Below a mount as nearly everybody has it: the path from the root of the hierarchy. */
-const fromMount = (path: string, isUnified: boolean): string =>
-  path.replace(isUnified ? /^\/sys\/fs\/cgroup(?:\/unified)?(?=\/)/ : /^\/sys\/fs\/cgroup\/[^/]+(?=\/)/, '');
-
-const absolute = (path: string | undefined): readonly string[] => (path === undefined || !isAbsolute(path) || path === '/' ? [] : [path]);
-
-/** `key=value`, as runc keeps annotations, and `bundle=<folder>`. */
-const pairsOf = (labels: readonly unknown[]): ReadonlyMap<string, string> =>
-  new Map(
-    labels.flatMap((label): readonly [string, string][] => {
-      if (typeof label !== 'string' || !isFit(label)) return [];
-      const at = label.indexOf('=');
-      return at < 1 ? [] : [[label.slice(0, at), label.slice(at + 1)]];
-    }),
-  );
-
-const describe = (files: StateFiles, runtime: 'runc' | 'crun', id: string, annotations: ReadonlyMap<string, string>): HandMade => ({
-  runtime,
-  id,
-  state: { runtime, name: id, ...imageOf(annotations.get('org.opencontainers.image.ref.name')), ...files.labels(annotations) },
-});
-
-/** libcontainer, container_linux.go: State. */
-const readRunc = (files: StateFiles, id: string, fields: Fields): Omit<Known, 'notBeforeMs' | 'failures'> => {
-  const config = fields.fields('config');
-  const paths = Array.from(fields.fields('cgroup_paths').texts(), ([controller, path]) => fromMount(path, controller === ''));
-  const own = config.fields('cgroups').text('path');
-  return { made: describe(files, 'runc', id, pairsOf(config.list('labels'))), paths: [...paths, own].flatMap(absolute) };
-};
-
-/** crun, libcrun/status.c. */
-const readCrun = async (files: StateFiles, id: string, fields: Fields): Promise<Omit<Known, 'notBeforeMs' | 'failures'>> => {
-  const bundle = fields.text('bundle');
-  const config = bundle === undefined || !isAbsolute(bundle) ? undefined : await files.fields(bundle, ['config.json']);
-  const path = fields.text('cgroup-path');
-  return {
-    made: describe(files, 'crun', id, config?.fields('annotations').texts() ?? new Map()),
-    paths: absolute(path === undefined || isAbsolute(path) ? path : `/${path}`),
-  };
-};
-
-export const createHandMade = (nowMs: () => number): HandMadeContainers => {
+/** `root`: prefix of /proc and of the mounts. */
+export const createHandMade = (root: string, nowMs: () => number): HandMadeContainers => {
   /** By folder and id. */
   const known = new Map<string, Known>();
-  let byPath: ReadonlyMap<string, HandMade> = new Map();
+  /** In the order in which they went. */
+  const gone: { readonly one: Known; readonly atMs: number }[] = [];
+  let byNumber: ReadonlyMap<number, HandMade> = new Map();
+  let byPath: ReadonlyMap<string, Known> = new Map();
   let byId: ReadonlyMap<string, HandMade> = new Map();
+  let hierarchies: Hierarchies | undefined;
   let scanning: Promise<void> | undefined;
   let next: Promise<void> | undefined;
+  let watches: readonly FolderWatch[] = [];
+  let hurryUntilMs = 0;
+  let isHurrying = false;
   let version = 0;
-  let begun = 0;
-  let ended = 0;
   let again = 0;
+
+  const numbersOf = async (paths: readonly string[]): Promise<readonly number[]> => {
+    hierarchies ??= await findHierarchies(root);
+    const { unified, legacy } = hierarchies;
+    const trees = [
+      ...(unified === undefined ? [] : [[0, unified] as const]),
+      ...(legacy === undefined ? [] : [[legacy.number, legacy.place] as const]),
+    ];
+    if (trees.length === 0) hierarchies = undefined;
+    const found = await Promise.all(
+      trees.flatMap(([hierarchy, place]) =>
+        [...new Set(paths)].map(async (path) => {
+          try {
+            return cgroupNumber(hierarchy, (await stat(`${root}${place}${path}`)).ino);
+          } catch {
+            return 0;
+          }
+        }),
+      ),
+    );
+    return found.filter((number) => number !== 0);
+  };
 
   const look = async (files: StateFiles, runtime: 'runc' | 'crun', folder: string, id: string): Promise<boolean> => {
     const key = `${folder}/${id}`;
     const before = known.get(key);
     if (before !== undefined && (nowMs() < before.notBeforeMs || (before.failures === 0 && again-- <= 0))) return false;
-    const found = await files.json(folder, [id, runtime === 'runc' ? 'state.json' : 'status']);
-    if (typeof found === 'string') {
-      const failures = (before?.failures ?? -1) + 1;
+    const sinceMs = before?.sinceMs ?? nowMs();
+    const read = await readHandMade(files, runtime, folder, id);
+    if (typeof read === 'string') {
+      const failures = (before?.failures ?? 0) + 1;
       // What is not there yet may be written at any moment.
-      const isSoon = found === 'missing' && failures < MAX_SOON;
-      const pauseMs = isSoon ? 0 : Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures, 10), LONGEST_RETRY_MS);
-      known.set(key, { made: before?.made, paths: before?.paths ?? [], notBeforeMs: nowMs() + pauseMs, failures });
+      const isSoon = read === 'missing' && nowMs() - sinceMs < HURRY_MS;
+      const pauseMs = isSoon ? 0 : Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10), LONGEST_RETRY_MS);
+      const { made, paths, numbers } = before ?? { made: undefined, paths: [], numbers: [] };
+      known.set(key, { made, paths, numbers, sinceMs, notBeforeMs: nowMs() + pauseMs, failures });
       return false;
     }
-    const fields = fieldsOf(found.value, files.report, found.file);
-    const read = runtime === 'runc' ? readRunc(files, id, fields) : await readCrun(files, id, fields);
-    known.set(key, { ...read, notBeforeMs: nowMs() + AGAIN_MS, failures: 0 });
+    const numbers = await numbersOf(read.paths);
+    known.set(key, { ...read, numbers, sinceMs, notBeforeMs: nowMs() + AGAIN_MS, failures: 0 });
     return true;
   };
 
   const index = (): void => {
     version++;
-    byPath = new Map(Array.from(known.values(), ({ made, paths }) => paths.map((path) => [path, made!] as const)).flat());
-    byId = new Map(
-      Array.from(known.values(), ({ made }) => made).flatMap((made) => (made === undefined ? [] : [[`${made.runtime}/${made.id}`, made]])),
-    );
+    const alive = [...known.values()].filter(({ made }) => made !== undefined);
+    // who is there goes before who was
+    const all = [...gone.map(({ one }) => one), ...alive];
+    byNumber = new Map(all.flatMap(({ made, numbers }) => numbers.map((number) => [number, made!] as const)));
+    // of who is gone a path alone does not tell: another cgroup may have it now
+    const placed = [...gone.map(({ one }) => one).filter(({ numbers }) => numbers.length > 0), ...alive];
+    byPath = new Map(placed.flatMap((one) => one.paths.map((path) => [path, one] as const)));
+    byId = new Map(all.map(({ made }) => [`${made!.runtime}/${made!.id}`, made!]));
+  };
+
+  const bury = (key: string): boolean => {
+    const one = known.get(key)!;
+    known.delete(key);
+    if (one.made === undefined) return false;
+    gone.push({ one, atMs: nowMs() });
+    return true;
+  };
+  const forget = (): boolean => {
+    const before = gone.length;
+    while (gone.length > 0 && (nowMs() - gone[0]!.atMs >= KEEP_MS || gone.length > MAX_CONTAINERS)) gone.shift();
+    return gone.length !== before;
   };
 
   const scan = async (files: StateFiles): Promise<void> => {
-    const number = ++begun;
     again = MAX_AGAIN;
-    let changed = false;
+    let changed = forget();
     const seen = new Set<string>();
     for (const runtime of ['runc', 'crun'] as const)
       for (const folder of files.folders[runtime])
@@ -133,9 +147,8 @@ export const createHandMade = (nowMs: () => number): HandMadeContainers => {
           seen.add(`${folder}/${id}`);
           changed = (await look(files, runtime, folder, id)) || changed;
         }
-    for (const key of known.keys()) if (!seen.has(key)) changed = known.delete(key) || changed;
+    for (const key of known.keys()) if (!seen.has(key)) changed = bury(key) || changed;
     if (changed) index();
-    ended = number;
   };
 
   const begin = (files: StateFiles): Promise<void> => {
@@ -143,26 +156,51 @@ export const createHandMade = (nowMs: () => number): HandMadeContainers => {
     scanning = scan(files).finally(() => (scanning = undefined));
     return scanning;
   };
+  const scanOnce = (files: StateFiles): Promise<void> => {
+    if (scanning === undefined && next === undefined) return begin(files);
+    return (next ??= scanning!.then(() => begin(files)));
+  };
+
+  const isAwaited = (): boolean => {
+    for (const { made, sinceMs } of known.values()) if (made === undefined && nowMs() - sinceMs < HURRY_MS) return true;
+    return false;
+  };
+
+  /** Looks again and again as long as a state is about to be written. */
+  const hurry = (files: StateFiles): void => {
+    hurryUntilMs = nowMs() + HURRY_MS;
+    if (isHurrying) return void scanOnce(files);
+    isHurrying = true;
+    const step = async (): Promise<void> => {
+      await scanOnce(files);
+      if (watches.length > 0 && isAwaited() && nowMs() < hurryUntilMs) setTimeout(() => void step(), HURRY_PAUSE_MS).unref();
+      else isHurrying = false;
+    };
+    void step();
+  };
 
   return {
-    scan(files) {
-      if (scanning === undefined && next === undefined) return begin(files);
-      return (next ??= scanning!.then(() => begin(files)));
+    scan: scanOnce,
+    follow(files) {
+      for (const one of watches) one.close();
+      watches =
+        files === undefined
+          ? []
+          : [...new Set([...files.folders.runc, ...files.folders.crun])].map((folder) => watchFolder(root, folder, () => hurry(files)));
     },
-    ofPath(path) {
-      if (byPath.size === 0) return undefined;
+    ofCgroup(number, path) {
+      const own = byNumber.get(number);
+      if (own !== undefined || byPath.size === 0) return own;
       for (let at = path.length; at > 0; at = path.lastIndexOf('/', at - 1)) {
-        const made = byPath.get(path.slice(0, at));
-        if (made !== undefined) return made;
+        const one = byPath.get(path.slice(0, at));
+        // of that very path it would have been known by number: it is another cgroup, of another time
+        if (one !== undefined && (at < path.length || one.numbers.length === 0)) return one.made;
       }
       return undefined;
     },
     ofId: (runtime, id) => byId.get(`${runtime}/${id}`),
-    get begun() {
-      return begun;
-    },
-    get ended() {
-      return ended;
+    get isAwaited() {
+      return isAwaited();
     },
     get version() {
       return version;

@@ -165,6 +165,20 @@ export const readBelow = (root: string, folder: string, parts: readonly string[]
     }
   });
 
+/** The folder itself, to be watched; who takes it closes it. `path` names it as long as it is held. */
+export const holdFolder = async (
+  root: string,
+  folder: string,
+): Promise<FileResult<{ readonly path: string; readonly inode: number; close(): Promise<void> }>> => {
+  try {
+    const held = await openFolder(root, folder);
+    const { ino } = await held.stat();
+    return { ok: true, value: { path: at(held), inode: ino, close: () => held.close() } };
+  } catch (error) {
+    return failureOf(error);
+  }
+};
+
 /** Names in the folder `parts` below `folder`, at most `max` of them, in no order. */
 export const listBelow = (root: string, folder: string, parts: readonly string[], max: number): Promise<FileResult<readonly string[]>> =>
   withFolder(root, folder, parts, async (held) => {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCounters } from '../../../src/core/counters.ts';
 import { createFrameBuilder } from '../../../src/core/frame-builder.ts';
@@ -237,13 +238,17 @@ describe('containers of runc and crun without an engine', () => {
   });
 
   it('are not those that had a cgroup of that path before', async () => {
+    disk.write('proc/mounts', 'cg /cg cgroup2 rw 0 0\n');
+    disk.folder('cg/box');
+    const number = statSync(`${disk.root}/cg/box`).ino;
     const containers = claimed();
     disk.write('run/runc/box/state.json', { config: { cgroups: { path: '/box' } } });
-    fake.tell('made', 1, '/box');
-    expect((await look(containers, 1))[0]!.flag).toBe(true);
+    fake.tell('made', number, '/box');
+    expect((await look(containers, number))[0]!.flag).toBe(true);
     disk.remove('run/runc/box');
-    fake.tell('made', 2, '/box');
-    expect(await look(containers, 2)).toEqual([{ container: undefined, flag: false }]);
+    fake.tell('made', number + 1, '/box');
+    expect(await look(containers, number + 1)).toEqual([{ container: undefined, flag: false }]);
+    expect((await look(containers, number))[0]!.flag).toBe(true);
   });
 
   it('are looked for again in an old cgroup when something is moved into it', async () => {

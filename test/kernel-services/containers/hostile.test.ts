@@ -34,7 +34,7 @@ const read = async (runtime: ContainerRuntime | undefined = 'docker', containerI
   });
   return readState(
     files,
-    createHandMade(() => nowMs),
+    createHandMade(disk.root, () => nowMs),
     { containerId, ...(runtime === undefined ? {} : { runtime }) },
   );
 };

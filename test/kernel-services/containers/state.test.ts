@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { statSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createHandMade } from '../../../src/kernel/containers/hand-made.ts';
 import { readGuess, readState } from '../../../src/kernel/containers/read-state.ts';
 import { createStateFiles, imageOf, type StateFiles } from '../../../src/kernel/containers/state-files.ts';
@@ -39,7 +40,7 @@ afterEach(() => {
 const read = (identity: CgroupIdentity = { containerId: id }) =>
   readState(
     files,
-    createHandMade(() => nowMs),
+    createHandMade(disk.root, () => nowMs),
     identity,
   );
 
@@ -169,60 +170,127 @@ describe('containers of runc and crun', () => {
     ['runc with mounts elsewhere', { cgroup_paths: { memory: '/cg/mem/jobs/box' }, config: { cgroups: { path: '/jobs/box' } } }],
   ])('of %s are found by their cgroup, and by those below', async (_, state) => {
     disk.write(paths.runc, state);
-    const handMade = createHandMade(() => nowMs);
+    const handMade = createHandMade(disk.root, () => nowMs);
     await handMade.scan(files);
     for (const path of ['/jobs/box', '/jobs/box/init', '/jobs/box/a/b'])
-      expect(handMade.ofPath(path)).toMatchObject({ runtime: 'runc', id: 'box' });
-    for (const path of ['/jobs', '/jobs/boxes', '/', '/box']) expect(handMade.ofPath(path)).toBeUndefined();
+      expect(handMade.ofCgroup(1, path)).toMatchObject({ runtime: 'runc', id: 'box' });
+    for (const path of ['/jobs', '/jobs/boxes', '/', '/box']) expect(handMade.ofCgroup(1, path)).toBeUndefined();
   });
 
   it.each(['/jobs/box', 'jobs/box'])('of crun are found by %s', async (path) => {
     disk.write(paths.crun, { pid: 1, 'cgroup-path': path });
-    const handMade = createHandMade(() => nowMs);
+    const handMade = createHandMade(disk.root, () => nowMs);
     await handMade.scan(files);
-    expect(handMade.ofPath('/jobs/box/container')).toMatchObject({ runtime: 'crun', id: 'box' });
+    expect(handMade.ofCgroup(1, '/jobs/box/container')).toMatchObject({ runtime: 'crun', id: 'box' });
   });
 
   it('come, go and come again with another cgroup', async () => {
-    const handMade = createHandMade(() => nowMs);
+    const handMade = createHandMade(disk.root, () => nowMs);
     disk.folder('run/runc/box');
     await handMade.scan(files);
     expect(handMade.size).toBe(1);
     disk.write(paths.runc, { config: { cgroups: { path: '/a' } } });
     await handMade.scan(files);
-    expect(handMade.ofPath('/a')?.id).toBe('box');
+    expect(handMade.ofCgroup(1, '/a')?.id).toBe('box');
     disk.remove('run/runc/box');
     await handMade.scan(files);
-    expect([handMade.ofPath('/a'), handMade.size]).toEqual([undefined, 0]);
+    expect([handMade.ofCgroup(1, '/a'), handMade.size]).toEqual([undefined, 0]);
     disk.write(paths.runc, { config: { cgroups: { path: '/b' } } });
     await handMade.scan(files);
     disk.write(paths.runc, { config: { cgroups: { path: '/c' } } });
     nowMs = 2_000;
     await handMade.scan(files);
-    expect([handMade.ofPath('/b'), handMade.ofPath('/c')?.id]).toEqual([undefined, 'box']);
+    expect([handMade.ofCgroup(1, '/b'), handMade.ofCgroup(1, '/c')?.id]).toEqual([undefined, 'box']);
   });
 
   it('that cannot be read are not read again by every scan', async () => {
     disk.write(paths.runc, '{');
-    const handMade = createHandMade(() => nowMs);
+    const handMade = createHandMade(disk.root, () => nowMs);
     await handMade.scan(files);
     await handMade.scan(files);
     expect(problems.splice(0)).toEqual([`not_json /run/runc/box/state.json`]);
     nowMs = 200;
     disk.write(paths.runc, { config: { cgroups: { path: '/a' } } });
     await handMade.scan(files);
-    expect(handMade.ofPath('/a')?.id).toBe('box');
+    expect(handMade.ofCgroup(1, '/a')?.id).toBe('box');
   });
 
   it('are looked for by a scan of its own when one is under way already', async () => {
-    const handMade = createHandMade(() => nowMs);
+    const handMade = createHandMade(disk.root, () => nowMs);
     const first = handMade.scan(files);
     const [second, third] = [handMade.scan(files), handMade.scan(files)];
     expect(second).toBe(third);
     await first;
     disk.write(paths.runc, { config: { cgroups: { path: '/a' } } });
     await second;
-    expect([handMade.begun, handMade.ended, handMade.ofPath('/a')?.id]).toEqual([2, 2, 'box']);
+    expect(handMade.ofCgroup(1, '/a')?.id).toBe('box');
+  });
+});
+
+describe('containers of runc and crun that last some milliseconds', () => {
+  const makeCgroup = (path: string): number => {
+    disk.write('proc/mounts', 'cg /cg cgroup2 rw 0 0\n');
+    disk.folder(`cg${path}`);
+    return statSync(`${disk.root}/cg${path}`).ino;
+  };
+  const soon = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
+
+  it.each(['a folder that is there', 'one that is made for it'])(
+    'are seen while they are there, in %s, and known when they are gone',
+    async (where) => {
+      if (where === 'a folder that is there') disk.folder('run/runc');
+      else disk.folder('run');
+      const handMade = createHandMade(disk.root, Date.now);
+      handMade.follow(files);
+      try {
+        for (const name of ['first', 'second']) {
+          const number = makeCgroup(`/jobs/${name}`);
+          disk.folder(`run/runc/${name}`);
+          await soon(() => expect(handMade.isAwaited).toBe(true));
+          disk.write(`run/runc/${name}/state.json`, { cgroup_paths: { '': `/sys/fs/cgroup/jobs/${name}` } });
+          await soon(() => expect(handMade.ofCgroup(number, `/jobs/${name}`)?.id).toBe(name));
+          disk.remove(`run/runc/${name}`);
+          disk.remove(`cg/jobs/${name}`);
+          await soon(() => expect(handMade.size).toBe(0));
+          expect(handMade.ofCgroup(number, `/jobs/${name}`)?.id).toBe(name);
+          expect(handMade.ofCgroup(number + 1, `/jobs/${name}`)).toBeUndefined();
+          expect(handMade.isAwaited).toBe(false);
+        }
+      } finally {
+        handMade.follow(undefined);
+      }
+    },
+  );
+
+  it('are seen in a folder that was removed and made again', async () => {
+    disk.folder('run/crun');
+    const handMade = createHandMade(disk.root, Date.now);
+    handMade.follow(files);
+    try {
+      disk.write('run/crun/a/status', { 'cgroup-path': '/a' });
+      await soon(() => expect(handMade.ofCgroup(0, '/a')?.id).toBe('a'));
+      disk.remove('run/crun');
+      await soon(() => expect(handMade.size).toBe(0));
+      disk.write('run/crun/b/status', { 'cgroup-path': '/b' });
+      await soon(() => expect(handMade.ofCgroup(0, '/b')?.id).toBe('b'));
+    } finally {
+      handMade.follow(undefined);
+    }
+  });
+
+  it('are forgotten after a while', async () => {
+    const handMade = createHandMade(disk.root, () => nowMs);
+    const number = makeCgroup('/a');
+    disk.write('run/runc/box/state.json', { config: { cgroups: { path: '/a' } } });
+    await handMade.scan(files);
+    disk.remove('run/runc/box');
+    await handMade.scan(files);
+    nowMs = 59_999;
+    await handMade.scan(files);
+    expect(handMade.ofCgroup(number, '/a')?.id).toBe('box');
+    nowMs = 60_000;
+    await handMade.scan(files);
+    expect(handMade.ofCgroup(number, '/a')).toBeUndefined();
   });
 });
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { needUnified, withCgroups } from '../harness/cgroups.ts';
+import { needUnified, numberOf, withCgroups } from '../harness/cgroups.ts';
 import type { Pipeline } from '../harness/pipeline.ts';
 import type { Context, Scenario } from '../harness/scenario.ts';
 import { EXEC, EXIT, pathOf } from './expect.ts';
@@ -125,6 +125,14 @@ const laidOut: Scenario = {
     const pipeline = await start({ containers: writeStates(folder, top) });
     await withCgroups(foldersOf(`${unified}${top}`), async () => {
       for (const layout of layouts) {
+        // a slow machine reads what is on disk for longer than a frame waits
+        const number = numberOf(`${unified}${top}${layout.path}`);
+        const isNamed = 'service.name' in layout.resource && layout.id !== undefined;
+        const isKnown = () => {
+          const container = pipeline.kernel.containers.ofCgroup(number);
+          return pipeline.kernel.containers.flagOf(number) !== 0 && (!isNamed || container?.state !== undefined);
+        };
+        await pipeline.until(`what is known of ${layout.path}`, isKnown);
         const pid = await runIn(context, `${unified}${top}${layout.path}`);
         await pipeline.settle();
         expectLayout(pipeline, pid, program('quick'), layout);
