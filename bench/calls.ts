@@ -85,6 +85,11 @@ const treatments: readonly Treatment[] = [
       `{preset: none, context: {drop: [{path: ["/tmp/ringtail-bench/*", "/dev/*", ${prefixes.map((one) => `"${one}"`).join(', ')}]}]}}`,
     ),
   },
+  {
+    name: 'ringtail, counted',
+    calls: ['open', 'read', 'write'],
+    start: () => startRingtail({ name: 'calls-counted', receiver: '{calls: [files, io]}', signal: 'metrics' }),
+  },
   { name: 'ringtail, delivered', calls: ['open', 'read', 'write'], start: ringtail('calls-delivered', ALL) },
   ...(bpftrace === undefined
     ? []
