@@ -10,6 +10,8 @@
 
 /* Place in css_set.subsys of a controller of the v1 hierarchy that counts beside v2; -1: none. */
 const volatile __s32 v1_subsys = -1;
+/* That hierarchy counts first: an init system has its own tree in v2 too, where containers that are made in v1 stay in the group of who made them. */
+const volatile bool v1_first = false;
 
 /* In its own hierarchy. `group` is the address of a struct cgroup; 0 is the root. */
 static __always_inline __u64 cgroup_number(__u64 group)
@@ -42,6 +44,19 @@ static __always_inline __u64 v1_cgroup_number(__u64 groups)
 	return cgroup_number(group) | hierarchy_bits(root);
 }
 
+/* `number`: of the same task in v2. */
+static __always_inline __u64 chosen_number(__u64 groups, __u64 number)
+{
+	__u64 v1 = v1_cgroup_number(groups);
+
+	return number != ROOT_CGROUP_ID && (v1 & ((1ULL << CGROUP_HIERARCHY_SHIFT) - 1)) == ROOT_CGROUP_ID ? number : v1;
+}
+
+static __always_inline bool needs_v1(__u64 number)
+{
+	return v1_subsys >= 0 && (v1_first || number == ROOT_CGROUP_ID);
+}
+
 /* Of a task at an address. */
 static __always_inline __u64 cgroup_of_task(__u64 task)
 {
@@ -50,7 +65,7 @@ static __always_inline __u64 cgroup_of_task(__u64 task)
 	KREAD(groups, task, task_struct, cgroups);
 	KREAD(group, groups, css_set, dfl_cgrp);
 	number = cgroup_number(group);
-	return v1_subsys >= 0 && number == ROOT_CGROUP_ID ? v1_cgroup_number(groups) : number;
+	return needs_v1(number) ? chosen_number(groups, number) : number;
 }
 
 /* Of the current task. */
@@ -58,10 +73,10 @@ static __always_inline __u64 current_cgroup(void)
 {
 	__u64 number = bpf_get_current_cgroup_id(), groups;
 
-	if (v1_subsys < 0 || number != ROOT_CGROUP_ID)
+	if (!needs_v1(number))
 		return number;
 	KREAD(groups, bpf_get_current_task(), task_struct, cgroups);
-	return v1_cgroup_number(groups);
+	return chosen_number(groups, number);
 }
 
 #endif

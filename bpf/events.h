@@ -189,6 +189,7 @@ struct process_settings {
 /*
  * A cgroup as all records have it. In the v2 hierarchy its own number there; of a process that is in the root of that one, or where it is not
  * mounted, the number in a v1 hierarchy, the same one for all, with the number of that hierarchy (1..255) above it: numbers of hierarchies are alike.
+ * Where an init system mirrors its tree in v2 it is the other way round: v1, and v2 for who is in the root of v1.
  * Both stay below 2^53. 0: not known.
  */
 #define CGROUP_HIERARCHY_SHIFT 45

@@ -149,11 +149,12 @@ __noinline __attribute__((unused)) int is_task_left_out(__u64 task)
 	} while (0)
 
 /*
- * A socket in the root of v2 is in no cgroup of its own: it counts where its first owner is, and stays there, for what it added up to must not move.
+ * A socket in the root of v2 is in no cgroup of its own, and knows nothing of v1 where that counts first: it counts where its first owner is, and
+ * stays there, for what it added up to must not move.
  */
 static __always_inline void settle_cgroup(struct session *s, __u64 owners)
 {
-	if (s->cgroup_id == ROOT_CGROUP_ID)
+	if (s->cgroup_id == ROOT_CGROUP_ID || (v1_first && !(s->cgroup_id >> CGROUP_HIERARCHY_SHIFT) && owners >> CGROUP_HIERARCHY_SHIFT))
 		s->cgroup_id = owners;
 }
 

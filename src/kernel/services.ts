@@ -6,6 +6,7 @@ import type { Logger } from '../core/logger.ts';
 import { createAsked } from './asked.ts';
 import { loadAddon, type KernelFacts, type MapEntries } from './addon.ts';
 import type { Recorder } from './capture/recorder.ts';
+import { cgroupEventLabels } from './cgroups/programs.ts';
 import { createExclusion, NOBODY_EXCLUDED, type ExcludeRules } from './exclude.ts';
 import { createHub, type Hub } from './hub.ts';
 import { createLookups } from './lookups.ts';
@@ -143,6 +144,8 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   const lookups = createLookups({ root, counters, logger, lookupUsers: root === '' ? nssLookup() : undefined, recorder });
   const { gate } = lookups;
   const hub = createHub({ gate, logger, observer: recorder?.observer(lookups) });
+  // what was not told is read
+  hub.subscribe({ kinds: [...cgroupEventLabels.keys()], onBatch() {}, onLoss: () => void lookups.cgroups.start() });
   const exclusion = createExclusion({ root, rules: options.exclude ?? NOBODY_EXCLUDED, logger });
   const asked = createAsked();
   const quietListeners = new Set<() => void | Promise<void>>();

@@ -38,7 +38,7 @@ export const cgroupOptions = (
   legacy: LegacyHierarchy | undefined,
 ): Readonly<Record<string, number>> => {
   const place = legacy === undefined ? -1 : (controllers[kernelNameOf(legacy.controller)] ?? -1);
-  return place < 0 ? {} : { v1_subsys: place };
+  return place < 0 ? {} : { v1_subsys: place, v1_first: legacy!.isFirst ? 1 : 0 };
 };
 
 export type CgroupProgramsStatus = {

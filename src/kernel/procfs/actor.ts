@@ -20,12 +20,14 @@ export type ActorMaker = {
 
 type Place = { readonly hierarchy: number; readonly folder: string };
 
-/** Where a process is, as the kernel side tells it: in v2, and when it is in its root in the v1 hierarchy that counts. */
+/** Where a process is, as the kernel side tells it: in v2, and when it is in its root in the v1 hierarchy that counts; or the other way round. */
 const placeOf = ({ unified: top, legacy }: Hierarchies, { unified, v1 }: CgroupPaths): Place | undefined => {
   const inV2 = top !== undefined && unified !== undefined ? { hierarchy: 0, folder: `${top}${unified}` } : undefined;
-  if (legacy === undefined || (inV2 !== undefined && unified !== '/')) return inV2;
-  for (const [controllers, path] of v1)
-    if (controllers.split(',').includes(legacy.controller)) return { hierarchy: legacy.number, folder: `${legacy.place}${path}` };
+  if (legacy === undefined || (inV2 !== undefined && unified !== '/' && !legacy.isFirst)) return inV2;
+  for (const [controllers, path] of v1) {
+    if (!controllers.split(',').includes(legacy.controller)) continue;
+    return inV2 !== undefined && unified !== '/' && path === '/' ? inV2 : { hierarchy: legacy.number, folder: `${legacy.place}${path}` };
+  }
   return inV2;
 };
 

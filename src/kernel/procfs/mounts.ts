@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { readBounded, readLatin1 } from './read.ts';
 
 /** Hosts with many containers have thousands of mounts. */
@@ -48,7 +49,16 @@ const readCgroupMounts = async (root: string): Promise<CgroupMounts> => {
 export const cgroup2Mount = async (root: string): Promise<string | undefined> => (await readCgroupMounts(root)).unified;
 
 /** A v1 hierarchy: its number, one of its controllers, and where it is mounted. */
-export type LegacyHierarchy = { readonly number: number; readonly controller: string; readonly place: string };
+export type LegacyHierarchy = {
+  readonly number: number;
+  readonly controller: string;
+  readonly place: string;
+  /**
+   * It counts before v2: systemd has its tree in both, and engines that make containers in v1 by themselves leave these in their own unit in v2
+   * (`0::/system.slice/containerd.service` beside `4:memory:/docker/<id>`).
+   */
+  readonly isFirst: boolean;
+};
 export type Hierarchies = { readonly unified: string | undefined; readonly legacy: LegacyHierarchy | undefined };
 
 /** Which v1 hierarchy tells most: container runtimes make groups in all that are mounted, people and init systems in some. */
@@ -56,17 +66,28 @@ export const legacyControllers = ['memory', 'pids', 'cpu', 'cpuset', 'devices', 
 /** CGROUP_HIERARCHY_SHIFT of bpf/events.h leaves no room for more. */
 const LARGEST_NUMBER = 255;
 
-/** The hierarchies that records are about: v2, and of v1 the one that tells most. Places are not prefixed with `root`. */
-export const chooseHierarchies = (mounts: CgroupMounts, numbers: ReadonlyMap<string, number>): Hierarchies => {
+/**
+ * The hierarchies that records are about: v2, and of v1 the one that tells most. `isMirrored`: an init system has its tree in v2 too. Places are not
+ * prefixed with `root`.
+ */
+export const chooseHierarchies = (mounts: CgroupMounts, numbers: ReadonlyMap<string, number>, isMirrored: boolean): Hierarchies => {
   for (const controller of legacyControllers) {
     const [place, number] = [mounts.v1.get(controller), numbers.get(controller)];
     if (place !== undefined && number !== undefined && number <= LARGEST_NUMBER)
-      return { unified: mounts.unified, legacy: { number, controller, place } };
+      return { unified: mounts.unified, legacy: { number, controller, place, isFirst: isMirrored } };
   }
   return { unified: mounts.unified, legacy: undefined };
 };
 
+/** The scope of systemd itself, which is in every hierarchy that it uses. */
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+
 export const findHierarchies = async (root: string): Promise<Hierarchies> => {
   const [mounts, controllers] = await Promise.all([readCgroupMounts(root), readLatin1(`${root}/proc/cgroups`, MAX_CONTROLLERS_BYTES)]);
-  return chooseHierarchies(mounts, findHierarchyNumbers(controllers.ok ? controllers.value : ''));
+  const isMirrored = mounts.unified !== undefined && (await isFolder(`${root}${mounts.unified}/init.scope`));
+  return chooseHierarchies(mounts, findHierarchyNumbers(controllers.ok ? controllers.value : ''), isMirrored);
 };

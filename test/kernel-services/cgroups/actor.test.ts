@@ -33,6 +33,16 @@ it('procfs tells the cgroup of v2, and of who is in its root that of v1', async 
   expect(await cgroupIdIn('9:cpu,cpuacct:/gone\n0::/\n')).toBe(0n);
 });
 
+it('procfs tells v1 first where systemd has its tree in both', async () => {
+  proc.write('proc/mounts', 'cg /v2 cgroup2 rw 0 0\ncg /memory cgroup rw,memory 0 0\n');
+  proc.write('proc/cgroups', 'memory\t4\t1\t1\n');
+  proc.mkdir('v2/init.scope');
+  const [engine, container, top] = [inode('v2/system.slice/containerd.service'), inode('memory/docker/1'), inode('memory')];
+  expect(await cgroupIdIn('4:memory:/docker/1\n0::/system.slice/containerd.service\n')).toBe((4n << 45n) | container);
+  expect(await cgroupIdIn('4:memory:/\n0::/system.slice/containerd.service\n')).toBe(engine);
+  expect(await cgroupIdIn('4:memory:/\n0::/\n')).toBe((4n << 45n) | top);
+});
+
 it('procfs without v1 tells the root of v2 as it is', async () => {
   proc.write('proc/mounts', 'cg /v2 cgroup2 rw 0 0\n');
   const root = inode('v2');

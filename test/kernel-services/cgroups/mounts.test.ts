@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import { chooseHierarchies, findCgroupMounts, findHierarchyNumbers } from '../../../src/kernel/procfs/mounts.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { chooseHierarchies, findCgroupMounts, findHierarchies, findHierarchyNumbers } from '../../../src/kernel/procfs/mounts.ts';
+import { createFakeProc } from '../fake-proc.ts';
 
 const controllers = (...hierarchies: readonly (readonly [name: string, hierarchy: number])[]): string =>
   `#subsys_name\thierarchy\tnum_cgroups\tenabled\n${hierarchies.map(([name, number]) => `${name}\t${number}\t7\t1\n`).join('')}`;
@@ -82,9 +83,23 @@ cgroup /sys/fs/cgroup/blkio cgroup rw,relatime,blkio 0 0
 describe('mounts of cgroups', () => {
   it.each(cases)('of $host', ({ mounts, controllers: text, unified, legacy }) => {
     const [number, controller, place] = legacy ?? [];
-    expect(chooseHierarchies(findCgroupMounts(mounts), findHierarchyNumbers(text))).toEqual({
+    expect(chooseHierarchies(findCgroupMounts(mounts), findHierarchyNumbers(text), false)).toEqual({
       unified,
-      legacy: legacy === undefined ? undefined : { number, controller, place },
+      legacy: legacy === undefined ? undefined : { number, controller, place, isFirst: false },
     });
+  });
+
+  it('v1 counts first where systemd has its tree in v2 beside it, and not without v1', async () => {
+    const proc = createFakeProc();
+    onTestFinished(() => proc.dispose());
+    const { mounts, controllers: text } = cases.find(({ host }) => host.includes('hybrid'))!;
+    proc.write('proc/mounts', mounts);
+    proc.write('proc/cgroups', text);
+    const isFirst = async () => (await findHierarchies(proc.root)).legacy?.isFirst;
+    expect(await isFirst()).toBe(false);
+    proc.mkdir('sys/fs/cgroup/unified/init.scope');
+    expect(await isFirst()).toBe(true);
+    proc.write('proc/cgroups', '');
+    expect(await isFirst()).toBeUndefined();
   });
 });

@@ -79,10 +79,15 @@ describe('programs of cgroups', () => {
 
 describe('the v1 hierarchy in the kernel', () => {
   const controllers = { memory: 4, io: 3, pids: -1 };
-  const of = (controller: string) => cgroupOptions({ controllers }, { number: 2, controller, place: '/x' });
+  const of = (controller: string, isFirst = false) => cgroupOptions({ controllers }, { number: 2, controller, place: '/x', isFirst });
 
   it('is named by the place of its controller; none where the kernel does not say', () => {
-    expect([of('memory'), of('blkio'), of('pids'), of('cpu')]).toEqual([{ v1_subsys: 4 }, { v1_subsys: 3 }, {}, {}]);
+    expect([of('memory'), of('blkio', true), of('pids'), of('cpu')]).toEqual([
+      { v1_subsys: 4, v1_first: 0 },
+      { v1_subsys: 3, v1_first: 1 },
+      {},
+      {},
+    ]);
     expect(cgroupOptions({ controllers }, undefined)).toEqual({});
   });
 });

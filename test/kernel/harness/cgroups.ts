@@ -18,9 +18,10 @@ const attributesOf = (hierarchy: number, place: string, path: string): CgroupAtt
 /** Of a process that is there, as procfs has it. */
 export const cgroupOf = async (pid: number): Promise<CgroupAttributes> => {
   const { unified, legacy } = await findHierarchies('');
-  const path = await readCgroupPath('', pid, 0);
-  if (unified !== undefined && path !== undefined && (path !== '/' || legacy === undefined)) return attributesOf(0, unified, path);
-  return attributesOf(legacy!.number, legacy!.place, (await readCgroupPath('', pid, legacy!.number))!);
+  const inV2 = unified === undefined ? undefined : await readCgroupPath('', pid, 0);
+  const inV1 = legacy === undefined ? undefined : await readCgroupPath('', pid, legacy.number);
+  const isV1 = inV1 !== undefined && (inV2 === undefined || inV2 === '/' || (legacy!.isFirst && inV1 !== '/'));
+  return isV1 ? attributesOf(legacy!.number, legacy!.place, inV1) : attributesOf(0, unified!, inV2!);
 };
 
 /** The number of a cgroup by its folder. */

@@ -1,6 +1,7 @@
 /** Every record names the cgroup that the process was in at that moment, also when neither is there any more. */
 import assert from 'node:assert/strict';
-import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { CgroupChange } from '../../../src/kernel/cgroup-types.ts';
 import { findHierarchies } from '../../../src/kernel/procfs/mounts.ts';
 import { cgroupOf, needUnified, numberOf, withCgroups, withLegacy } from '../harness/cgroups.ts';
@@ -118,6 +119,35 @@ const legacy: Scenario = {
   },
 };
 
+const mirrored: Scenario = {
+  name: 'cgroups: v1 before v2 where an init system has its tree in both',
+  async run(context) {
+    const top = await needUnified(context);
+    await withLegacy(context, async ({ number, place }) => {
+      // a root in which systemd seems to be
+      const root = join(context.folder, 'root');
+      mkdirSync(join(root, top, 'init.scope'), { recursive: true });
+      mkdirSync(join(root, dirname(place)), { recursive: true });
+      symlinkSync('/proc', join(root, 'proc'));
+      symlinkSync(place, join(root, place));
+      const name = `/ringtail-cgroups-${process.pid}`;
+      const pipeline = await context.start({ rootPath: root });
+      await withCgroups([`${top}${name}`, `${place}${name}`], async () => {
+        const [v2, v1] = [numberOf(`${top}${name}`), numberOf(`${place}${name}`, number)];
+        const inBoth = await startWaiting(context, pipeline);
+        inBoth.enter(`${top}${name}`, `${place}${name}`);
+        const both = await inBoth.end();
+        expectAttributes(pipeline.one(EXIT, { 'process.pid': both.pid }), { 'ringtail.cgroup.id': v1, 'process.linux.cgroup': name });
+        const inV2 = await startWaiting(context, pipeline);
+        inV2.enter(`${top}${name}`, place);
+        const one = await inV2.end();
+        expectAttributes(pipeline.one(EXIT, { 'process.pid': one.pid }), { 'ringtail.cgroup.id': v2, 'process.linux.cgroup': name });
+      });
+      await pipeline.stop();
+    });
+  },
+};
+
 const lives: Scenario = {
   name: `cgroups: ${LIVES} that last as long as the one process in each of them`,
   async run(context) {
@@ -136,6 +166,31 @@ const lives: Scenario = {
       assert.deepEqual(wrong, []);
       const left = Array.from(pipeline.kernel.cgroups.living()).filter(({ path }) => path.startsWith(`${name}/`));
       assert.deepEqual(left, []);
+    });
+  },
+};
+
+const lost: Scenario = {
+  name: 'cgroups: what found no room in the ring is read',
+  async run(context) {
+    const top = await needUnified(context);
+    const name = `/ringtail-cgroups-${process.pid}`;
+    const pipeline = await context.start({ ringBytes: 64 << 10 });
+    const ring = pipeline.kernel.ring()!;
+    const folders = Array.from({ length: 800 }, (_, index) => `${top}${name}/${index}`);
+    await withCgroups([`${top}${name}`], async () => {
+      ring.pause(true);
+      await withCgroups(folders, async () => {
+        ring.pause(false);
+        const numbers = folders.map((folder) => BigInt(numberOf(folder)));
+        const isKnown = () => numbers.every((number, index) => pipeline.kernel.cgroups.path(number) === `${name}/${index}`);
+        await pipeline.until('all to be known', isKnown);
+        assert(ring.cgroupCounters()!.total('lost') > 0, 'nothing was lost');
+        ring.pause(true);
+      });
+      ring.pause(false);
+      const living = () => Array.from(pipeline.kernel.cgroups.living()).filter(({ path }) => path.startsWith(`${name}/`));
+      await pipeline.until('none to be left', () => living().length === 0);
     });
   },
 };
@@ -184,4 +239,4 @@ const later: Scenario = {
   },
 };
 
-export const cgroupScenarios: readonly Scenario[] = [nested, legacy, lives, later];
+export const cgroupScenarios: readonly Scenario[] = [nested, legacy, mirrored, lives, lost, later];
