@@ -142,6 +142,7 @@ describe('procfs watcher', () => {
       leavesOut: ({ facts }) => facts.stat.pid === 16,
       onFrame: () => {},
     });
+    await watcher.scan();
     expect(await watcher.alive()).toEqual(new Map([[inV2, 3], [0, 1], [3 * 2 ** 45 + inV1!, 1]])); // prettier-ignore
   });
 

@@ -49,8 +49,8 @@ export type ProcfsWatcher = {
   stop(): Promise<void>;
   /** Looks once, now. False when /proc cannot be read. */
   scan(): Promise<boolean>;
-  /** Looks who is alive, but for those that are left out: processes by the number of their cgroup, 0 = not known. Undefined when /proc cannot be read. */
-  alive(): Promise<ReadonlyMap<number, number> | undefined>;
+  /** Who of those that the last look found is alive, but for those that are left out: processes by the number of their cgroup, 0 = not known. */
+  alive(): Promise<ReadonlyMap<number, number>>;
   /** Processes not looked at because there are more than 65,536. */
   readonly skipped: number;
 };
@@ -152,7 +152,6 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
     },
     scan,
     async alive() {
-      if (!(await scan())) return undefined;
       const pids = snapshots.all().flatMap((process) => (leavesOut(process) ? [] : [process.facts.stat.pid]));
       return await countAlive(root, pids.filter((pid) => pid !== selfPid)); // prettier-ignore
     },
