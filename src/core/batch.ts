@@ -80,7 +80,10 @@ export type Columns = Readonly<Record<string, Column>>;
 export type AttributeSource = {
   /** Most bytes that `write` appends for this id. */
   size(id: number): number;
-  /** Appends the attributes of `id` as a run of OTLP `KeyValue` fields (see `AttributeWriter`) to `out` at `at`; returns the position behind them. */
+  /**
+   * Appends the attributes of `id` as a run of OTLP `KeyValue` fields (see `AttributeWriter`) to `out` at `at`; returns the position behind them.
+   * A source of rows may write other fields of `LogRecord` between them, which go before what the writer says.
+   */
   write(id: number, out: Uint8Array, at: number): number;
   /** The same attributes for people and tests. */
   entries(id: number): readonly Attribute[];
@@ -139,6 +142,8 @@ export type Batch = {
   readonly rowResources?: RowResources | undefined;
   /** Names of common attributes (those that stand in the actor itself: process.pid, ...) that are not written. One object for equal sets. */
   readonly omitted: ReadonlySet<string> | undefined;
+  /** Severity numbers of OTLP by row, as far as they are known from elsewhere; undefined: all are 9, INFO. */
+  readonly severities?: Uint32Array | undefined;
   /** How the pipeline wants its records cut into requests; for exporters that send requests. One object a pipeline. */
   readonly requests?: RequestCut | undefined;
   /** An added column may say what another one says already; who writes records looks for names that come twice (`distinctOf`). */

@@ -10,6 +10,7 @@ import type { Settings } from '../../src/core/component.ts';
 import { logsToJson } from '../../src/otlp/to-json.ts';
 import { createLogWriter } from '../../src/otlp/log-writer.ts';
 import { attributesOf } from '../../src/otlp/log-text.ts';
+import { createStripper } from '../../src/processors/attributes/strip.ts';
 import { replayConfig } from '../../src/receivers/replay/config.ts';
 import { replayReceiver } from '../../src/receivers/replay/index.ts';
 import { readMessages } from '../../src/receivers/replay/messages.ts';
@@ -189,15 +190,47 @@ describe('files of OTLP', () => {
     expect(logsToJson(written[0]!).toString()).toContain(wanted);
   });
 
-  it('say what a replay does not have', async () => {
-    const body = record('a', 1, { body: { stringValue: 'x' } });
-    const more = [body, record('a', 2, { severityNumber: 17 }), record('a', 3, { traceId: Buffer.alloc(16, 1) }), record('a', 4)];
-    const { finish, log } = play({ path: fileWith(lines([encode({ resourceLogs: [{ scopeLogs: [{ logRecords: more }] }] })])) });
-    await finish();
-    expect(log).toContainEqual({
-      message: 'records came without their severity, body or trace, which a replay does not have',
-      fields: expect.objectContaining({ records: 3 }),
-    });
+  it('keep severity, body, trace and flags, also behind a processor', () => {
+    const trace = { traceId: Buffer.alloc(16, 1), spanId: Buffer.alloc(8, 2), flags: 1 };
+    const logRecords = [
+      record('a', 1, { body: { stringValue: 'n' }, droppedAttributesCount: 3 }),
+      record('a', 2, { severityNumber: 17, severityText: 'Füß' }),
+      record('a', 3, trace),
+      record('a', 4, { severityNumber: 13, severityText: '' }),
+      record('a', 5, { severityNumber: 0, severityText: 'own' }),
+      record('a', 6, { severityNumber: undefined, severityText: undefined }),
+      record('a', 7, { traceId: Buffer.alloc(15, 1), spanId: Buffer.alloc(3, 1) }),
+    ];
+    const written: Buffer[] = [];
+    const writer = createLogWriter({ resource: [], version: '1', onRequest: ({ bytes }) => written.push(bytes) });
+    const message = encode({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] });
+    const [batch] = createOtlpBatches('replay').of(message).batches;
+    expect([...batch!.severities!]).toEqual([9, 17, 9, 13, 0, 9, 9]);
+    const strip = createStripper({ names: new Set(['n']), patterns: [] });
+    for (const one of [batch!, strip(batch!)]) writer.append(one);
+    writer.flush();
+    const { records } = decodeRequest(written[0]!);
+    const common = { timeUnixNano: undefined, observedTimeUnixNano: undefined, eventName: undefined, attributes: undefined };
+    type Written = { readonly resourceLogs: readonly { readonly scopeLogs: readonly { readonly logRecords: readonly object[] }[] }[] };
+    const all = (JSON.parse(String(logsToJson(written[0]!))) as Written).resourceLogs[0]!.scopeLogs[0]!.logRecords;
+    const wanted = [
+      { severityNumber: 9, severityText: 'INFO', body: { stringValue: 'n' }, droppedAttributesCount: 3 },
+      { severityNumber: 17, severityText: 'Füß' },
+      { severityNumber: 9, severityText: 'INFO', traceId: '01'.repeat(16), spanId: '02'.repeat(8), flags: 1 },
+      { severityNumber: 13, severityText: '' },
+      { severityNumber: 0, severityText: 'own' },
+      { severityNumber: 9, severityText: 'INFO' },
+      { severityNumber: 9, severityText: 'INFO' },
+    ];
+    const rest = all.map((one) => JSON.parse(JSON.stringify({ ...one, ...common })) as object);
+    expect(rest).toEqual([...wanted, ...wanted]);
+    expect(records.map(({ severityNumber, severityText }) => ({ severityNumber, severityText }))).toEqual(
+      [...wanted, ...wanted].map(({ severityNumber, severityText }) => ({ severityNumber, severityText })),
+    );
+    expect(records.map(({ attributes }) => attributes.map(([name]) => name).join())).toEqual([
+      ...wanted.map(() => 'n,list'),
+      ...wanted.map(() => 'list'),
+    ]);
   });
 
   it.each([

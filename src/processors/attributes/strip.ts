@@ -7,6 +7,8 @@ import type { Pattern } from '../../core/pattern.ts';
 import { headNames } from '../../otlp/actor-head.ts';
 import { createCursor, ProtoError } from '../../otlp/proto-cursor.ts';
 
+/** Of a `LogRecord`. */
+const ATTRIBUTES = 6;
 /** Names whose answer is remembered: records have a few dozen, labels of containers some hundred. */
 const REMEMBERED_NAMES = 4096;
 
@@ -67,7 +69,7 @@ const compact = (out: Uint8Array, start: number, end: number, isStripped: KeyTes
   let to = start;
   while (fields.next()) {
     const { from, to: next } = fields;
-    if (isStrippedAttribute(out, fields.at, next, isStripped)) continue;
+    if (fields.field === ATTRIBUTES && isStrippedAttribute(out, fields.at, next, isStripped)) continue;
     if (to !== from) out.copyWithin(to, from, next);
     to += next - from;
   }

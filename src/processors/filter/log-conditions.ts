@@ -43,7 +43,7 @@ export const createLogConditions = (
   const subject: Subject = {
     value(field: PathField, key: string | undefined) {
       if (field === 'event_name') return batch.kind.eventName;
-      if (field === 'severity_number') return SEVERITY_INFO;
+      if (field === 'severity_number') return batch.severities?.[current] ?? SEVERITY_INFO;
       if (field === 'resource') return attributeIn(resourceOfRow(batch, current)?.attributes ?? resource, key!);
       attributes ??= read(current);
       return attributeIn(attributes, key!);

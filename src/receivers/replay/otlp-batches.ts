@@ -1,5 +1,5 @@
 /**
- * Log records of OTLP as batches: what a record says stands in a row attribute as the bytes that it came in, but for arguments, which stand in
+ * Log records of OTLP as batches: what a record says stands in a row attribute as the bytes that it came in, its body and trace beside the attributes, but for arguments, which stand in
  * columns as they do in a live run, so that what redacts them there does here.
  */
 import { isUtf8 } from 'node:buffer';
@@ -15,6 +15,7 @@ import {
   type Frame,
 } from '../../core/batch.ts';
 import { createCursor, ProtoError, type ProtoCursor } from '../../otlp/proto-cursor.ts';
+import { putVarint } from '../../otlp/wire.ts';
 import { argumentFields, argumentsIn, isTruncated, TRUNCATED } from './otlp-arguments.ts';
 import { readAttributes } from '../../otlp/read-attributes.ts';
 
@@ -26,6 +27,15 @@ const MAX_KEY_BYTES = 8 << 20;
 const sizeCalculation = (_: object, key: string): number => key.length + 1;
 /** What the writer gives every record; see src/otlp/log-writer.ts. */
 const SEVERITY_INFO = 9;
+/** What a record may have beside its attributes and is not looked at. */
+const otherFields: Readonly<Record<number, { readonly wireType: number; readonly bytes?: number }>> = {
+  5: { wireType: 2 },
+  7: { wireType: 0 },
+  8: { wireType: 5 },
+  9: { wireType: 2, bytes: 16 },
+  10: { wireType: 2, bytes: 8 },
+};
+const INFO = Buffer.from('INFO');
 const SCOPE_PREFIX = 'ringtail/';
 
 const NONE = new Uint32Array(0);
@@ -40,8 +50,6 @@ export type OtlpBatches = {
     readonly batches: readonly Batch[];
     /** Unix time of the first record, ms. */ readonly timeMs: number | undefined;
   };
-  /** Records that said more than a batch can: a severity other than INFO, a body, a trace. */
-  readonly shortened: number;
 };
 
 const wanted = (cursor: ProtoCursor, wireType: number): void => {
@@ -59,10 +67,20 @@ const sourceOf = (bytes: Uint8Array, starts: Uint32Array): AttributeSource => ({
   entries: (id) => (id === 0 ? [] : readAttributes(bytes, starts[id - 1]!, starts[id]!, 6)),
 });
 
+/** The writer says INFO; of what stands once the last counts. */
+const putSeverity = (out: Buffer, start: number, number: number, text: Buffer = Buffer.alloc(0)): number => {
+  const shown = isUtf8(text) ? text : Buffer.alloc(0);
+  if (number === SEVERITY_INFO && shown.equals(INFO)) return start;
+  out[start] = 0x10;
+  let at = putVarint(out, start + 1, number);
+  out[at++] = 0x1a;
+  at = putVarint(out, at, shown.length);
+  return at + shown.copy(out, at);
+};
+
 export const createOtlpBatches = (ownId: string): OtlpBatches => {
   const resources = new LRUCache<string, BatchResource>({ max: MAX_RESOURCES, maxSize: MAX_KEY_BYTES, sizeCalculation });
   const kinds = new LRUCache<string, EventSchema>({ max: MAX_KINDS, maxSize: MAX_KEY_BYTES, sizeCalculation });
-  let shortened = 0;
   let sequence = 0;
 
   const resourceOf = (message: Buffer, start: number, end: number): BatchResource => {
@@ -92,7 +110,7 @@ export const createOtlpBatches = (ownId: string): OtlpBatches => {
   };
 
   const of = (message: Buffer): ReturnType<OtlpBatches['of']> => {
-    // no longer than the message: what stands in it is copied once at the most
+    // no longer than the message: what stands in it is copied once at the most, and each record is two bytes longer there
     const attributes = Buffer.allocUnsafeSlow(message.length);
     const starts: number[] = [0];
     // the empty string has the number 0
@@ -101,13 +119,15 @@ export const createOtlpBatches = (ownId: string): OtlpBatches => {
     const args = { first: [] as number[], kept: [] as number[], flags: [] as number[] };
     const timesLo: number[] = [];
     const timesHi: number[] = [];
+    const severities: number[] = [];
     const runs: Rows[] = [];
     let end = 0;
 
     const addRecord = (start: number, to: number, receiver: string, resource: BatchResource): void => {
       let eventName = '';
       let [lo, hi] = [0, 0];
-      let isShort = false;
+      let severity: number | undefined;
+      let severityText: Buffer | undefined;
       let [firstArg, keptArgs, flags] = [0, 0, 0];
       /** False when it is no list of arguments; then it is an attribute as others are. */
       const takeArguments = (at: number, until: number): boolean => {
@@ -130,7 +150,12 @@ export const createOtlpBatches = (ownId: string): OtlpBatches => {
             hi = message.readUInt32LE(cursor.at + 4);
             break;
           case 2:
-            isShort ||= cursor.lo !== SEVERITY_INFO;
+            wanted(cursor, 0);
+            severity = cursor.lo;
+            break;
+          case 3:
+            wanted(cursor, 2);
+            severityText = message.subarray(cursor.at, cursor.to);
             break;
           case 6:
             wanted(cursor, 2);
@@ -141,15 +166,22 @@ export const createOtlpBatches = (ownId: string): OtlpBatches => {
             wanted(cursor, 2);
             eventName = message.toString('utf8', cursor.at, cursor.to);
             break;
-          case 5:
-          case 9:
-          case 10:
-            isShort ||= cursor.to > cursor.at;
+          case 5: // body
+          case 7: // attributes that were dropped
+          case 8: // flags
+          case 9: // trace and span
+          case 10: {
+            const { wireType, bytes } = otherFields[cursor.field]!;
+            wanted(cursor, wireType);
+            // receiving sides refuse a whole request for an id of another length
+            if (bytes === undefined || cursor.to - cursor.at === bytes) end += message.copy(attributes, end, cursor.from, cursor.to);
             break;
-          default: // nothing that a record of ours has, or the observed time, which is ours
+          }
+          default: // the observed time, which is ours, or what nobody knows yet
         }
       }
-      if (isShort) shortened++;
+      if (severity !== undefined || severityText !== undefined) end = putSeverity(attributes, end, severity ?? 0, severityText);
+      severities.push(severity ?? (severityText === undefined ? SEVERITY_INFO : 0));
       starts.push(end);
       timesLo.push(lo);
       timesHi.push(hi);
@@ -213,15 +245,11 @@ export const createOtlpBatches = (ownId: string): OtlpBatches => {
       rowAttributes: [{ source, ids: Uint32Array.from({ length: count }, (_, row) => first + row + 1) }],
       resource,
       omitted: undefined,
+      severities: part(severities, first, count),
     }));
     const timeMs = timesLo.length === 0 ? undefined : (timesHi[0]! * 0x1_0000_0000 + timesLo[0]!) / 1e6;
     return { batches, timeMs };
   };
 
-  return {
-    of,
-    get shortened() {
-      return shortened;
-    },
-  };
+  return { of };
 };

@@ -34,11 +34,6 @@ export const createOtlpPlayer =
         if (request.timeMs !== undefined && !(await until(request.timeMs))) return;
         for (const batch of request.batches) next(batch);
       }
-      if (requests.shortened > 0)
-        logger.warn(
-          { path, records: requests.shortened },
-          'records came without their severity, body or trace, which a replay does not have',
-        );
     } finally {
       await file.close();
     }

@@ -323,6 +323,15 @@ it('conditions see what a row, or a point, belongs to', async () => {
   expect(matches()).toEqual(['filter/a log_conditions[0] 5', 'filter/a log_conditions[1] 2', 'filter/a metric_conditions[0] 3']);
 });
 
+it('conditions see the severity of records that have another one', async () => {
+  const world = await worldOf([{ comm: 'a' }]);
+  const { through } = filterOf(`{log_conditions: ['log.severity_number < SEVERITY_NUMBER_WARN']}`, world.lookups);
+  const [batch] = world.batches(['/a', '/b', '/c'].map((path) => open(0, path)));
+  const [left, ...none] = through([{ ...batch!, severities: Uint32Array.of(9, 17, 1) }, batch!]);
+  expect([...left!.selection!]).toEqual([1]);
+  expect(none).toEqual([]);
+});
+
 it('records whose process stands in attributes are judged by those', () => {
   const { through, matches } = filterOf(
     '{process: {drop: [{executable: /bin/a, uid: 0}]}, context: {drop: [{path: /x*, result: ENOENT}, {address: 10.0.0.0/8, port: 53, size: ">10"}]}}',
