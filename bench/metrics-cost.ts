@@ -1,7 +1,7 @@
 /**
  * What a send costs while metrics are taken and nothing else: a byte and 64 KiB over TCP, a datagram sent and received; CPU time of those who call, with
- * all that the network does inside their calls. The same traffic over the same number of sockets, in few cgroups and in many. Interleaved rounds
- * of one run: nothing, Ringtail's metrics of sockets, and all of its metrics. Beside it the CPU time of Ringtail itself.
+ * all that the network does inside their calls. Over few sockets, all of which the caches hold, and over many, in few cgroups and in as many. Interleaved
+ * rounds of one run: nothing, Ringtail's metrics of sockets, and all of its metrics. Beside it the CPU time of Ringtail itself.
  *
  * usage: node bench/metrics-cost.ts [rounds]       needs root and the v2 hierarchy
  */
@@ -15,12 +15,17 @@ import { quartiles, ratios, show, type Quartiles } from './measure.ts';
 import { compile, startRingtail, type Tracer } from './tracers.ts';
 
 const rounds = Number(process.argv[2] ?? 30);
-const SOCKETS = 10_000;
-const cgroupCounts = [10, 10_000] as const;
+type Spread = { readonly sockets: number; readonly cgroups: number };
+const spreads: readonly [hot: Spread, few: Spread, many: Spread] = [
+  { sockets: 10, cgroups: 10 },
+  { sockets: 10_000, cgroups: 10 },
+  { sockets: 10_000, cgroups: 10_000 },
+];
+const wordsOf = ({ sockets, cgroups }: Spread): string => `${sockets} sockets, ${cgroups} cgroups`;
 const kinds = [
-  { name: 'a byte over TCP', transport: 'tcp', bytes: 1, count: 100_000 },
-  { name: '64 KiB over TCP', transport: 'tcp', bytes: 65_536, count: 6000 },
-  { name: 'a datagram', transport: 'udp', bytes: 1, count: 50_000 },
+  { name: 'a byte over TCP', transport: 'tcp', bytes: 1, count: 50_000 },
+  { name: '64 KiB over TCP', transport: 'tcp', bytes: 65_536, count: 3000 },
+  { name: 'a datagram', transport: 'udp', bytes: 1, count: 25_000 },
 ] as const;
 /** All of them at once are open sessions. */
 const ROOM = '{max_sessions: 262144}';
@@ -59,9 +64,9 @@ type Sender = {
 };
 
 const program = compile('send-cost');
-const startSender = async (folder: string, cgroups: number, transport: string): Promise<Sender> => {
+const startSender = async (folder: string, { sockets, cgroups }: Spread, transport: string): Promise<Sender> => {
   mkdirSync(folder, { recursive: true });
-  const child = spawn(program, [folder, String(cgroups), String(SOCKETS), transport], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(program, [folder, String(cgroups), String(sockets), transport], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<string> => {
     const { value, done } = await lines.next();
@@ -85,10 +90,10 @@ const startSender = async (folder: string, cgroups: number, transport: string): 
 
 const parent = join(v2Mount(), `ringtail-bench-${process.pid}`);
 const senders = new Map<string, Sender>();
-const keyOf = (transport: string, cgroups: number) => `${transport} ${cgroups}`;
-for (const cgroups of cgroupCounts)
+const keyOf = (transport: string, spread: Spread) => `${transport}, ${wordsOf(spread)}`;
+for (const spread of spreads)
   for (const transport of ['tcp', 'udp'])
-    senders.set(keyOf(transport, cgroups), await startSender(join(parent, String(cgroups)), cgroups, transport));
+    senders.set(keyOf(transport, spread), await startSender(join(parent, String(spread.cgroups)), spread, transport));
 
 /** ns by treatment, kind and number of cgroups. */
 const results = new Map<string, number[]>();
@@ -105,10 +110,10 @@ for (let round = -1; round < rounds; round++) {
     const before = tracer?.cpuSeconds() ?? 0;
     const startMs = performance.now();
     for (const { name, transport, bytes, count } of kinds) {
-      for (const cgroups of cgroupCounts) {
-        const { sent, received } = await senders.get(keyOf(transport, cgroups))!.send(bytes, count);
+      for (const spread of spreads) {
+        const { sent, received } = await senders.get(keyOf(transport, spread))!.send(bytes, count);
         if (round < 0) continue;
-        valuesOf(treatment.name, name, cgroups).push(transport === 'udp' ? sent + received : sent);
+        valuesOf(treatment.name, name, wordsOf(spread)).push(transport === 'udp' ? sent + received : sent);
       }
     }
     if (tracer !== undefined && round >= 0) {
@@ -122,24 +127,27 @@ await Promise.all([...senders.values()].map(async (sender) => await sender.end()
 await removeCgroups(parent);
 
 for (const { name, count } of kinds) {
-  console.log(`${name}: CPU time, ns; ${rounds} interleaved rounds of ${count} over ${SOCKETS} sockets, median [quartiles]`);
-  for (const cgroups of cgroupCounts) {
-    const nothing = valuesOf('nothing', name, cgroups);
+  console.log(`${name}: CPU time, ns; ${rounds} interleaved rounds of ${count}, median [quartiles]`);
+  console.log(`  ${''.padEnd(50)} ${''.padStart(24)} ${'over nothing'.padStart(20)} ${'ratio'.padStart(22)}`);
+  for (const spread of spreads) {
+    const nothing = valuesOf('nothing', name, wordsOf(spread));
     for (const treatment of treatments) {
-      const values = valuesOf(treatment.name, name, cgroups);
+      const values = valuesOf(treatment.name, name, wordsOf(spread));
       const over: Quartiles = quartiles(values.map((value, round) => value - nothing[round]!));
-      const parts = [show(quartiles(values)).padStart(24), show(over).padStart(18), show(ratios(values, nothing), 3).padStart(22)];
-      console.log(`  ${String(cgroups).padStart(6)} cgroups, ${treatment.name.padEnd(20)} ${parts.join(' ')}`);
+      const parts = [show(quartiles(values)).padStart(24), show(over).padStart(20), show(ratios(values, nothing), 3).padStart(22)];
+      console.log(`  ${`${wordsOf(spread)}: ${treatment.name}`.padEnd(50)} ${parts.join(' ')}`);
     }
-    const noise = ratios(valuesOf('nothing, again', name, cgroups), nothing);
+    const noise = ratios(valuesOf('nothing, again', name, wordsOf(spread)), nothing);
     if (noise.high - noise.low > 0.1) console.log('  inconclusive: nothing against nothing spreads by more than 10 %');
   }
-  const [few, many] = cgroupCounts;
+  const [, few, many] = spreads;
   for (const treatment of treatments.filter((one) => !one.name.startsWith('nothing'))) {
-    /** What is added, as a share of the bare send in as many cgroups. */
-    const added = (cgroups: number): number[] =>
-      valuesOf(treatment.name, name, cgroups).map((value, round) => value / valuesOf('nothing', name, cgroups)[round]!);
-    console.log(`  ${treatment.name}, ratio in ${many} cgroups to ratio in ${few}: ${show(ratios(added(many), added(few)), 3)}`);
+    /** Round by round, as a share of the bare send over as many sockets in as many cgroups. */
+    const shares = (spread: Spread): number[] =>
+      valuesOf(treatment.name, name, wordsOf(spread)).map((value, round) => value / valuesOf('nothing', name, wordsOf(spread))[round]!);
+    console.log(
+      `  ${treatment.name}, ratio in ${many.cgroups} cgroups to ratio in ${few.cgroups}: ${show(ratios(shares(many), shares(few)), 3)}`,
+    );
   }
 }
 for (const [name, shares] of own) console.log(`Ringtail itself, ${name}: ${show(quartiles(shares), 1)} % of a CPU meanwhile`);
