@@ -129,6 +129,9 @@ const forgotten: Scenario = {
     };
     try {
       await kernel.start();
+      // somebody else has a session: there is something to tell at each collection
+      const others = await startSums(context);
+      await others.act('open 1');
       const sums = await startSums(context, cgroup);
       await sums.act('short4 3');
       await waitFor('the sessions', () => valueOf('ringtail.session.opened') === 6);
@@ -143,6 +146,8 @@ const forgotten: Scenario = {
         await waitFor('a collection', () => collections > at);
         left = await entries();
       }
+      await others.act('close 0');
+      await others.end();
     } finally {
       if (existsSync(cgroup)) await removeCgroup(cgroup);
       subscription.unsubscribe();

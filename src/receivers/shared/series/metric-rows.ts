@@ -13,6 +13,7 @@ export const NO_CLASS = -1;
 const YOUNG_READINGS = 2;
 /** For so many readings the kernel's map may lack a row before it is forgotten: what ends between two walks is in the next one. */
 const ABSENT_READINGS = 2;
+const CGROUP_BYTES = 8;
 
 /** A reading as the rows of all metrics go over it. */
 export type Entries = {
@@ -72,7 +73,10 @@ export const createMetricRows = (metric: SeriesMetric, keyBytes: number, cgroupA
   /** Rows of the rest that have less than before, and how much of it was met nowhere yet. */
   let owing: { readonly row: number; by: number }[] = [];
   let owed = 0;
-  const ownCgroupAt = cgroupAt === undefined ? undefined : cgroupAt / 4;
+  const tellsCgroup = ({ isRest, tells }: Part): boolean =>
+    isRest === true || tells.some(([from, to]) => cgroupAt !== undefined && from <= cgroupAt && to >= cgroupAt + CGROUP_BYTES);
+  /** In words; undefined: a series is of several cgroups. */
+  const ownCgroupAt = cgroupAt !== undefined && parts.every(tellsCgroup) ? cgroupAt / 4 : undefined;
 
   const begin = (row: number, state: number, count: number, nowMs: number): void => {
     growFor(columns, row);

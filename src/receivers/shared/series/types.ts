@@ -9,7 +9,7 @@ import type { Reading } from '../../../kernel/sums.ts';
 export type SeriesPart = {
   /** Index of the reading in what is collected. */
   readonly reading: number;
-  /** Which bytes of the key tell series apart: ranges [from, to), in ascending order. */
+  /** Which bytes of the key tell series apart: ranges [from, to), in ascending order; the same in all parts of a metric but those of the rest. */
   readonly tells: readonly (readonly [from: number, to: number])[];
   /** Indices of the words of an entry: one of a counter or level; of a histogram the count, the sum in ns, and the buckets. An entry whose first one is 0 is no series. */
   readonly words: readonly number[];
