@@ -11,6 +11,7 @@ import { attributionSource } from '../otlp/names.ts';
 import { actorIdentity } from './actor-identity.ts';
 import type { Cgroups } from './cgroup-types.ts';
 import type { ContainerQuestion, Containers } from './containers/types.ts';
+import type { Environments } from './environments.ts';
 import type { KernelFrame } from './frames.ts';
 import { headFlag } from './layouts.gen.ts';
 import type { ProcessTable } from './lifecycle/process-table.ts';
@@ -31,7 +32,7 @@ const MAX_REMEMBERED = 8_192;
 /** Unknown actors of one frame that are considered; beyond it is a storm, and most would find no room anyway. */
 const MAX_CANDIDATES = 2_048;
 
-const needs = ['process', 'user', 'cgroup', 'container'] as const;
+const needs = ['process', 'user', 'cgroup', 'container', 'environment'] as const;
 export type GateNeed = (typeof needs)[number];
 
 export type Gate = {
@@ -56,6 +57,7 @@ export type GateOptions = {
   readonly users: Users;
   readonly cgroups: Cgroups;
   readonly containers: Containers;
+  readonly environments?: Environments | undefined;
   /** Reads from procfs what a process runs. */
   readonly readProgram: (question: ProgramQuestion) => Promise<ProgramAnswer>;
   readonly counters: Counters;
@@ -82,7 +84,17 @@ const questionOf = ({ actors, strings }: Frame): ProgramQuestion => {
 };
 
 export const createGate = (options: GateOptions): Gate => {
-  const { processTable, users, cgroups, containers, readProgram, counters, maxWaitMs = DEFAULT_MAX_WAIT_MS, nowMs = Date.now } = options;
+  const {
+    processTable,
+    users,
+    cgroups,
+    containers,
+    environments,
+    readProgram,
+    counters,
+    maxWaitMs = DEFAULT_MAX_WAIT_MS,
+    nowMs = Date.now,
+  } = options;
   /** How many ask for each. */
   const required = new Map<GateNeed, number>();
   const filled = new Set<GateNeed>();
@@ -109,6 +121,7 @@ export const createGate = (options: GateOptions): Gate => {
     user: () => users.size,
     cgroup: () => cgroups.size,
     container: () => containers.size,
+    environment: () => environments?.size ?? 0,
   };
   for (const cache of needs) counters.gauge('ringtail_cache_entries', { cache }, entries[cache]);
   let underWay = 0;
@@ -199,6 +212,17 @@ export const createGate = (options: GateOptions): Gate => {
     await containers.fetch(questions);
   };
 
+  const askEnvironments = (frame: KernelFrame): Promise<void>[] => {
+    if (environments === undefined) return [];
+    const { missing } = environments.resolve(frame);
+    cacheCounters.environment.misses.value += missing.length;
+    cacheCounters.environment.hits.value += frame.actors.count - missing.length;
+    const questions = missing
+      .filter((actor) => !processTable.isPast(frame, actor))
+      .map((actor) => ({ ...questionOf(copyActor(frame, actor)), key: environments.keyOf(frame, actor) }));
+    return questions.length === 0 ? [] : [track(0, environments.fetch(questions))];
+  };
+
   const countAttribution = (frame: KernelFrame): void => {
     if (!required.has('process')) return;
     for (const slot of processTable.resolve(frame)) {
@@ -255,6 +279,7 @@ export const createGate = (options: GateOptions): Gate => {
       const work = [
         ...(required.has('process') ? askProcesses(frame) : []),
         ...(required.has('user') ? askUsers(frame) : []),
+        ...(required.has('environment') ? askEnvironments(frame) : []),
         ...cgroupWork,
         ...(required.has('container') ? askContainers(frame, cgroupWork) : []),
       ];

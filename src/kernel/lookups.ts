@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Recorder } from './capture/recorder.ts';
 import { createCgroups } from './cgroups/service.ts';
 import { createContainers } from './containers/containers.ts';
+import { createEnvironments } from './environments.ts';
 import { createGate } from './gate.ts';
 import { createProcessTable } from './lifecycle/process-table.ts';
 import { readProgram } from './procfs/program.ts';
@@ -27,15 +28,17 @@ export const createLookups = ({ root, counters, logger, lookupUsers, recorder }:
   const users = createUsers({ root, lookupUsers });
   const cgroups = createCgroups({ root });
   const containers = createContainers({ root, cgroups, counters, logger });
+  const environments = createEnvironments(root);
   const gate = createGate({
     processTable: processes,
     users,
     cgroups,
     containers,
+    environments,
     readProgram: (question) => readProgram(root, question),
     counters,
   });
   counters.gauge('ringtail_cache_entries', { cache: 'process_alive' }, () => processes.stats().alive);
   counters.observed('ringtail_cache_evictions', { cache: 'process' }, () => processes.stats().evictedAlive + processes.stats().evictedDead);
-  return { processes, users, cgroups, containers, gate };
+  return { processes, users, cgroups, containers, environments, gate };
 };

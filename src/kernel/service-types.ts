@@ -1,6 +1,7 @@
 import type { Frame } from '../core/batch.ts';
 import type { Cgroups } from './cgroup-types.ts';
 import type { Containers } from './containers/types.ts';
+import type { Environments } from './environments.ts';
 import type { Gate } from './gate.ts';
 import type { ProcessTable } from './lifecycle/process-table.ts';
 import type { SocketLookup } from './sockets/lookup.ts';
@@ -12,6 +13,8 @@ export type KernelLookups = {
   readonly users: Users;
   readonly cgroups: Cgroups;
   readonly containers: Containers;
+  /** What processes say of themselves; undefined for what is replayed. */
+  readonly environments?: Environments;
   readonly gate: Gate;
   /** Who owns a connection; undefined for what is replayed. */
   readonly socketLookup?: SocketLookup;

@@ -6,6 +6,7 @@ import { labelTest, resolveContainerConfig, type ResolveContainerConfig } from '
 import { createLogs, type ActorTell } from './logs.ts';
 import { createMetrics } from './metrics.ts';
 import { createTell } from './tell.ts';
+import { withEnvironment } from './with-environment.ts';
 
 /** Of this host, one object for all instances that were given the same list: resources are compared by identity. */
 const hosts = new WeakMap<readonly Attribute[], BatchResource>();
@@ -24,24 +25,30 @@ export const resolveContainerProcessor: ProcessorFactory = {
   signals: ['logs', 'metrics'],
   config: resolveContainerConfig,
   create({ kernel, resource }: Settings<KernelLookups>, config: ResolveContainerConfig): Processor {
-    const { service_name, labels, runtimes } = config;
+    const { service_name, labels, runtimes, process_environment } = config;
     const host = hostOf(resource);
     const wantsLabel = labelTest(labels);
     const tell = createTell(service_name === 'auto', wantsLabel);
-    const ofActor: ActorTell = (frame, { containers }) => {
+    const ofContainer: ActorTell = (frame, { containers }) => {
       const { containers: ids } = containers.resolve(frame);
       return (actor) => {
         const container = containers.container(ids[actor]!);
         return container && tell(container);
       };
     };
-    const logs = createLogs({ host, tell, ofActor, version: ({ containers }) => containers.version });
+    const ofActor = process_environment ? withEnvironment(ofContainer) : ofContainer;
+    const version = ({ containers, environments }: KernelLookups): number => containers.version + (environments?.version ?? 0);
+    const logs = createLogs({ host, tell, ofActor, version });
     const metrics = createMetrics(kernel.containers, host, tell);
     let endings: readonly (() => void)[] = [];
     return {
       async start() {
         const { crio, ...others } = runtimes;
-        endings = [kernel.gate.require('container'), kernel.containers.claim({ folders: { ...others, 'cri-o': crio }, wantsLabel })];
+        endings = [
+          kernel.gate.require('container'),
+          kernel.containers.claim({ folders: { ...others, 'cri-o': crio }, wantsLabel }),
+          ...(process_environment ? [kernel.gate.require('environment')] : []),
+        ];
       },
       async stop() {
         for (const end of endings) end();

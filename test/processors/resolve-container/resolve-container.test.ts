@@ -209,6 +209,27 @@ describe('records', () => {
   });
 });
 
+describe('what processes say of themselves', () => {
+  it('goes before what is known of their container, with process_environment', async () => {
+    const said: readonly Attribute[] = [
+      ['service.name', 'mine'],
+      ['service.version', '2'],
+    ];
+    const environments = { resolve: () => ({ attributes: [said, undefined, said], missing: [] }), version: 0, size: 0 } as never;
+    kernel = { ...kernel, environments };
+    const [on, off] = [await create({ process_environment: true }), await create()];
+    const batches = await admit(cgroup('/lxc.payload.web'), cgroup('/system.slice/nginx.service'), cgroup('/a'));
+    const [batch] = runThrough(on, batches);
+    expect([0, 1, 2].map((row) => own(batch!, row))).toEqual([
+      [['container.id', 'web'], ['container.runtime.name', 'lxc'], ...said],
+      [['service.name', 'nginx']],
+      said,
+    ]);
+    const [without] = runThrough(off, batches);
+    expect(own(without!, 2)).toBeUndefined();
+  });
+});
+
 describe('points', () => {
   it('with a cgroup belong to its container', async () => {
     disk.write(dockerFile(id), dockerState(id, 'web'));
