@@ -76,6 +76,7 @@ const addedBy: ReadonlyMap<string, string> = new Map([
   [attributeName.processLinuxCgroup, 'resolve_process'],
   [attributeName.ancestors, 'resolve_process'],
   [attributeName.attribution, 'resolve_process'],
+  [attributeName.container, 'resolve_container'],
   [attributeName.processOwner, 'resolve_user'],
   [attributeName.loginUserName, 'resolve_user'],
 ]);

@@ -6,6 +6,7 @@ import { labelTest, resolveContainerConfig, type ResolveContainerConfig } from '
 import { createLogs, type ActorTell } from './logs.ts';
 import { createMetrics } from './metrics.ts';
 import { createTell } from './tell.ts';
+import { resolveContainerWarnings } from './warnings.ts';
 import { withEnvironment } from './with-environment.ts';
 
 /** Of this host, one object for all instances that were given the same list: resources are compared by identity. */
@@ -24,6 +25,7 @@ export const resolveContainerProcessor: ProcessorFactory = {
   summary: 'Adds container, pod and unit by the cgroup of the acting process, on the resource',
   signals: ['logs', 'metrics'],
   config: resolveContainerConfig,
+  warnings: resolveContainerWarnings,
   create({ kernel, resource }: Settings<KernelLookups>, config: ResolveContainerConfig): Processor {
     const { service_name, labels, runtimes, process_environment } = config;
     const host = hostOf(resource);

@@ -98,6 +98,23 @@ describe('the options', () => {
   });
 });
 
+describe('warnings', () => {
+  const none = Object.fromEntries(['docker', 'containerd', 'crio', 'podman', 'lxc', 'runc', 'crun'].map((runtime) => [runtime, []]));
+  it.each([
+    [{}, 'metrics', []],
+    [{ process_environment: true }, 'logs', []],
+    [{ process_environment: true }, 'metrics', [['process_environment']]],
+    [{ labels: ['a'] }, 'logs', []],
+    [{ labels: ['a'], runtimes: none }, 'logs', [['labels']]],
+    [{ runtimes: none }, 'logs', []],
+  ] as const)('of %j in a pipeline of %s are of %j', (config, signal, options) => {
+    const graph = [{ id: signal, signal, receivers: [], processors: ['resolve_container'] }];
+    const use = { pipelines: [signal], all: [signal], graph };
+    const warnings = resolveContainerProcessor.warnings!(resolveContainerConfig.parse(config) as never, use);
+    expect(warnings.map(({ option }) => option)).toEqual(options);
+  });
+});
+
 describe('records', () => {
   it('belong to the container of their process, the others to the host; each says which', async () => {
     disk.write(dockerFile(id), dockerState(id, 'web', 'nginx:1.27', { app: 'shop', secret: 'x' }));
