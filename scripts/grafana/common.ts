@@ -1,14 +1,22 @@
 /** What several dashboards show in the same way. */
 import { kernel, type CommonLabel, type Metric } from './metrics.ts';
-import { targetVariables } from './dashboard.ts';
-import { type Conditions, filled, is, like, now, perSecond, top, unlike, withContainer } from './promql.ts';
+import { targetVariables, variable, withCondition } from './dashboard.ts';
+import { type Conditions, filled, is, like, now, perSecond, select, top, unlike, withContainer } from './promql.ts';
 import { lines, stat } from './panels.ts';
 import type { Panel, Variable } from './model.ts';
 
 /** Targets that have metrics of the kernel, whatever receivers they run. */
-export const kernelTargets: readonly Variable[] = targetVariables(
-  '{__name__=~"ringtail_(session_count|process_count|syscall_count_total)"}',
-);
+const ANY = '{__name__=~"ringtail_(session_count|process_count|syscall_count_total)"}';
+export const kernelTargets: readonly Variable[] = [
+  ...targetVariables(ANY),
+  variable({
+    name: 'host',
+    label: 'Host',
+    description: 'By its name, where the series have it: behind a Collector one target has several.',
+    query: `label_values(${withCondition(ANY, 'job=~"$job", instance=~"$instance"')}, host_name)`,
+    all: '.*',
+  }),
+];
 
 /** What is no connection: sockets that wait for one, and what remains of one that has ended. */
 export const openStates = { network_connection_state: unlike('listen', 'time_wait') } as const;
@@ -34,9 +42,10 @@ export const byContainer = <Label extends string>(
   metric: Metric<Label>,
   { where, count, amount = 'perSecond' }: { where?: Conditions<NoInfer<Label>> | undefined; count: number | string; amount?: Amount },
 ): string => {
-  const by = ['container_id', 'container_name'] as const;
+  const by = ['container_id'] as const;
   const amounts = amount === 'now' ? now(metric, { where, by }) : perSecond(metric, { where, by });
-  return withContainer(top(count, amounts));
+  const named = { ...where, container_name: '!=""' } as Conditions<Label>;
+  return withContainer(top(count, amounts), { all: select(metric, where), named: select(metric, named) });
 };
 
 const bytes = (direction: 'transmit' | 'receive'): string =>

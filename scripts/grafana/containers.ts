@@ -3,7 +3,7 @@ import { byContainer, kernelTargets, openStates, readCalls, writeCalls } from '.
 import { dashboard, topVariable, variable } from './dashboard.ts';
 import { type CommonLabel, kernel, type Metric } from './metrics.ts';
 import { lines, stat, table } from './panels.ts';
-import { type Condition, type Conditions, grown, is, isNot, now, select, selectAny, sum } from './promql.ts';
+import { type Condition, type Conditions, grown, is, isNot, latest, now, orZero, selectAny } from './promql.ts';
 
 /** Counters that between them know every container that did anything. */
 const ANY_COUNTER = 'ringtail_(session_opened|network_io_bytes|process_exec_count|process_exit_count|syscall_count|file_io_bytes)_total';
@@ -68,6 +68,14 @@ export const containers = dashboard({
         stat({ title: 'Sent', description: 'Payload in the range that is shown.', unit: 'bytes', whole: true, queries: [{ expr: grown(kernel.networkIo, { where: and({ network_io_direction: is('transmit') }) }) }] }),
         stat({ title: 'Programs started', description: 'Execs in the range that is shown.', unit: 'short', whole: true, queries: [{ expr: grown(kernel.execs, { where: chosen }) }] }),
         stat({ title: 'Processes', description: 'Alive now.', unit: 'short', queries: [{ expr: now(kernel.processes, { where: chosen }) }] }),
+        stat({
+          title: 'Not told apart',
+          description: 'Share of the sessions of all that the budget of series had no room for: they are in the sums of the host, but in no container. A larger metrics.max_series tells them apart.',
+          unit: 'percentunit',
+          thresholds: [0.001, 0.1],
+          whole: true,
+          queries: [{ expr: orZero(`${grown(kernel.sessionsOpened, { where: { otel_metric_overflow: is('true') } })} / ${grown(kernel.sessionsOpened)}`) }],
+        }),
       ],
     },
     {
@@ -77,7 +85,7 @@ export const containers = dashboard({
           title: 'Who used how much',
           description: 'In the range that is shown, also of containers that are gone and of those that lived for less than a scrape.',
           by: 'container_id',
-          facts: `group by (${facts.join(', ')}) (last_over_time(${selectAny(ANY_COUNTER, chosen)}[$__range]))`,
+          facts: latest(facts, selectAny(ANY_COUNTER, chosen), 'container_id'),
           columns: [
             { title: 'Container', label: 'container_name' },
             { title: 'Id', label: 'container_id', width: 130 },
@@ -92,7 +100,7 @@ export const containers = dashboard({
             { title: 'Execs', expr: whole(kernel.execs), unit: 'short' },
             { title: 'Read', expr: whole(kernel.fileIo, readCalls), unit: 'bytes' },
             { title: 'Written', expr: whole(kernel.fileIo, writeCalls), unit: 'bytes' },
-            { title: 'Processes', expr: sum(select(kernel.processes, chosen), 'container_id'), unit: 'short' },
+            { title: 'Processes', expr: now(kernel.processes, { where: chosen, by: ['container_id'] }), unit: 'short' },
           ],
           sortBy: 'Sent',
           link: {

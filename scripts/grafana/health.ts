@@ -3,7 +3,7 @@ import { books } from '../../src/service/ledger.ts';
 import { dashboard, targetVariables } from './dashboard.ts';
 import { ownCounter, ownGauge } from './metrics.ts';
 import { lines, stat, table } from './panels.ts';
-import { firstOf, grown, is, isNot, like, now, orZero, perSecond, select, selectAny } from './promql.ts';
+import { firstOf, grown, is, isNot, like, now, orZero, perSecond, select, selectAnyOwn } from './promql.ts';
 
 const events = ownCounter('ringtail_kernel_events', 'receiver', 'event', 'outcome');
 const pipeline = ownCounter('ringtail_pipeline_items', 'pipeline', 'outcome');
@@ -19,6 +19,7 @@ const uptime = ownCounter('otelcol_process_uptime');
 const hits = ownCounter('ringtail_cache_hits', 'cache');
 const misses = ownCounter('ringtail_cache_misses', 'cache');
 const attribution = ownCounter('ringtail_attribution', 'source', 'result');
+const stateErrors = ownCounter('ringtail_container_state_errors', 'reason');
 const timeouts = ownCounter('ringtail_gate_timeouts');
 const overflows = ownCounter('ringtail_gate_overflows');
 const reloads = ownCounter('ringtail_config_reloads', 'result');
@@ -32,7 +33,7 @@ const refused = { outcome: is('refused') } as const;
 /** What went into a book less what is known of it: 0, but for what is on its way at that moment. */
 const difference = ({ metric, total }: (typeof books)[number]): string => {
   const into = select(ownCounter(metric, 'outcome'), { outcome: is(total) });
-  const known = selectAny<'outcome'>(`${metric}(_total)?`, { outcome: isNot(total) });
+  const known = selectAnyOwn<'outcome'>(`${metric}(_total)?`, { outcome: isNot(total) });
   return `sum by (instance) (${into}) - sum by (instance) (${known})`;
 };
 
@@ -164,6 +165,12 @@ export const health = dashboard({
           unit: 'percentunit',
           max: 1,
           queries: [{ expr: `${perSecond(attribution, { where: { result: is('named') } })} / (${perSecond(attribution, { where: { result: like('named', 'unnamed') } })})`, legend: 'named' }],
+        }),
+        lines({
+          title: 'State of containers that was no use',
+          description: 'Files and texts that container runtimes left on disk and that could not be used, a second, by reason: containers without names.',
+          unit: 'cps',
+          queries: [{ expr: perSecond(stateErrors, { by: ['reason'] }), legend: '{{reason}}' }],
         }),
         table({
           title: 'Rungs',

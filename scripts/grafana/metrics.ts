@@ -10,7 +10,12 @@ type Underscored<Name extends string> = Name extends `${infer Head}.${infer Rest
 export const underscored = <Name extends string>(name: Name): Underscored<Name> => name.replaceAll('.', '_') as Underscored<Name>;
 
 /** What a series can be selected and summed by. */
-export type Metric<Label extends string = string> = { readonly name: string; readonly labels: readonly Label[] };
+export type Metric<Label extends string = string> = {
+  readonly name: string;
+  readonly labels: readonly Label[];
+  /** Labels that tell its series apart whatever is told of the container, which may change; none: there is nothing else. */
+  readonly identity?: readonly string[];
+};
 
 /** Of the target, and of the resource where it is told on the series (`resource_to_telemetry_conversion`). */
 export const commonLabels = [
@@ -18,6 +23,7 @@ export const commonLabels = [
   'instance',
   ...(
     [
+      'host.name',
       'container.id',
       'container.name',
       'container.image.name',
@@ -35,6 +41,14 @@ const metric =
   <const Name extends string>(name: string, ...attributes: readonly Name[]): Metric<Underscored<Name>> => ({
     name: `${underscored(name)}${suffix}`,
     labels: attributes.map(underscored),
+    // the number of a user is there from the first moment, the name may come later
+    identity: [
+      'job',
+      'instance',
+      'host_name',
+      'host_id',
+      ...attributes.filter((attribute) => attribute !== attributeName.processOwner).map(underscored),
+    ],
   });
 
 const level = metric('');

@@ -3,7 +3,7 @@ import { kernelTargets, networkIo, networkStats, openByState, openStates, OTHER 
 import { dashboard, topVariable } from './dashboard.ts';
 import { kernel, type Metric } from './metrics.ts';
 import { heatmap, lines, stat, table } from './panels.ts';
-import { type Conditions, filled, grown, is, isNot, now, perSecond, quantile, selectAny, top } from './promql.ts';
+import { type Conditions, filled, grown, is, isNot, latest, now, perSecond, quantile, selectAny, top } from './promql.ts';
 
 const protocol = ['network_transport', 'ringtail_network_protocol', 'network_type'] as const;
 /** One of the first two is there. */
@@ -122,7 +122,11 @@ export const network = dashboard({
           title: 'By cgroup',
           description: 'In the range that is shown, containers or not.',
           by: 'ringtail_cgroup_id',
-          facts: `group by (ringtail_cgroup_id, container_name, container_id) (last_over_time(${selectAny('ringtail_(session_count|network_io_bytes_total)', { ringtail_cgroup_id: isNot('') })}[$__range]))`,
+          facts: latest(
+            ['ringtail_cgroup_id', 'container_name', 'container_id'],
+            selectAny('ringtail_(session_count|network_io_bytes_total)', { ringtail_cgroup_id: isNot('') }),
+            'ringtail_cgroup_id',
+          ),
           columns: [
             { title: 'Cgroup', label: 'ringtail_cgroup_id' },
             { title: 'Container', label: 'container_name' },

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { kernel } from '../../scripts/grafana/metrics.ts';
-import { grown, is, perSecond, withContainer } from '../../scripts/grafana/promql.ts';
+import { grown, is, isNot, like, perSecond, select, withContainer } from '../../scripts/grafana/promql.ts';
 import { interpolate, timeValues } from './interpolate.ts';
 import { hasPromtool } from './promtool.ts';
 
@@ -14,11 +14,13 @@ type Series = { readonly series: string; readonly values: string };
 const TARGET = 'job="ringtail", instance="a"';
 /** Scraped each 15 s from the beginning. */
 const up: Series = { series: `up{${TARGET}}`, values: '1x60' };
-const opened = (values: string, labels = 'container_id="c"'): Series => ({
+const ID = 'container_id="c"';
+const NOBODYS = 'ringtail_cgroup_id="7"';
+const opened = (values: string, labels = ID): Series => ({
   series: `${kernel.sessionsOpened.name}{${TARGET}, ${labels}}`,
   values,
 });
-const values = { ...timeValues(600, 60), job: 'ringtail', instance: '.+', container: '.+' };
+const values = { ...timeValues(600, 60), job: 'ringtail', instance: '.+', host: '.*', container: '.+' };
 
 /** What promtool says when the answer at this time is another one, else nothing. `expected`: labels in braces, and the value. */
 const complaint = (
@@ -53,12 +55,31 @@ describe.skipIf(!hasPromtool)('growth in ten minutes, asked after twelve', () =>
     ['of one that came and went is all that it had', [opened('_x20 100x3 stale')], 100],
     ['of one that came, grew and went too', [opened('_x20 100 105 110 stale')], 110],
     ['over a restart is what came before and behind it', [opened('0+1x27 0+1x21')], 39],
-    ['of several is their sum', [opened('0+1x60'), opened('_x20 100x28', 'container_id="d"')], 140],
+    ['of several is their sum', [opened('0+1x60'), opened('_x20 100x28', 'ringtail_cgroup_id="8", container_id="d"')], 140],
   ] as const)('%s', (_, series, expected) => expect(complaint([up, ...series], whole, 12, [['{}', expected]])).toBe(''));
 
   it('is known although a scrape failed when the range began', () => {
-    const series = [opened('0+1x7 stale 9+1x60'), opened('_x20 100x28', 'container_id="d"')];
+    const series = [opened('0+1x7 stale 9+1x60'), opened('_x20 100x28', 'ringtail_cgroup_id="8", container_id="d"')];
     expect(complaint([{ ...up, values: '1x7 0 1x60' }, ...series], whole, 12, [['{}', 140]])).toBe('');
+  });
+
+  const named = `${ID}, container_name="web"`;
+  it.each([
+    ['of one that gets a name is what it has', [opened('_x20 100 stale', ID), opened('_x21 100 105x27', named)], 105],
+    ['of one that is known late is what it has', [opened('_x20 100 stale', NOBODYS), opened('_x21 100 105x27', `${NOBODYS}, ${ID}`)], 105],
+    // from its second value on
+    ['of an old one that gets a name is its increase', [opened('0+1x30 stale', ID), opened('_x32 32+1x30', named)], 39],
+  ] as const)('%s', (_, series, expected) => expect(complaint([up, ...series], whole, 12, [['{}', expected]])).toBe(''));
+
+  it('of several hosts behind one target is their sum', () => {
+    const series = ['x', 'y'].map((host) => opened('_x20 100x28', `${NOBODYS}, host_name="${host}"`));
+    expect(complaint([up, ...series], whole, 12, [['{}', 200]])).toBe('');
+  });
+
+  it('of one container counts what is known of that container', () => {
+    const series = [opened('_x20 100 stale', NOBODYS), opened('_x21 100 105x27', `${NOBODYS}, ${ID}`)];
+    const expression = grown(kernel.sessionsOpened, { where: { container_id: like('c') }, by: ['container_id'] });
+    expect(complaint([up, ...series], expression, 12, [['{container_id="c"}', 105]])).toBe('');
   });
 
   it('of all that a target has when it is scraped for the first time is what comes then', () => {
@@ -67,7 +88,7 @@ describe.skipIf(!hasPromtool)('growth in ten minutes, asked after twelve', () =>
   });
 
   it('is summed by a label, and has its conditions', () => {
-    const series = [opened('_x20 100x28'), opened('_x30 7x28', 'container_id="d"')];
+    const series = [opened('_x20 100x28'), opened('_x30 7x28', 'ringtail_cgroup_id="8", container_id="d"')];
     expect(
       complaint([up, ...series], grown(kernel.sessionsOpened, { by: ['container_id'] }), 12, [
         ['{container_id="c"}', 100],
@@ -89,13 +110,24 @@ describe.skipIf(!hasPromtool)('growth in ten minutes, asked after twelve', () =>
 });
 
 describe.skipIf(!hasPromtool)('a container', () => {
-  const by = ['container_id', 'container_name'] as const;
   const id = 'c0ffee'.repeat(10) + 'abcd';
+  const called = (labels: string) => opened('0+1x60', `container_id="${id}"${labels}`);
+  const { sessionsOpened } = kernel;
+  const expression = withContainer(grown(sessionsOpened, { by: ['container_id'] }), {
+    all: select(sessionsOpened),
+    named: select(sessionsOpened, { container_name: isNot('') }),
+  });
   it.each([
-    [`container_id="${id}"`, 'c0ffeec0ffee'],
-    [`container_id="${id}", container_name="web"`, 'web'],
-  ])('with %s is called %s', (labels, name) => {
-    const expression = withContainer(grown(kernel.sessionsOpened, { by }));
-    expect(complaint([up, opened('0+1x60', labels)], expression, 12, [[`{${labels}, container="${name}"}`, 40]])).toBe('');
+    ['without a name by its id', [called('')], 'c0ffeec0ffee', 40],
+    ['by its name', [called(', container_name="web"')], 'web', 40],
+    [
+      'by its name that came late',
+      [opened('_x45 7 stale', `container_id="${id}"`), opened('_x46 7x30', `container_id="${id}", container_name="web"`)],
+      'web',
+      7,
+    ],
+  ] as const)('is called %s', (_, series, name, value) => {
+    const labels = [...(name === 'web' ? ['container_name="web"'] : []), `container="${name}"`, `container_id="${id}"`].join(', ');
+    expect(complaint([up, ...series], expression, 12, [[`{${labels}}`, value]])).toBe('');
   });
 });

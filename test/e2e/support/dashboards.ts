@@ -69,6 +69,47 @@ export const growthOf = ({ samples, isOld }: RawSeries): number => {
   return growth;
 };
 
+const keyOf = (labels: Labels, names: readonly string[]): string => names.map((name) => labels[name] ?? '').join(' ').trim(); // prettier-ignore
+
+/** Sums of growth by labels. Series that differ in what is known of their container alone are one: it is new when none of them is old. */
+export const grownBy = (
+  all: readonly RawSeries[],
+  identity: readonly string[] | undefined,
+  where: (labels: Labels) => boolean,
+  by: readonly string[],
+): Map<string, number> => {
+  const identityOf = ({ labels }: RawSeries): string => (identity === undefined ? JSON.stringify(labels) : keyOf(labels, identity));
+  const old = new Set(all.filter(({ isOld }) => isOld).map(identityOf));
+  const fresh = new Map<string, { readonly labels: Labels; readonly value: number }>();
+  const grown = all
+    .filter(({ labels }) => where(labels))
+    .flatMap((series) => {
+      const id = identityOf(series);
+      const isOld = old.has(id);
+      const one = { labels: series.labels, value: growthOf({ ...series, isOld }) };
+      if (isOld) return [one];
+      const key = `${id}\n${keyOf(series.labels, by)}`;
+      if (one.value > (fresh.get(key)?.value ?? -1)) fresh.set(key, one);
+      return [];
+    });
+  return sumBy([...grown, ...fresh.values()], ({ labels }) => labels, ({ value }) => value, by); // prettier-ignore
+};
+
+/** Sums of levels by labels; series that differ in what is known of their container alone are one. */
+export const levelBy = (
+  all: readonly PromSample[],
+  identity: readonly string[] | undefined,
+  where: (labels: Labels) => boolean,
+  by: readonly string[],
+): Map<string, number> => {
+  const largest = new Map<string, PromSample>();
+  for (const sample of all.filter(({ labels }) => where(labels))) {
+    const key = `${identity === undefined ? JSON.stringify(sample.labels) : keyOf(sample.labels, identity)}\n${keyOf(sample.labels, by)}`;
+    if (sample.value > (largest.get(key)?.value ?? -Infinity)) largest.set(key, sample);
+  }
+  return sumBy([...largest.values()], ({ labels }) => labels, ({ value }) => value, by); // prettier-ignore
+};
+
 /** What a variable offers: `text=value`, or the value alone. As Grafana's data source for Prometheus finds it. */
 export const optionsOf = async (
   prometheus: Prometheus,
@@ -102,7 +143,7 @@ export const sumBy = <T>(
   const sums = new Map<string, number>();
   for (const item of items) {
     const labels = labelsOf(item);
-    const key = by.map((label) => labels[label] ?? '').join(' ').trim(); // prettier-ignore
+    const key = keyOf(labels, by);
     sums.set(key, (sums.get(key) ?? 0) + valueOf(item));
   }
   return sums;

@@ -22,7 +22,7 @@ export type Amount = (usage: Usage) => number;
 
 export type Where = (labels: Labels) => boolean;
 export type Sums = ReadonlyMap<string, number>;
-type Named = { readonly name: string };
+export type Named = { readonly name: string; readonly identity?: readonly string[] };
 
 export type Reference = {
   /** What counters grew by in the window, summed by labels: values joined by a blank. */
@@ -49,8 +49,8 @@ export type Wanted = {
 
 export type Answer = (reference: Reference) => Promise<Wanted>;
 
-/** `increase()` reckons beyond the outer samples, by little more than a scrape on each side: of some 60 scrapes two, and some for a slow one. */
-const EXTRAPOLATION = 0.08;
+/** `increase()` reckons beyond the outer samples, by little more than a scrape on each side: of some 30 scrapes two, and some for a slow one. */
+const EXTRAPOLATION = 0.1;
 /** Of a division. */
 const ROUNDING = 1e-9;
 

@@ -82,6 +82,7 @@ const containers: Panels = {
   Sent: together(({ transmitted }) => transmitted),
   'Programs started': together((usage) => usage.execs),
   Processes: together((usage) => usage.processes),
+  'Not told apart': share(total(sessionsOpened, { where: has('otel_metric_overflow', 'true') }), total(sessionsOpened)),
   'Who used how much': [
     rows(() => 1),
     rows(({ transmitted }) => transmitted),
@@ -197,6 +198,7 @@ const health: Panels = {
     rate(ownCounter('ringtail_frames'), outcome('stalled')),
   ],
   'Processes named': share(rate(attribution, { where: has('result', 'named') }), rate(attribution, { where: has('result', 'named', 'unnamed') })),
+  'State of containers that was no use': rate(ownCounter('ringtail_container_state_errors'), by('reason')),
   Rungs: level(ownGauge('ringtail_receiver_rung'), by('receiver', 'rung')),
   Hooks: level(ownGauge('ringtail_hook'), by('hook', 'rung', 'health')),
   'CPU, by instance': rate(cpu, by('instance')),
