@@ -90,11 +90,10 @@ describe.for(runtimes)('$name', (runtime) => {
     const host = await actOnHost();
     const records = await watching.finish();
     const told = byExecutable(records);
-    for (const container of containers) {
-      const mine = told.get(container.executable) ?? [];
-      expectAll(mine, container.acts(), 1);
-      expect(distinct(mine.map(belongingOf))).toEqual(distinct([belonging(ofRuntime(container, runtime.name))]));
-    }
+    for (const { executable, acts } of containers) expectAll(told.get(executable) ?? [], acts(), 1);
+    expect(containers.map(({ executable }) => distinct((told.get(executable) ?? []).map(belongingOf)))).toEqual(
+      containers.map((container) => distinct([belonging(ofRuntime(container, runtime.name))])),
+    );
     const lives = containers.map(({ executable }) => msOf(told.get(executable) ?? []));
     console.log(`${runtime.name}: ${lives.map((ms) => ms.toFixed(1)).join(', ')} ms from the exec to the exit`);
     expectNothingElse(records, containers, host);
