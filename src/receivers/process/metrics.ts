@@ -17,7 +17,7 @@ export type ProcessMetricsOptions = {
   /** Id of the receiver, as it stands on the batches. */
   readonly receiver: string;
   readonly config: Pick<ProcessConfig, 'metrics'>;
-  readonly kernel: Pick<KernelServices, 'needProcessCounts' | 'processCounts' | 'cgroups' | 'users' | 'onQuiet'>;
+  readonly kernel: Pick<KernelServices, 'needProcessCounts' | 'processCounts' | 'caughtUp' | 'cgroups' | 'users' | 'onQuiet'>;
   readonly logger: Logger;
   /** Unix time, ms. */
   readonly nowMs?: () => number;
@@ -110,7 +110,8 @@ export const createProcessMetrics = ({ receiver, config, kernel, logger, nowMs }
     config: { intervalMs, temporality, maxSeries, expiryMs },
     async read() {
       const readings = await processCounts.read();
-      if (readings !== undefined) await owners.learn(readings[0]);
+      // behind the reading: then the cgroups are known that it is about
+      if (readings !== undefined) await Promise.all([owners.learn(readings[0]), kernel.caughtUp()]);
       return readings;
     },
     take: processCounts.take,

@@ -77,6 +77,7 @@ export const setUp = () => {
         return state.names.get(question.uid);
       },
     },
+    caughtUp: async () => {},
     cgroups: { size: 0, info: () => undefined },
     onQuiet(listener: () => void | Promise<void>) {
       quiet.add(listener);
