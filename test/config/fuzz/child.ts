@@ -7,7 +7,7 @@ import { type ConfigSource, loadConfig } from '../../../src/config/load.ts';
 import { formatProblem } from '../../../src/config/problems.ts';
 import { createRegistry } from '../../../src/config/registry.ts';
 import { overrideSource } from '../../../src/config/sources.ts';
-import type { ComponentKind } from '../../../src/core/component.ts';
+import type { ComponentKind, Signal } from '../../../src/core/component.ts';
 import { UsageError } from '../../../src/core/errors.ts';
 import { createRandom, mutate, type Random } from './mutate.ts';
 import { worstTexts } from './worst.ts';
@@ -35,8 +35,17 @@ const everything = (): string => {
     );
   const sections = { receivers: section('receiver'), processors: section('processor'), exporters: section('exporter') };
   const extensions = section('extension');
-  const lists = Object.fromEntries(Object.entries(sections).map(([name, bodies]) => [name, Object.keys(bodies)]));
-  const text = stringify({ ...sections, extensions, service: { extensions: Object.keys(extensions), pipelines: { logs: lists } } });
+  const serving = (signal: Signal) =>
+    Object.fromEntries(
+      Object.entries(sections).map(([name, bodies]) => [
+        name,
+        Object.keys(bodies).filter((type) =>
+          components.some((factory) => factory.type === type && `${factory.kind}s` === name && factory.signals.includes(signal)),
+        ),
+      ]),
+    );
+  const pipelines = { logs: serving('logs'), metrics: serving('metrics') };
+  const text = stringify({ ...sections, extensions, service: { extensions: Object.keys(extensions), pipelines } });
   const { config, problems } = loadConfig([{ file: 'everything', text }], registry, environment);
   if (config === undefined) throw new Error(problems.map(formatProblem).join('; '));
   return effectiveConfig(config);
