@@ -120,6 +120,8 @@ export const createCgroups = (options: CgroupsOptions = {}): Cgroups => {
 
   return {
     async start() {
+      // one that is under way may have passed what changed since
+      if (walking !== undefined) await walking;
       await walkOnce();
       return trees().length > 0;
     },

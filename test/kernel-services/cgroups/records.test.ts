@@ -135,6 +135,20 @@ describe('records beside a walk', () => {
     expect([cgroups.info(known)?.goneAtMs, cgroups.info(unknown)?.goneAtMs]).toEqual([0, 0]);
   });
 
+  it('who asks for a walk while one is under way gets another one, which sees what has changed since', async () => {
+    const cgroups = create();
+    add('/a');
+    const first = cgroups.start();
+    const [, id] = [await Promise.resolve(), add('/b')];
+    await cgroups.start();
+    await first;
+    expect(cgroups.path(id)).toBe('/b');
+    remove('/b');
+    const walks = [cgroups.start(), cgroups.start()];
+    await Promise.all(walks);
+    expect(cgroups.info(id)?.goneAtMs).toBe(0);
+  });
+
   it('what a walk does not find any more is told as gone', async () => {
     const cgroups = create();
     const changes: string[] = [];
