@@ -41,7 +41,7 @@ const readRunc = (files: StateFiles, id: string, fields: Fields): HandMadeState 
 /** crun, libcrun/status.c. */
 const readCrun = async (files: StateFiles, id: string, fields: Fields): Promise<HandMadeState> => {
   const bundle = fields.text('bundle');
-  const config = bundle === undefined || !isAbsolute(bundle) ? undefined : await files.fields(bundle, ['config.json']);
+  const config = bundle === undefined || !isAbsolute(bundle) ? undefined : await files.atOnce.fields(bundle, ['config.json']);
   const path = fields.text('cgroup-path');
   return {
     made: madeOf(files, 'crun', id, config?.fields('annotations').texts() ?? new Map()),
@@ -56,7 +56,7 @@ export const readHandMade = async (
   folder: string,
   id: string,
 ): Promise<HandMadeState | 'missing' | 'refused'> => {
-  const found = await files.json(folder, [id, runtime === 'runc' ? 'state.json' : 'status']);
+  const found = await files.atOnce.json(folder, [id, runtime === 'runc' ? 'state.json' : 'status']);
   if (typeof found === 'string') return found;
   const fields = fieldsOf(found.value, files.report, found.file);
   return runtime === 'runc' ? readRunc(files, id, fields) : readCrun(files, id, fields);

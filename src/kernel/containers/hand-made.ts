@@ -3,7 +3,7 @@
  * there from shortly before the program starts until it ended, which may be some milliseconds: the folders are watched, and who is gone is known for a
  * while, for records come later.
  */
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { cgroupNumber } from '../cgroups/number.ts';
 import { findHierarchies, type Hierarchies } from '../procfs/mounts.ts';
 import { readHandMade, type HandMade } from './hand-made-state.ts';
@@ -77,16 +77,15 @@ export const createHandMade = (root: string, nowMs: () => number): HandMadeConta
       ...(legacy === undefined ? [] : [[legacy.number, legacy.place] as const]),
     ];
     if (trees.length === 0) hierarchies = undefined;
-    const found = await Promise.all(
-      trees.flatMap(([hierarchy, place]) =>
-        [...new Set(paths)].map(async (path) => {
-          try {
-            return cgroupNumber(hierarchy, (await stat(`${root}${place}${path}`)).ino);
-          } catch {
-            return 0;
-          }
-        }),
-      ),
+    // in memory, and about to be removed: not by way of another thread
+    const found = trees.flatMap(([hierarchy, place]) =>
+      [...new Set(paths)].map((path) => {
+        try {
+          return cgroupNumber(hierarchy, statSync(`${root}${place}${path}`).ino);
+        } catch {
+          return 0;
+        }
+      }),
     );
     return found.filter((number) => number !== 0);
   };
@@ -142,7 +141,7 @@ export const createHandMade = (root: string, nowMs: () => number): HandMadeConta
     const seen = new Set<string>();
     for (const runtime of ['runc', 'crun'] as const)
       for (const folder of files.folders[runtime])
-        for (const id of await files.names(folder, [], MAX_CONTAINERS)) {
+        for (const id of await files.atOnce.names(folder, [], MAX_CONTAINERS)) {
           if (!isFit(id)) continue;
           seen.add(`${folder}/${id}`);
           changed = (await look(files, runtime, folder, id)) || changed;
@@ -182,6 +181,7 @@ export const createHandMade = (root: string, nowMs: () => number): HandMadeConta
   return {
     scan: scanOnce,
     follow(files) {
+      if (files !== undefined) void numbersOf([]);
       for (const one of watches) one.close();
       watches =
         files === undefined

@@ -3,12 +3,70 @@
  * followed. In the path of that folder a link counts when root, or who runs Ringtail, owns it (/var/run is one). What is not a regular file is not
  * opened at all: opening a pipe would wait, and opening a device may do something.
  */
-import { constants } from 'node:fs';
-import { open, opendir, readlink, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, opendirSync, readlinkSync, readSync, type Stats } from 'node:fs';
+import { open as openAside, opendir as opendirAside, readlink as readlinkAside } from 'node:fs/promises';
 
 /** `missing` is no error: it may come. */
 export type FileFailure = { readonly ok: false; readonly reason: 'missing' | 'denied' | 'link' | 'not_a_file' | 'too_large' | 'failed' };
 export type FileResult<T> = { readonly ok: true; readonly value: T } | FileFailure;
+
+/** What is needed of an open file. */
+type Handle = {
+  readonly fd: number;
+  stat(): Promise<Stats>;
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+  close(): Promise<void>;
+};
+
+/** How files are reached: `aside` by other threads, `atOnce` by this one, for what is in memory and gone in some milliseconds. */
+export type FileAccess = {
+  open(path: string, flags: number): Promise<Handle>;
+  readlink(path: string): Promise<string>;
+  names(path: string, max: number): Promise<string[]>;
+};
+
+const firstOf = async (folder: AsyncIterable<{ readonly name: string }>, max: number): Promise<string[]> => {
+  const names: string[] = [];
+  for await (const { name } of folder) {
+    if (names.length >= max) break;
+    names.push(name);
+  }
+  return names;
+};
+
+export const aside: FileAccess = {
+  open: openAside,
+  readlink: readlinkAside,
+  names: async (path, max) => firstOf(await opendirAside(path), max),
+};
+
+export const atOnce: FileAccess = {
+  async open(path, flags) {
+    const fd = openSync(path, flags);
+    let isOpen = true;
+    return {
+      fd,
+      stat: async () => fstatSync(fd),
+      read: async (buffer, offset, length, position) => ({ bytesRead: readSync(fd, buffer, offset, length, position) }),
+      async close() {
+        // once: the number may be another's by now
+        if (isOpen) closeSync(fd);
+        isOpen = false;
+      },
+    };
+  },
+  readlink: async (path) => readlinkSync(path),
+  async names(path, max) {
+    const folder = opendirSync(path);
+    try {
+      const names: string[] = [];
+      for (let entry = folder.readSync(); entry !== null && names.length < max; entry = folder.readSync()) names.push(entry.name);
+      return names;
+    } finally {
+      folder.closeSync();
+    }
+  },
+};
 
 /** Linux: the name is looked up and nothing is opened. The same number on all architectures that Node has. */
 const O_PATH = 0o10000000;
@@ -44,11 +102,11 @@ const failureOf = (error: unknown): FileFailure => {
 export const isFileName = (name: string): boolean =>
   name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name) && Buffer.byteLength(name) <= MAX_NAME_BYTES;
 
-const at = (folder: FileHandle, name = ''): string => `/proc/self/fd/${folder.fd}${name === '' ? '' : `/${name}`}`;
+const at = (folder: Handle, name = ''): string => `/proc/self/fd/${folder.fd}${name === '' ? '' : `/${name}`}`;
 const partsOf = (path: string): readonly string[] => path.split('/').filter((part) => part !== '' && part !== '.');
 
 /** A folder below the one that is held, by its name; closes that one. */
-const enter = async (folder: FileHandle, name: string): Promise<FileHandle> => {
+const enter = async ({ open }: FileAccess, folder: Handle, name: string): Promise<Handle> => {
   try {
     const next = await open(at(folder, name), O_PATH | O_NOFOLLOW);
     const stat = await next.stat();
@@ -61,7 +119,7 @@ const enter = async (folder: FileHandle, name: string): Promise<FileHandle> => {
 };
 
 /** The folder of a runtime, `path` as it is named below `root`; a link in it leads nowhere outside `root`. */
-const openFolder = async (root: string, path: string): Promise<FileHandle> => {
+const openFolder = async ({ open, readlink }: FileAccess, root: string, path: string): Promise<Handle> => {
   const way: string[] = [];
   const ahead = [...partsOf(path)];
   let links = 0;
@@ -103,19 +161,20 @@ const openFolder = async (root: string, path: string): Promise<FileHandle> => {
 };
 
 /** Whether the folder of a runtime is there and may be looked into. */
-export const hasFolder = async (root: string, folder: string): Promise<boolean> =>
-  (await withFolder(root, folder, [], async () => true)).ok;
+export const hasFolder = async (root: string, folder: string, access: FileAccess = aside): Promise<boolean> =>
+  (await withFolder(access, root, folder, [], async () => true)).ok;
 
 const withFolder = async <T>(
+  access: FileAccess,
   root: string,
   folder: string,
   parts: readonly string[],
-  use: (folder: FileHandle) => Promise<T>,
+  use: (folder: Handle) => Promise<T>,
 ): Promise<FileResult<T>> => {
   if (!parts.every(isFileName)) return { ok: false, reason: 'missing' };
   try {
-    let held = await openFolder(root, folder);
-    for (const part of parts) held = await enter(held, part);
+    let held = await openFolder(access, root, folder);
+    for (const part of parts) held = await enter(access, held, part);
     try {
       return { ok: true, value: await use(held) };
     } finally {
@@ -126,7 +185,7 @@ const withFolder = async <T>(
   }
 };
 
-const readAll = async (file: FileHandle, maxBytes: number): Promise<Uint8Array> => {
+const readAll = async (file: Handle, maxBytes: number): Promise<Uint8Array> => {
   const { size } = await file.stat();
   // One byte more than it has tells whether it grew.
   let buffer = new Uint8Array(Math.min(Math.max(size, 4095), maxBytes) + 1);
@@ -144,8 +203,15 @@ const readAll = async (file: FileHandle, maxBytes: number): Promise<Uint8Array> 
 };
 
 /** The file `parts` below `folder`, a path below `root`. Nothing of a larger one is read. */
-export const readBelow = (root: string, folder: string, parts: readonly string[], maxBytes: number): Promise<FileResult<Uint8Array>> =>
-  withFolder(root, folder, parts.slice(0, -1), async (held) => {
+export const readBelow = (
+  root: string,
+  folder: string,
+  parts: readonly string[],
+  maxBytes: number,
+  access: FileAccess = aside,
+): Promise<FileResult<Uint8Array>> =>
+  withFolder(access, root, folder, parts.slice(0, -1), async (held) => {
+    const { open } = access;
     const name = parts.at(-1)!;
     if (!isFileName(name)) throw new Refused('missing');
     const place = await open(at(held, name), O_PATH | O_NOFOLLOW);
@@ -169,9 +235,10 @@ export const readBelow = (root: string, folder: string, parts: readonly string[]
 export const holdFolder = async (
   root: string,
   folder: string,
+  access: FileAccess = aside,
 ): Promise<FileResult<{ readonly path: string; readonly inode: number; close(): Promise<void> }>> => {
   try {
-    const held = await openFolder(root, folder);
+    const held = await openFolder(access, root, folder);
     const { ino } = await held.stat();
     return { ok: true, value: { path: at(held), inode: ino, close: () => held.close() } };
   } catch (error) {
@@ -180,12 +247,10 @@ export const holdFolder = async (
 };
 
 /** Names in the folder `parts` below `folder`, at most `max` of them, in no order. */
-export const listBelow = (root: string, folder: string, parts: readonly string[], max: number): Promise<FileResult<readonly string[]>> =>
-  withFolder(root, folder, parts, async (held) => {
-    const names: string[] = [];
-    for await (const { name } of await opendir(at(held))) {
-      if (names.length >= max) break;
-      names.push(name);
-    }
-    return names;
-  });
+export const listBelow = (
+  root: string,
+  folder: string,
+  parts: readonly string[],
+  max: number,
+  access: FileAccess = aside,
+): Promise<FileResult<readonly string[]>> => withFolder(access, root, folder, parts, (held) => access.names(at(held), max));

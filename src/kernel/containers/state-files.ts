@@ -1,6 +1,6 @@
 /** What the readers of the runtimes have in common. */
 import { fieldsOf, parseState, type Fields, type ReportProblem } from './json-state.ts';
-import { hasFolder, listBelow, readBelow, type FileFailure } from './safe-files.ts';
+import { aside, atOnce, hasFolder, listBelow, readBelow, type FileAccess, type FileFailure } from './safe-files.ts';
 import type { ContainerFolders } from './types.ts';
 
 /** The largest that runtimes write are some 100 KiB. */
@@ -16,6 +16,8 @@ export type Unread = 'missing' | 'refused';
 export type StateFiles = {
   readonly folders: ContainerFolders;
   readonly report: ReportProblem;
+  /** The same without other threads: for small files in memory that are gone in some milliseconds. */
+  readonly atOnce: Omit<StateFiles, 'atOnce'>;
   wantsLabel(key: string): boolean;
   /** Bytes of a file; `missing`: it is not there. `refused`: it cannot be used, which was reported. */
   bytes(folder: string, parts: readonly string[]): Promise<Uint8Array | Unread>;
@@ -37,7 +39,12 @@ export type StateFilesOptions = {
   readonly nowMs: () => number;
 };
 
-export const createStateFiles = ({ root, folders, report, wantsLabel, nowMs }: StateFilesOptions): StateFiles => {
+export const createStateFiles = (options: StateFilesOptions): StateFiles => {
+  const files = filesBy(aside, options);
+  return { ...files, atOnce: filesBy(atOnce, options) };
+};
+
+const filesBy = (access: FileAccess, { root, folders, report, wantsLabel, nowMs }: StateFilesOptions): Omit<StateFiles, 'atOnce'> => {
   const absentUntilMs = new Map<string, number>();
   const thereUntilMs = new Map<string, number>();
 
@@ -52,7 +59,7 @@ export const createStateFiles = ({ root, folders, report, wantsLabel, nowMs }: S
 
   const bytes: StateFiles['bytes'] = async (folder, parts) => {
     if (isAbsent(folder)) return 'missing';
-    const result = await readBelow(root, folder, parts, MAX_STATE_BYTES);
+    const result = await readBelow(root, folder, parts, MAX_STATE_BYTES, access);
     if (result.ok) return result.value;
     await refuse(result, folder, parts);
     return result.reason === 'missing' ? 'missing' : 'refused';
@@ -77,9 +84,10 @@ export const createStateFiles = ({ root, folders, report, wantsLabel, nowMs }: S
     async names(folder, parts, max) {
       // what runc and crun begin with comes with the first container
       if (parts.length > 0 && isAbsent(folder)) return [];
-      const result = await listBelow(root, folder, parts, max);
+      const result = await listBelow(root, folder, parts, max, access);
       if (result.ok) {
         absentUntilMs.delete(folder);
+        thereUntilMs.set(folder, nowMs() + FOLDER_PAUSE_MS);
         return result.value;
       }
       await refuse(result, folder, parts);

@@ -1,7 +1,7 @@
 /** Tells when something is made or removed in a folder, which may not be there yet: then those above it are watched. */
 import { watch, type FSWatcher } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { hasFolder, holdFolder } from './safe-files.ts';
+import { atOnce, hasFolder, holdFolder } from './safe-files.ts';
 
 /** Whether the folder is still the one that is watched is looked at this often, while something happens there. */
 const CHECK_PAUSE_MS = 1_000;
@@ -30,7 +30,7 @@ export const watchFolder = (root: string, folder: string, onChange: () => void):
     await drop();
     let wanted = '';
     for (let path = folder; ; path = dirname(path)) {
-      const held = await holdFolder(root, path);
+      const held = await holdFolder(root, path, atOnce);
       if (!held.ok) {
         if (path === '/') return;
         wanted = basename(path);
@@ -49,7 +49,7 @@ export const watchFolder = (root: string, folder: string, onChange: () => void):
         return await held.value.close();
       }
       // It may have been made between the look and the watch.
-      if (!isWhole && (await hasFolder(root, folder))) again = true;
+      if (!isWhole && (await hasFolder(root, folder, atOnce))) again = true;
       return;
     }
   };
@@ -78,7 +78,7 @@ export const watchFolder = (root: string, folder: string, onChange: () => void):
     onChange();
     if (performance.now() < nextCheckMs) return;
     nextCheckMs = performance.now() + CHECK_PAUSE_MS;
-    void holdFolder(root, folder).then(async (held) => {
+    void holdFolder(root, folder, atOnce).then(async (held) => {
       if (held.ok) await held.value.close();
       if (!held.ok || held.value.inode !== watched?.inode) attach();
     });
