@@ -2,7 +2,7 @@
  * The metrics of Ringtail as they are called in Prometheus, with their labels: the names of the contract (docs/signals.md) by the rules of
  * OpenTelemetry for Prometheus, which both the exporter `prometheus` and a Collector follow.
  */
-import { attributeName, metricAttributeName, metricName } from '../../src/otlp/names.ts';
+import { attributeName, metricAttributeName, metricName, resourceName } from '../../src/otlp/names.ts';
 import { descriptions } from '../../src/service/metric-descriptions.ts';
 
 type Underscored<Name extends string> = Name extends `${infer Head}.${infer Rest}` ? `${Head}_${Underscored<Rest>}` : Name;
@@ -23,14 +23,14 @@ export const commonLabels = [
   'instance',
   ...(
     [
-      'host.name',
-      'container.id',
-      'container.name',
-      'container.image.name',
-      'container.runtime.name',
-      'k8s.namespace.name',
-      'k8s.pod.name',
-      'k8s.container.name',
+      resourceName.hostName,
+      resourceName.containerId,
+      resourceName.containerName,
+      resourceName.containerImageName,
+      resourceName.containerRuntimeName,
+      resourceName.k8sNamespaceName,
+      resourceName.k8sPodName,
+      resourceName.k8sContainerName,
     ] as const
   ).map(underscored),
 ] as const;
@@ -68,7 +68,7 @@ export const kernel = {
   sessionsOpen: level(metricName.sessionCount, networkConnectionState, ...session),
   sessionsOpened: total(metricName.sessionOpened, networkConnectionState, ...session),
   sessionsFailed: total(metricName.sessionFailed, networkConnectionState, errorType, ...session),
-  sessionDurations: secondsBuckets(metricName.sessionDuration, 'le', ...session),
+  sessionDurations: secondsBuckets(metricName.sessionDuration, 'le', errorType, ...session),
   networkIo: bytesTotal(
     metricName.networkIo,
     networkIoDirection,
@@ -79,9 +79,9 @@ export const kernel = {
     netnsCookie,
     overflow,
   ),
-  execs: total('ringtail.process.exec.count', ...process),
-  exits: total('ringtail.process.exit.count', ...process),
-  processes: level('ringtail.process.count', cgroupId, netnsCookie, overflow),
+  execs: total(metricName.processExecCount, ...process),
+  exits: total(metricName.processExitCount, ...process),
+  processes: level(metricName.processCount, cgroupId, netnsCookie, overflow),
   calls: total(metricName.syscallCount, errorType, ...call),
   fileIo: bytesTotal(metricName.fileIo, ...call),
 } as const;

@@ -68,7 +68,9 @@ export const growth = <Label extends string>(
   const kept = [...new Set([...identity, ...by])].join(', ');
   const own = Object.entries(where ?? {}).filter(([label]) => (labels as readonly string[]).includes(label));
   const before = `last_over_time(${select(metric, Object.fromEntries(own) as Conditions<Label>)}[${BEFORE}] offset ${range})`;
-  const isNew = `max by (${kept}) (${most}) unless ${on} ${before}`;
+  // compared as they are first, which is fast and leaves few
+  const apart = `${most} unless last_over_time(${series}[${BEFORE}] offset ${range})`;
+  const isNew = `max by (${kept}) (${apart}) unless ${on} ${before}`;
   return `((${isNew}) and on (job, instance) (${wasScraped})) or ${on} increase(${series}[${range}])`;
 };
 
