@@ -21,8 +21,8 @@ export type SessionMetricsOptions = {
   readonly kernel: {
     needSockets(needs: SocketNeeds): SocketsClaim;
     readonly socketMaps: CountMaps;
-    readonly cgroups: Pick<Cgroups, 'info' | 'size'>;
-    readonly gate: Pick<Gate, 'require'>;
+    readonly cgroups: Pick<Cgroups, 'info' | 'size' | 'start'>;
+    readonly gate: Pick<Gate, 'requires'>;
     onQuiet(listener: () => void | Promise<void>): () => void;
   };
   readonly logger: Logger;
@@ -77,15 +77,9 @@ export const createSessionMetrics = (options: SessionMetricsOptions): Observable
       return counts && readingsOf(counts);
     },
     take: (keys) => socketMaps.takeSums('session_counts', keys),
-    isGone: goneBy(kernel.cgroups),
+    isGone: goneBy({ kernel, expiryMs, nowMs }),
     shows: showsCgroup && ((id) => showsCgroup(BigInt(id))),
-    claim() {
-      const claims = [
-        kernel.needSockets({ ...needsOf(config), events: new Set(), states: new Set(), counted: true, ruleSets: [] }).end,
-        kernel.gate.require('cgroup'),
-      ];
-      return { end: () => claims.forEach((end) => end()) };
-    },
+    claim: () => kernel.needSockets({ ...needsOf(config), events: new Set(), states: new Set(), counted: true, ruleSets: [] }),
     onQuiet: kernel.onQuiet,
     logger,
     failure: 'what the kernel has added up of sessions could not be read',

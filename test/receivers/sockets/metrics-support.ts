@@ -25,7 +25,7 @@ export const setUp = () => {
       return { change: () => {}, end: () => void (claim.ended = true) };
     },
     socketMaps: side.maps,
-    gate: { require: () => () => {} },
+    gate: { requires: () => true },
     cgroups: {
       size: 1,
       info: (id: bigint) => ({ id, path: `/${id}`, hierarchy: 0, goneAtMs: gone.has(Number(id)) ? 1 : undefined }),
