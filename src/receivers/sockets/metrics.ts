@@ -23,6 +23,7 @@ export type SessionMetricsOptions = {
     readonly socketMaps: CountMaps;
     readonly cgroups: Pick<Cgroups, 'info' | 'size' | 'start'>;
     readonly gate: Pick<Gate, 'requires'>;
+    caughtUp(): Promise<void>;
     onQuiet(listener: () => void | Promise<void>): () => void;
   };
   readonly logger: Logger;
@@ -74,7 +75,10 @@ export const createSessionMetrics = (options: SessionMetricsOptions): Observable
     config: { intervalMs, temporality, maxSeries, expiryMs },
     async read() {
       const counts = await readSessionCounts(socketMaps);
-      return counts && readingsOf(counts);
+      if (counts === undefined) return undefined;
+      // then the cgroups are known that it is about
+      await kernel.caughtUp();
+      return readingsOf(counts);
     },
     take: (keys) => socketMaps.takeSums('session_counts', keys),
     isGone: goneBy({ kernel, expiryMs, nowMs }),

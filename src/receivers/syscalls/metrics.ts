@@ -17,7 +17,7 @@ export type CallMetricsOptions = {
   readonly receiver: string;
   readonly config: Pick<SyscallsConfig, 'metrics'>;
   readonly calls: ReadonlySet<CallName>;
-  readonly kernel: Pick<KernelServices, 'needCalls' | 'onQuiet' | 'callMaps'> & {
+  readonly kernel: Pick<KernelServices, 'needCalls' | 'onQuiet' | 'callMaps' | 'caughtUp'> & {
     readonly cgroups: Pick<KernelServices['cgroups'], 'info' | 'size' | 'start'>;
     readonly gate: Pick<KernelServices['gate'], 'requires'>;
   };
@@ -46,6 +46,8 @@ export const createCallMetrics = ({ receiver, config, calls, kernel, logger, now
     config: { intervalMs, temporality, maxSeries, expiryMs },
     async read() {
       const read = await readCallCounts(callMaps);
+      // then the cgroups are known that it is about
+      if (read !== undefined) await kernel.caughtUp();
       return read && [executables.nameAll(read.counts, () => callMaps.read('call_names')), read.overflow];
     },
     async take(keys) {

@@ -26,6 +26,7 @@ export const setUp = () => {
     },
     socketMaps: side.maps,
     gate: { requires: () => true },
+    caughtUp: async () => {},
     cgroups: {
       size: 1,
       info: (id: bigint) => ({ id, path: `/${id}`, hierarchy: 0, goneAtMs: gone.has(Number(id)) ? 1 : undefined }),

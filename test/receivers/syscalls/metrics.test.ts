@@ -50,6 +50,7 @@ const setUp = () => {
       take: () => undefined,
     },
     gate: { requires: () => true },
+    caughtUp: async () => {},
     cgroups: {
       start: async () => true,
       size: 1,
