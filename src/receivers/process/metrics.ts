@@ -8,7 +8,7 @@ import { processWord } from '../../kernel/process-counts.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 import { attributeName, metricName } from '../../otlp/names.ts';
 import { createSeriesMetrics } from '../shared/series/collect.ts';
-import { goneBy } from '../shared/series/gone.ts';
+import { goneBy, type GoneOptions } from '../shared/series/gone.ts';
 import type { SeriesDefinition, SeriesMetric } from '../shared/series/types.ts';
 import type { ProcessConfig } from './config.ts';
 import { createOwners, type Owners } from './owners.ts';
@@ -17,7 +17,7 @@ export type ProcessMetricsOptions = {
   /** Id of the receiver, as it stands on the batches. */
   readonly receiver: string;
   readonly config: Pick<ProcessConfig, 'metrics'>;
-  readonly kernel: Pick<KernelServices, 'needProcessCounts' | 'processCounts' | 'caughtUp' | 'cgroups' | 'users' | 'onQuiet'>;
+  readonly kernel: Pick<KernelServices, 'needProcessCounts' | 'processCounts' | 'caughtUp' | 'users' | 'onQuiet'> & GoneOptions['kernel'];
   readonly logger: Logger;
   /** Unix time, ms. */
   readonly nowMs?: () => number;
@@ -115,7 +115,7 @@ export const createProcessMetrics = ({ receiver, config, kernel, logger, nowMs }
       return readings;
     },
     take: processCounts.take,
-    isGone: goneBy(kernel.cgroups),
+    isGone: goneBy({ kernel, expiryMs, nowMs }),
     claim: () => ({ end: kernel.needProcessCounts() }),
     onQuiet: kernel.onQuiet,
     logger,

@@ -21,8 +21,9 @@ export type SessionMetricsOptions = {
   readonly kernel: {
     needSockets(needs: SocketNeeds): SocketsClaim;
     readonly socketMaps: CountMaps;
-    readonly cgroups: Pick<Cgroups, 'info' | 'size'>;
-    readonly gate: Pick<Gate, 'require'>;
+    readonly cgroups: Pick<Cgroups, 'info' | 'size' | 'start'>;
+    readonly gate: Pick<Gate, 'requires'>;
+    caughtUp(): Promise<void>;
     onQuiet(listener: () => void | Promise<void>): () => void;
   };
   readonly logger: Logger;
@@ -74,18 +75,15 @@ export const createSessionMetrics = (options: SessionMetricsOptions): Observable
     config: { intervalMs, temporality, maxSeries, expiryMs },
     async read() {
       const counts = await readSessionCounts(socketMaps);
-      return counts && readingsOf(counts);
+      if (counts === undefined) return undefined;
+      // then the cgroups are known that it is about
+      await kernel.caughtUp();
+      return readingsOf(counts);
     },
     take: (keys) => socketMaps.takeSums('session_counts', keys),
-    isGone: goneBy(kernel.cgroups),
+    isGone: goneBy({ kernel, expiryMs, nowMs }),
     shows: showsCgroup && ((id) => showsCgroup(BigInt(id))),
-    claim() {
-      const claims = [
-        kernel.needSockets({ ...needsOf(config), events: new Set(), states: new Set(), counted: true, ruleSets: [] }).end,
-        kernel.gate.require('cgroup'),
-      ];
-      return { end: () => claims.forEach((end) => end()) };
-    },
+    claim: () => kernel.needSockets({ ...needsOf(config), events: new Set(), states: new Set(), counted: true, ruleSets: [] }),
     onQuiet: kernel.onQuiet,
     logger,
     failure: 'what the kernel has added up of sessions could not be read',

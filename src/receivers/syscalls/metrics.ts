@@ -17,9 +17,9 @@ export type CallMetricsOptions = {
   readonly receiver: string;
   readonly config: Pick<SyscallsConfig, 'metrics'>;
   readonly calls: ReadonlySet<CallName>;
-  readonly kernel: Pick<KernelServices, 'needCalls' | 'onQuiet' | 'callMaps'> & {
-    readonly cgroups: Pick<KernelServices['cgroups'], 'info' | 'size'>;
-    readonly gate: Pick<KernelServices['gate'], 'require'>;
+  readonly kernel: Pick<KernelServices, 'needCalls' | 'onQuiet' | 'callMaps' | 'caughtUp'> & {
+    readonly cgroups: Pick<KernelServices['cgroups'], 'info' | 'size' | 'start'>;
+    readonly gate: Pick<KernelServices['gate'], 'requires'>;
   };
   readonly logger: Logger;
   /** Unix time, ms. */
@@ -46,30 +46,24 @@ export const createCallMetrics = ({ receiver, config, calls, kernel, logger, now
     config: { intervalMs, temporality, maxSeries, expiryMs },
     async read() {
       const read = await readCallCounts(callMaps);
+      // then the cgroups are known that it is about
+      if (read !== undefined) await kernel.caughtUp();
       return read && [executables.nameAll(read.counts, () => callMaps.read('call_names')), read.overflow];
     },
     async take(keys) {
       const taken = await callMaps.takeSums('call_counts', keys);
       return taken && executables.name(taken);
     },
-    isGone: goneBy(kernel.cgroups),
-    claim() {
-      const claim = kernel.needCalls({
+    isGone: goneBy({ kernel, expiryMs, nowMs }),
+    claim: () =>
+      kernel.needCalls({
         events: new Set(),
         failures: new Set(),
         limit: undefined,
         aggregateWindowMs: undefined,
         counted: calls,
         ruleSets: [],
-      });
-      const forget = kernel.gate.require('cgroup');
-      return {
-        end() {
-          claim.end();
-          forget();
-        },
-      };
-    },
+      }),
     onQuiet: kernel.onQuiet,
     logger,
     failure: 'what the kernel has counted could not be read',

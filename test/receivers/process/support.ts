@@ -78,6 +78,7 @@ export const setUp = () => {
       },
     },
     caughtUp: async () => {},
+    gate: { requires: () => true },
     cgroups: { size: 0, info: () => undefined },
     onQuiet(listener: () => void | Promise<void>) {
       quiet.add(listener);

@@ -25,7 +25,8 @@ export const setUp = () => {
       return { change: () => {}, end: () => void (claim.ended = true) };
     },
     socketMaps: side.maps,
-    gate: { require: () => () => {} },
+    gate: { requires: () => true },
+    caughtUp: async () => {},
     cgroups: {
       size: 1,
       info: (id: bigint) => ({ id, path: `/${id}`, hierarchy: 0, goneAtMs: gone.has(Number(id)) ? 1 : undefined }),

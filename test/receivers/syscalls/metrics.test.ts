@@ -49,8 +49,13 @@ const setUp = () => {
       },
       take: () => undefined,
     },
-    gate: { require: () => () => {} },
-    cgroups: { size: 1, info: (id: bigint) => ({ id, path: '/', hierarchy: 0, goneAtMs: gone.has(Number(id)) ? 1 : undefined }) },
+    gate: { requires: () => true },
+    caughtUp: async () => {},
+    cgroups: {
+      start: async () => true,
+      size: 1,
+      info: (id: bigint) => ({ id, path: '/', hierarchy: 0, goneAtMs: gone.has(Number(id)) ? 1 : undefined }),
+    },
     onQuiet(listener: () => void | Promise<void>) {
       quiet.add(listener);
       return () => quiet.delete(listener);
