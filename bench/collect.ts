@@ -106,6 +106,7 @@ const subject = async ({ createSessionMetrics, socketsConfig }: Code, options: o
     needSockets: () => ({ change: () => {}, end: () => {} }),
     socketMaps: maps,
     gate: { require: () => () => {} },
+    caughtUp: async () => {},
     cgroups: { size: 1, info: (id: bigint) => ({ id, path: '/', hierarchy: 0, goneAtMs: undefined }) },
     onQuiet(listener: () => Promise<void>) {
       collect = listener;
