@@ -137,9 +137,9 @@ describe('a hundred reloads under load, half of them of wrong configurations', (
     writeFileSync(config, configOf(ports));
     const ringtail = await startRingtail(config);
     const links = kernelObjectsOf(ringtail.pid).link.toSorted((a, b) => a - b);
-    // fork, exec, exit; then the one of failed execs, which comes and goes with the option
-    expect(links).toHaveLength(4);
-    const stay = { prog: [], map: [], link: links.slice(0, 3) };
+    // three of cgroups, then fork, exec, exit; then the one of failed execs, which comes and goes with the option
+    expect(links).toHaveLength(7);
+    const stay = { prog: [], map: [], link: links.slice(0, 6) };
 
     let stormEnded = false;
     const running = runStorm({

@@ -1,11 +1,11 @@
 /** One exchange of each kind through the product into a real Collector: every attribute that docs/signals.md names of a session. */
 import { once } from 'node:events';
 import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from 'node:dgram';
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, test, type TestContext } from 'vitest';
-import { cgroup2Mount } from '../../src/kernel/procfs/mounts.ts';
+import { cgroupOf } from '../kernel/harness/cgroups.ts';
 import { needCollector, startCollector } from './support/collector.ts';
 import { readOtlpFile, type Value } from './support/otlp-file.ts';
 import { freePorts, temporaryFolder } from './support/places.ts';
@@ -92,8 +92,6 @@ const isId = expect.stringMatching(/^\d{1,20}$/);
 
 /** What this process and its clients have in common: they run here, in the same cgroup. */
 const commonOf = async (): Promise<object> => {
-  const path = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
-  const mount = await cgroup2Mount('');
   const executable = realpathSync('/proc/self/exe');
   return {
     'process.executable.name': executable.split('/').at(-1),
@@ -101,13 +99,12 @@ const commonOf = async (): Promise<object> => {
     'process.creation.time': creationTime,
     'process.user.id': 0,
     'process.owner': 'root',
-    'process.linux.cgroup': path,
+    ...(await cgroupOf(process.pid)),
     'ringtail.thread.comm': readFileSync('/proc/self/comm', 'utf8').trimEnd(),
     'ringtail.thread.id': positive,
     'ringtail.attribution': 'ebpf',
     'ringtail.session.id': isId,
     'ringtail.netns.cookie': positive,
-    'ringtail.cgroup.id': mount === undefined ? positive : Number(statSync(mount + path).ino),
     'network.type': 'ipv4',
   };
 };
