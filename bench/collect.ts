@@ -105,7 +105,7 @@ const subject = async ({ createSessionMetrics, socketsConfig }: Code, options: o
   const kernel = {
     needSockets: () => ({ change: () => {}, end: () => {} }),
     socketMaps: maps,
-    gate: { require: () => () => {} },
+    gate: { requires: () => true },
     caughtUp: async () => {},
     cgroups: { size: 1, info: (id: bigint) => ({ id, path: '/', hierarchy: 0, goneAtMs: undefined }) },
     onQuiet(listener: () => Promise<void>) {
