@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { dashboards } from '../../scripts/grafana/index.ts';
 import type { Dashboard, PlacedPanel, Row } from '../../scripts/grafana/model.ts';
 import { interpolate, timeValues } from './interpolate.ts';
-import { hasPromtool } from './promtool.ts';
+import { needPromtool } from './promtool.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const schemas = JSON.parse(readFileSync(join(root, 'test/grafana/schema.gen.json'), 'utf8')) as Readonly<Record<string, object>>;
@@ -106,7 +106,8 @@ it('a schema refuses what it does not know', () => {
   expect(problems('unheard-of', {})).not.toEqual([]);
 });
 
-describe.skipIf(!hasPromtool)('promtool', () => {
+describe('promtool', () => {
+  beforeEach(needPromtool);
   const values = {
     ...timeValues(3600, 60),
     ...Object.fromEntries(files.flatMap(([, dashboard]) => variableNames(dashboard)).map((name) => [name, '.+'])),

@@ -3,11 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { kernel } from '../../scripts/grafana/metrics.ts';
 import { grown, is, isNot, like, perSecond, select, withContainer } from '../../scripts/grafana/promql.ts';
 import { interpolate, timeValues } from './interpolate.ts';
-import { hasPromtool } from './promtool.ts';
+import { needPromtool } from './promtool.ts';
 
 type Series = { readonly series: string; readonly values: string };
 
@@ -46,7 +46,8 @@ const complaint = (
   }
 };
 
-describe.skipIf(!hasPromtool)('growth in ten minutes, asked after twelve', () => {
+describe('growth in ten minutes, asked after twelve', () => {
+  beforeEach(needPromtool);
   const whole = grown(kernel.sessionsOpened);
   it.each([
     ['of a counter that was there is its increase', [opened('0+1x60')], 40],
@@ -109,7 +110,8 @@ describe.skipIf(!hasPromtool)('growth in ten minutes, asked after twelve', () =>
   });
 });
 
-describe.skipIf(!hasPromtool)('a container', () => {
+describe('a container', () => {
+  beforeEach(needPromtool);
   const id = 'c0ffee'.repeat(10) + 'abcd';
   const called = (labels: string) => opened('0+1x60', `container_id="${id}"${labels}`);
   const { sessionsOpened } = kernel;

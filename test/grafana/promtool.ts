@@ -1,6 +1,9 @@
-/** Whether Prometheus's own tool is here; the package `prometheus` has it. */
 import { spawnSync } from 'node:child_process';
+import type { TestContext } from 'vitest';
 
-export const hasPromtool: boolean = spawnSync('promtool', ['--version'], { stdio: 'ignore' }).status === 0;
+const hasPromtool: boolean = spawnSync('promtool', ['--version'], { stdio: 'ignore' }).status === 0;
 
-if (!hasPromtool) console.warn('promtool is not installed: what it would check is skipped (the package prometheus has it)');
+/** Skips the test, with the reason, where Prometheus's own tool is not. */
+export const needPromtool = ({ skip }: TestContext): void => {
+  if (!hasPromtool) skip('promtool is not installed; the package prometheus has it');
+};
