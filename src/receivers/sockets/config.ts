@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { duration } from '../../core/config-types.ts';
 import { sessionEvents, sessionFamilies, sessionProtocols } from '../../kernel/sockets/needs.ts';
-import { seriesOptions } from '../shared/series/options.ts';
+import { metricsOption } from '../shared/series/options.ts';
 import { connectionStates } from '../shared/session-names.ts';
 
 /** An entry takes about 300 bytes of the kernel's memory, in each of two maps. */
@@ -66,18 +66,7 @@ export const socketsConfig = z.strictObject({
     .default(65_536)
     .describe('Sockets that are followed at one time, and as many UDP sessions; what is beyond is counted and not known.'),
   interval: duration({ minMs: 100, maxMs: 3_600_000 }).prefault('1s').describe('How often /proc is looked at, where it has to do.'),
-  metrics: z
-    .strictObject({
-      collection_interval: duration({ minMs: 100, maxMs: 3_600_000 })
-        .prefault('10s')
-        .describe('How often a metrics pipeline is given what the kernel has added up.'),
-      temporality: z
-        .enum(['cumulative', 'delta'])
-        .default('cumulative')
-        .describe('cumulative: since the counting began. delta: since the last collection.'),
-      ...seriesOptions(),
-    })
-    .prefault({}),
+  metrics: metricsOption(),
 });
 
 export type SocketsConfig = z.output<typeof socketsConfig>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { duration } from '../../core/config-types.ts';
 import { didYouMean, oneOf } from '../../core/nearest.ts';
 import { groupNames, listedCalls } from '../shared/call-names.ts';
-import { seriesOptions } from '../shared/series/options.ts';
+import { metricsOption } from '../shared/series/options.ts';
 
 /** A bucket gains one token in a whole number of nanoseconds. */
 const MOST_EVENTS_PER_SECOND = 100_000_000;
@@ -51,18 +51,7 @@ export const syscallsConfig = z.strictObject({
       interval: duration({ minMs: 100, maxMs: 3_600_000 }).prefault('10s').describe('What a record of sums covers.'),
     })
     .prefault({}),
-  metrics: z
-    .strictObject({
-      collection_interval: duration({ minMs: 100, maxMs: 3_600_000 })
-        .prefault('10s')
-        .describe('How often a metrics pipeline is given what the kernel has counted.'),
-      temporality: z
-        .enum(['cumulative', 'delta'])
-        .default('cumulative')
-        .describe('cumulative: since the counting began. delta: since the last collection.'),
-      ...seriesOptions(),
-    })
-    .prefault({}),
+  metrics: metricsOption(),
 });
 
 export type SyscallsConfig = z.output<typeof syscallsConfig>;
