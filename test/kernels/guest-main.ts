@@ -24,12 +24,15 @@ const { only, table = false } = JSON.parse(readFileSync('/ringtail/arguments', '
   readonly only?: string;
   readonly table?: boolean;
 };
-/** `2/3`: the second of each three scenarios. */
-const [part, parts] = /\bringtail\.part=(\d+)\/(\d+)/.exec(readFileSync('/proc/cmdline', 'utf8'))!.slice(1).map(Number) as [number, number];
+/** `2/3`: the second of each three scenarios; how many of these are left out at the beginning. */
+const [part, parts, from] = /\bringtail\.part=(\d+)\/(\d+) ringtail\.from=(\d+)/
+  .exec(readFileSync('/proc/cmdline', 'utf8'))!
+  .slice(1)
+  .map(Number) as [number, number, number];
 let failed = 0;
 const isWanted = (name: string): boolean => !table && (only === undefined || name.includes(only));
 const wanted = casesOf(scenarios, true).filter(({ name }) => isWanted(name));
-for (const one of wanted.filter((_, index) => index % parts === part - 1)) {
+for (const one of wanted.filter((_, index) => index % parts === part - 1).slice(from)) {
   console.log(`RUN ${one.name}`);
   const began = performance.now();
   try {
