@@ -516,6 +516,7 @@ struct event_counters {
 	__u64 written;
 };
 
+#include "packets.h"
 #include "sessions.h"
 
 #endif

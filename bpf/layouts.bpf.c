@@ -70,6 +70,8 @@ struct flow_key flow_key;
 struct session_settings session_settings;
 struct session_rule session_rule;
 struct session_rule_set session_rule_set;
+struct packet_key packet_key;
+struct packet_count packet_count;
 struct session_count_key session_count_key;
 struct session_count session_count;
 struct session_live session_live;

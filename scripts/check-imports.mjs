@@ -13,14 +13,16 @@ import { inRoot } from './lib/paths.mjs';
 import { filesIn } from './lib/stamp.mjs';
 
 const componentParts = ['receivers', 'processors', 'exporters', 'extensions'];
-const common = ['kernel', 'otlp', 'core'];
+const common = ['live', 'kernel', 'text', 'otlp', 'core'];
 
 /** What each part of src/ may import beside itself. @type {Readonly<Record<string, readonly string[]>>} */
 const below = {
   core: [],
   config: ['core'],
   otlp: ['core'],
+  text: ['otlp', 'core'],
   kernel: ['otlp', 'core'],
+  live: ['kernel', 'text', 'otlp', 'core'],
   ...Object.fromEntries(componentParts.map((part) => [part, common])),
   components: [...componentParts, ...common],
   service: ['components', 'config', ...common],

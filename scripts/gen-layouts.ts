@@ -58,6 +58,8 @@ const mapStructs = [
   'session_settings',
   'session_rule',
   'session_rule_set',
+  'packet_key',
+  'packet_count',
   'session_count_key',
   'session_count',
   'session_live',

@@ -116,7 +116,14 @@ export type ServiceView = {
   /** The configuration in force as YAML, with every default and without secrets. */
   config(): string;
   lastReload(): ReloadOutcome | undefined;
+  /**
+   * Shows every batch of logs as it is given to the exporters of a pipeline, whatever these do with it; valid during the call only. What the listener
+   * throws is counted and logged, and does not reach the pipeline. Returns a function that takes it back. Over a reload it stays.
+   */
+  tap(listener: BatchTap): () => void;
 };
+
+export type BatchTap = (pipeline: string, batch: Batch) => void;
 
 /** Serves the service and not the data: pages, health, profiles. Starts first and stops last. */
 export type Extension = Lifecycle;

@@ -323,6 +323,8 @@ export const mapLayout = {
   sessionSettings: { size: 96, idleNs: 0, cgroupId: 64, wants: 72, states: 76, protocols: 80, families: 84, noLoopback: 88, zero: 92 },
   sessionRule: { size: 48, address: 0, mask: 16, portMin: 32, portMax: 34, flags: 36, kinds: 38, set: 40, number: 42, zero: 44 },
   sessionRuleSet: { size: 3080, rules: 0, sets: 4, entries: 8 },
+  packetKey: { size: 8, ifindex: 0, family: 4, transport: 5, zero: 6 },
+  packetCount: { size: 16, packets: 0, bytes: 8 },
   sessionCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, transport: 16, family: 17, role: 18, state: 19, error: 20, zero: 22 },
   sessionCount: { size: 160, opened: 0, failed: 8, ended: 16, sent: 24, received: 32, durationNs: 40, durations: 48 },
   sessionLive: { size: 24, open: 0, sent: 8, received: 16 },

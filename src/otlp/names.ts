@@ -131,6 +131,7 @@ export const eventName = {
 /** Of points that have no other one. */
 export const metricAttributeName = {
   networkIoDirection: 'network.io.direction',
+  networkInterfaceName: 'network.interface.name',
   /** What a budget of series had no room for. */
   overflow: 'otel.metric.overflow',
 } as const;
@@ -146,6 +147,8 @@ export const metricName = {
   sessionFailed: 'ringtail.session.failed',
   sessionDuration: 'ringtail.session.duration',
   networkIo: 'ringtail.network.io',
+  packetCount: 'ringtail.packet.count',
+  packetIo: 'ringtail.packet.io',
 } as const;
 
 /** Values of `ringtail.attribution`: where the naming of the process came from. */

@@ -1,6 +1,7 @@
 /** What flows between instances: which pipelines are connected, and the one source that all pipelines of a receiver share. */
 import { Observable, share, type Subscription } from 'rxjs';
-import type { Exporter, Processor, Receiver } from '../core/component.ts';
+import type { Batch } from '../core/batch.ts';
+import type { BatchTap, Exporter, Processor, Receiver } from '../core/component.ts';
 import type { Counters } from '../core/counters.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
@@ -27,6 +28,8 @@ export type Connector = {
   connect(pipelines: readonly PipelineInstances[]): void;
   /** Why a receiver sends nothing more; undefined while it may. */
   failureOf(receiver: Instance): string | undefined;
+  /** See `ServiceView.tap`. */
+  tap(listener: BatchTap): () => void;
 };
 
 export type ConnectorOptions = { readonly counters: Counters; readonly logger: Logger; readonly backPressure: BackPressure };
@@ -41,6 +44,18 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
   const failures = new WeakMap<Instance, string>();
   /** True when a pipeline refused the batch that is on its way; everything is synchronous, so one flag serves all. */
   let batchRefused = false;
+
+  const taps = new Set<BatchTap>();
+  const showToTaps = (pipeline: string, batch: Batch): void => {
+    for (const tap of taps) {
+      try {
+        tap(pipeline, batch);
+      } catch (error) {
+        counters.counter('ringtail_tap_failures', {}).value++;
+        rateLimit(`${pipeline} tap`, logger.error.bind(logger), { pipeline, error: messageOf(error) }, 'who looks at a pipeline failed');
+      }
+    }
+  };
 
   const createSource = <S extends PipelineSignal>(signal: S, instance: Instance<Receiver>): Observable<Items[S]> => {
     const { id, component } = instance;
@@ -81,6 +96,9 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
       logger,
       rateLimit,
       onRefused: () => (batchRefused = true),
+      onDelivered: (batch) => {
+        if (signal === 'logs' && taps.size > 0) showToTaps(id, batch as Batch);
+      },
     });
 
   return {
@@ -108,5 +126,9 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
       backPressure.follow(ofLogs.flatMap(({ exporters }) => exporters.map(({ component }) => component)));
     },
     failureOf: (receiver) => failures.get(receiver),
+    tap(listener) {
+      taps.add(listener);
+      return () => taps.delete(listener);
+    },
   };
 };

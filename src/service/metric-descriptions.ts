@@ -2,6 +2,7 @@
 export const descriptions: Readonly<Record<string, string>> = {
   ringtail_kernel_events: 'Events in the kernel by outcome: seen = filtered + limited + aggregated + lost + written.',
   ringtail_pipeline_items: 'Records, or points of metrics, in a pipeline by outcome: read = filtered + refused + accepted.',
+  ringtail_tap_failures: 'Batches that somebody who looks at a pipeline failed at.',
   ringtail_exporter_items: 'Records and points of metrics in an exporter by outcome: accepted = sent + rejected + failed + dropped + held.',
   ringtail_ring_records: 'Records of the ring by outcome: written = read + malformed + abandoned + waiting.',
   ringtail_frames: 'Frames of the native thread that went through, and times that it stopped reading because none was free.',

@@ -23,6 +23,8 @@ export type PipelineParts<S extends PipelineSignal> = {
   readonly rateLimit: RateLimit;
   /** Called when the batch that is on its way is refused. */
   readonly onRefused: () => void;
+  /** Called with what the exporters were given, behind them. */
+  readonly onDelivered?: (batch: Items[S]) => void;
 };
 
 /** What happens to the one batch that is on its way. */
@@ -39,6 +41,7 @@ export const connectPipeline = <S extends PipelineSignal>({
   logger,
   rateLimit,
   onRefused,
+  onDelivered,
 }: PipelineParts<S>): Subscription => {
   type Item = Items[S];
   const items = (outcome: string) => counters.counter('ringtail_pipeline_items', { pipeline: id, outcome });
@@ -131,6 +134,7 @@ export const connectPipeline = <S extends PipelineSignal>({
       }
     }
     if (taken) flight.acceptedRows += rows;
+    onDelivered?.(batch);
   };
 
   // Nothing but a processor that cannot be connected ends the stream, and that happens while it is subscribed.

@@ -49,5 +49,6 @@ export const createView = (options: ViewOptions): ServiceView => {
       return now === undefined ? '' : describe(now.config);
     },
     lastReload,
+    tap: connector.tap,
   };
 };

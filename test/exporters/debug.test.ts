@@ -5,13 +5,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { NO_ACTOR, type Attribute, type AttributeSource, type Batch, type EventSchema } from '../../src/core/batch.ts';
 import type { MetricBatch } from '../../src/core/metric-batch.ts';
 import { debugConfig } from '../../src/exporters/debug/config.ts';
-import { decodeKeepingBytes, escapeText, quoteArgument } from '../../src/exporters/debug/escape.ts';
+import { decodeKeepingBytes, escapeText, quoteArgument } from '../../src/text/escape.ts';
 import { createDebugExporter, type DebugStream } from '../../src/exporters/debug/exporter.ts';
 import { debugExporter } from '../../src/exporters/debug/index.ts';
 import { durationText } from '../../src/core/duration-text.ts';
-import { attributeLines, eventLine, type Event } from '../../src/exporters/debug/line.ts';
+import { attributeLines, eventLine, type Event } from '../../src/text/line.ts';
 import { MAX_BUFFERED_BYTES } from '../../src/exporters/debug/output.ts';
-import { cutText, padText, textWidth } from '../../src/exporters/debug/width.ts';
+import { cutText, padText, textWidth } from '../../src/text/width.ts';
 import { encodeAttributes } from '../../src/otlp/wire.ts';
 import { batchOf, imbalance, itemsOf, settingsFor, textBatch, until } from './support.ts';
 

@@ -37,6 +37,7 @@ export const createWorld = (): World => {
       samples: counters.samples,
       config: () => world.config,
       lastReload: () => world.reload,
+      tap: () => () => {},
     },
   };
   return world;

@@ -150,6 +150,23 @@ describe('a reload', () => {
     expect((await service.stop()).balanced).toBe(true);
   });
 
+  it('leaves those who look at pipelines, and none of them is a pipeline', async () => {
+    const { world, service, reload } = await started();
+    const seen: string[] = [];
+    const untap = service.view.tap((pipeline) => void seen.push(pipeline));
+    service.view.tap(() => {
+      throw new Error('looked away');
+    });
+    world.emit();
+    await reload({ ...plain, pipelines: { 'logs/b': plain.pipelines['logs']! } });
+    world.emit();
+    untap();
+    world.emit();
+    expect(seen).toEqual(['logs', 'logs/b']);
+    expect(world.counts().get(JSON.stringify(['ringtail_tap_failures', {}]))).toBe(3);
+    expect((await service.stop()).balanced).toBe(true);
+  });
+
   it('of the same configuration changes nothing', async () => {
     const { world, service, reload } = await started();
     const before = runningOf(world);

@@ -9,11 +9,11 @@ import { attributesOf, unixNsOf } from '../../otlp/log-text.ts';
 import type { RequestSignal } from '../../otlp/request.ts';
 import { createBooks } from '../shared/books.ts';
 import type { DebugConfig } from './config.ts';
-import { decodeKeepingBytes, escapeText } from './escape.ts';
-import { jsonLine } from './json.ts';
-import { attributeLines, clockText, eventLine, type LineOptions } from './line.ts';
+import { decodeKeepingBytes, escapeText } from '../../text/escape.ts';
+import { jsonLine } from '../../text/json.ts';
+import { attributeLines, clockText, eventLine, type LineOptions } from '../../text/line.ts';
 import { createLineOutput } from './output.ts';
-import { pointDetails, pointJson, pointLine } from './point.ts';
+import { pointDetails, pointJson, pointLine } from '../../text/point.ts';
 
 const COUNT_INTERVAL_MS = 1000;
 

@@ -1,6 +1,6 @@
 /** The container of an event or a point in a word: `[web]`. */
-import type { Attribute, AttributeValue } from '../../core/batch.ts';
-import { resourceName } from '../../otlp/names.ts';
+import type { Attribute, AttributeValue } from '../core/batch.ts';
+import { resourceName } from '../otlp/names.ts';
 import { valueText, type Part } from './parts.ts';
 import { cutText } from './width.ts';
 

@@ -1,6 +1,6 @@
 /** What lines are put together from. */
 import type { styleText } from 'node:util';
-import type { AttributeValue } from '../../core/batch.ts';
+import type { AttributeValue } from '../core/batch.ts';
 import { escapeText, quoteArgument } from './escape.ts';
 
 export type Style = Parameters<typeof styleText>[0];

@@ -1,7 +1,7 @@
 /** Sessions in a few words: `→ 10.0.0.5:443 tcp 1.2 KiB out, 34 KiB in, 120 ms`. */
-import { attributeName as name, eventName } from '../../otlp/names.ts';
-import { amountText } from '../../core/amount-text.ts';
-import { durationText } from '../../core/duration-text.ts';
+import { attributeName as name, eventName } from '../otlp/names.ts';
+import { amountText } from '../core/amount-text.ts';
+import { durationText } from '../core/duration-text.ts';
 import { dim, endText, show, type Part, type Values } from './parts.ts';
 
 const arrows: Readonly<Record<string, string>> = { client: '→', server: '←' };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AttributeValue } from '../../src/core/batch.ts';
-import { eventLine } from '../../src/exporters/debug/line.ts';
+import { eventLine } from '../../src/text/line.ts';
 import { amountText } from '../../src/core/amount-text.ts';
 
 type Attributes = Readonly<Record<string, AttributeValue>>;

@@ -1,5 +1,5 @@
 /** System calls in a few words. */
-import { attributeName as name, eventName } from '../../otlp/names.ts';
+import { attributeName as name, eventName } from '../otlp/names.ts';
 import { before, dim, endText, show, type Part, type Values } from './parts.ts';
 
 /** `begun`: when it goes on behind the call. */

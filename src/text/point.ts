@@ -1,6 +1,6 @@
 /** A point of a metric as one readable line, or as one object for tools. */
-import type { Attribute } from '../../core/batch.ts';
-import type { Metric, MetricHistogramPoint, MetricPoint } from '../../core/metric-batch.ts';
+import type { Attribute } from '../core/batch.ts';
+import type { Metric, MetricHistogramPoint, MetricPoint } from '../core/metric-batch.ts';
 import { containerParts } from './container.ts';
 import { escapeText } from './escape.ts';
 import { objectLine, timeText } from './json.ts';

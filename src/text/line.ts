@@ -1,11 +1,11 @@
 /** One readable line for an event: when, who, which process, in which container, what. */
 import { constants } from 'node:os';
 import { styleText } from 'node:util';
-import type { Attribute } from '../../core/batch.ts';
-import { attributeName as name, eventName } from '../../otlp/names.ts';
+import type { Attribute } from '../core/batch.ts';
+import { attributeName as name, eventName } from '../otlp/names.ts';
 import { callParts } from './call-parts.ts';
 import { containerParts } from './container.ts';
-import { durationText } from '../../core/duration-text.ts';
+import { durationText } from '../core/duration-text.ts';
 import { escapeText } from './escape.ts';
 import { show, valueText, type Part, type Values } from './parts.ts';
 import { sessionParts } from './session-parts.ts';
