@@ -144,10 +144,46 @@ export type Batch = {
   readonly omitted: ReadonlySet<string> | undefined;
   /** Severity numbers of OTLP by row, as far as they are known from elsewhere; undefined: all are 9, INFO. */
   readonly severities?: Uint32Array | undefined;
+  /** The rows are spans. */
+  readonly spans?: SpanColumns | undefined;
   /** How the pipeline wants its records cut into requests; for exporters that send requests. One object a pipeline. */
   readonly requests?: RequestCut | undefined;
   /** An added column may say what another one says already; who writes records looks for names that come twice (`distinctOf`). */
   readonly mayRepeat?: boolean;
+};
+
+/** Something that happened within a span. */
+export type SpanEvent = { readonly unixNs: bigint; readonly name: string; readonly attributes: readonly Attribute[] };
+
+/** Another span that this one has to do with. The ids are as long as those of the columns. */
+export type SpanLink = { readonly traceId: Uint8Array; readonly spanId: Uint8Array; readonly attributes: readonly Attribute[] };
+
+/** What makes rows spans, see src/core/spans.ts. Columns as long as the batch has rows; strings are ids in the table of its frame. */
+export type SpanColumns = {
+  /** TRACE_ID_BYTES a row, never all zero. */
+  readonly traceIds: Uint8Array;
+  /** SPAN_ID_BYTES a row, never all zero. */
+  readonly spanIds: Uint8Array;
+  /** SPAN_ID_BYTES a row; all zero: it has no parent. */
+  readonly parentIds: Uint8Array;
+  /** `spanKind`. */
+  readonly kinds: Uint8Array;
+  readonly names: Column;
+  /** Boot time of the end, ns. */
+  readonly endNsLo: Column;
+  readonly endNsHi: Column;
+  /** `spanStatus`. */
+  readonly statuses: Uint8Array;
+  readonly statusMessages: Column;
+  /** W3C Trace Context: the `tracestate` that came with the parent. */
+  readonly traceStates: Column;
+  /** W3C trace flags in the low byte; above it what trace.proto, `SpanFlags`, says of the parent. */
+  readonly flags: Column;
+  /** By row; undefined: none of the batch has any. */
+  readonly events?: readonly (readonly SpanEvent[])[] | undefined;
+  /** Events that a span had no room for. */
+  readonly droppedEvents: Column;
+  readonly links?: readonly (readonly SpanLink[])[] | undefined;
 };
 
 /** Requests of a pipeline hold records of that pipeline alone. A request is also as small as the exporter's own bounds want it. */

@@ -51,6 +51,8 @@ export type Receiver = Lifecycle & {
   readonly logs$?: Observable<Batch>;
   /** The same for metrics: emits at each collection. Without a subscriber nothing is counted. */
   readonly metrics$?: Observable<MetricBatch>;
+  /** The same for spans: batches with `spans`. */
+  readonly traces$?: Observable<Batch>;
   /**
    * Tells, for each logs pipeline that uses this receiver, what its first processor drops; undefined: it begins with no filter. What all of them drop
    * the receiver may drop earlier. Called whenever the pipelines change, before the kernel side follows; it takes effect with that.
@@ -67,6 +69,8 @@ export type Receiver = Lifecycle & {
 export type Processor = Lifecycle & {
   logs?(source$: Observable<Batch>): Observable<Batch>;
   metrics?(source$: Observable<MetricBatch>): Observable<MetricBatch>;
+  /** Of spans; what is done with them as with records may be the same function. */
+  traces?(source$: Observable<Batch>): Observable<Batch>;
 };
 
 /**
@@ -76,6 +80,8 @@ export type Processor = Lifecycle & {
 export type Exporter = Lifecycle & {
   logs?(batch: Batch): void;
   metrics?(batch: MetricBatch): void;
+  /** Of spans: the batch has `spans`. */
+  traces?(batch: Batch): void;
   /**
    * Asked before a frame is drawn from the ring. Undefined: there is room. Else a promise that settles when it is worth asking again; until
    * then no receiver is given anything, and the kernel counts what does not fit into the ring. Never set, it holds back nobody.

@@ -30,6 +30,9 @@ export const bytesOfString = ({ strings }: Frame, id: number): Uint8Array => {
   return strings.bytes.subarray(start, start + (strings.lengths[id]! & LENGTH_MASK));
 };
 
+/** A string as text; empty when there is none. */
+export const textOf = (frame: Frame, id: number, decode: Decode = replacing): string => decode(bytesOfString(frame, id));
+
 /** How hostile bytes become text. */
 export type Decode = (bytes: Uint8Array) => string;
 /** Invalid UTF-8 becomes U+FFFD, as on the wire. */

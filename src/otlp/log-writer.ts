@@ -3,7 +3,7 @@
  * and resources share a request until it is full or flushed; each resource stands in it once. The attributes of a process are written once a request and then copied within it.
  * Source of the field numbers: opentelemetry-proto 1.7, logs.proto and logs_service.proto.
  */
-import { NO_ACTOR, type AttributeColumn, type Batch, type EventSchema } from '../core/batch.ts';
+import { NO_ACTOR, type Batch, type EventSchema } from '../core/batch.ts';
 import { createActorBlocks } from './actor-blocks.ts';
 import type { Strings } from './attribute-templates.ts';
 import { putTemplate, TEMPLATE_SLACK, templateOf, type Template } from './copy.ts';
@@ -12,6 +12,7 @@ import { bindPlan, fieldsBound, planOf, putFields, unbindPlan, type FieldPlan } 
 import { createGroupOrder } from './group-order.ts';
 import { createLogEnvelope, type LogGroup } from './log-envelope.ts';
 import { createOutput } from './output.ts';
+import { putRowAttributes, rowAttributesBound } from './row-attributes.ts';
 import { delimited, putPaddedVarint4 } from './wire.ts';
 
 /** `bytes` owns its memory, which is used again only after `recycle`; `records` is the number of log records in it. */
@@ -96,24 +97,6 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
     onRequest(request);
   };
 
-  const putRowAttributes = (columns: readonly AttributeColumn[], row: number, start: number): number => {
-    let at = start;
-    for (let i = 0; i < columns.length; i++) {
-      const { source, ids } = columns[i]!;
-      if (ids[row] !== 0) at = source.write(ids[row]!, output.bytes, at);
-    }
-    return at;
-  };
-
-  const rowAttributesBound = (columns: readonly AttributeColumn[], row: number): number => {
-    let bytes = 0;
-    for (let i = 0; i < columns.length; i++) {
-      const { source, ids } = columns[i]!;
-      if (ids[row] !== 0) bytes += source.size(ids[row]!);
-    }
-    return bytes;
-  };
-
   /** Rows of one group: `rows[from, to)`, without `rows` those of these numbers. */
   const appendRows = (
     batch: Batch,
@@ -155,7 +138,7 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
       let at = putTemplate(view, recordAt + 14, start);
       view.setBigUint64(recordAt + 15, observed, true);
       if (acting) at = blocks.put(actor, at);
-      at = putRowAttributes(rowAttributes, row, at);
+      at = putRowAttributes(rowAttributes, row, bytes, at);
       at = putFields(plan, bytes, view, at, strings, row);
       putPaddedVarint4(bytes, recordAt + 1, at - recordAt - 5);
       output.at = at;

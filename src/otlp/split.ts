@@ -10,6 +10,7 @@ export type RequestPart = Pick<OtlpRequest, 'bytes' | 'records'>;
 /** What holds the next level, by depth; the last level is that of records. */
 const contentFields: Readonly<Record<RequestSignal, readonly (readonly number[])[]>> = {
   logs: [[1], [2], [2]],
+  traces: [[1], [2], [2]],
   // gauge, sum, histogram, exponential histogram, summary
   metrics: [[1], [2], [2], [5, 7, 9, 10, 11], [1]],
 };

@@ -8,6 +8,7 @@ import { createCursor, ProtoError, type ProtoCursor } from './proto-cursor.ts';
 import { logsRequest } from './logs-schema.ts';
 import { MAX_DEPTH, wireTypeOf, type Message, type MessageField } from './message.ts';
 import { metricsRequest } from './metrics-schema.ts';
+import { tracesRequest } from './traces-schema.ts';
 
 const jsonOfDouble = (value: number): string => (Number.isFinite(value) ? JSON.stringify(value) : `"${value}"`);
 
@@ -193,3 +194,6 @@ export const logsToJson = (bytes: Uint8Array, tail = ''): Buffer => toJson(logsR
 
 /** The same of an `ExportMetricsServiceRequest`. */
 export const metricsToJson = (bytes: Uint8Array, tail = ''): Buffer => toJson(metricsRequest, bytes, tail);
+
+/** The same of an `ExportTraceServiceRequest`. */
+export const tracesToJson = (bytes: Uint8Array, tail = ''): Buffer => toJson(tracesRequest, bytes, tail);

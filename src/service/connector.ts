@@ -40,6 +40,7 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
   const sources: { readonly [S in PipelineSignal]: WeakMap<Instance, Observable<Items[S]>> } = {
     logs: new WeakMap(),
     metrics: new WeakMap(),
+    traces: new WeakMap(),
   };
   const failures = new WeakMap<Instance, string>();
   /** True when a pipeline refused the batch that is on its way; everything is synchronous, so one flag serves all. */
@@ -121,9 +122,9 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
         connection.unsubscribe();
         connections.delete(pipeline);
       }
-      // only records come from the ring that is held back
-      const ofLogs = pipelines.filter(({ signal }) => signal === 'logs');
-      backPressure.follow(ofLogs.flatMap(({ exporters }) => exporters.map(({ component }) => component)));
+      // records and spans come from the ring that is held back
+      const ofRing = pipelines.filter(({ signal }) => signal !== 'metrics');
+      backPressure.follow(ofRing.flatMap(({ exporters }) => exporters.map(({ component }) => component)));
     },
     failureOf: (receiver) => failures.get(receiver),
     tap(listener) {

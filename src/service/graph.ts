@@ -8,7 +8,6 @@ import type { RingtailConfig } from '../config/load.ts';
 import type { ComponentId, ComponentKind, Exporter, Extension, Lifecycle, Processor, Receiver, Settings } from '../core/component.ts';
 import type { PipelineInstances } from './connector.ts';
 import { createInstance, type Injected, type Instance } from './instance.ts';
-import { carried } from './signals.ts';
 
 export type GraphInput = { readonly config: RingtailConfig; readonly resource: Settings['resource'] };
 
@@ -76,7 +75,7 @@ export const planGraph = (input: GraphInput, injected: Omit<Injected, 'resource'
       const before = reusable?.pipelines.find(({ id }) => id === wanted.id);
       const pipeline: PipelineInstances = {
         id: wanted.id,
-        signal: carried(wanted.signal),
+        signal: wanted.signal,
         receivers: wanted.receivers.map((id) => receivers.get(id)!),
         processors: wanted.processors.map((id) =>
           instanceOf(

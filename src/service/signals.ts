@@ -2,19 +2,17 @@
 import type { Observable } from 'rxjs';
 import { type Batch, rowsOf } from '../core/batch.ts';
 import type { Exporter, Processor, Receiver, Signal } from '../core/component.ts';
-import { ConfigError } from '../core/errors.ts';
 import { type MetricBatch, pointsOf } from '../core/metric-batch.ts';
 
 /** What flows in the pipelines of a signal, one at a time. */
-export type Items = { readonly logs: Batch; readonly metrics: MetricBatch };
-/** Signals that pipelines carry. */
-export type PipelineSignal = keyof Items;
+export type Items = { readonly logs: Batch; readonly metrics: MetricBatch; readonly traces: Batch };
+export type PipelineSignal = Signal;
 
 export type Flow<S extends PipelineSignal> = {
   /** Counters of a receiver: what its pipelines took, and what one of them refused. */
   readonly accepted: string;
   readonly refused: string;
-  /** Log records, or points. */
+  /** Log records, points or spans. */
   count(item: Items[S]): number;
   source(receiver: Receiver): Observable<Items[S]> | undefined;
   process(processor: Processor, source$: Observable<Items[S]>): Observable<Items[S]>;
@@ -38,10 +36,12 @@ export const flows: { readonly [S in PipelineSignal]: Flow<S> } = {
     process: (processor, source$) => processor.metrics!(source$),
     give: (exporter, batch) => exporter.metrics!(batch),
   },
-};
-
-/** The signal as one that is carried. No component serves another one, so that a configuration with it was refused before. */
-export const carried = (signal: Signal): PipelineSignal => {
-  if (signal in flows) return signal as PipelineSignal;
-  throw new ConfigError(`pipelines of ${signal} are not supported`);
+  traces: {
+    accepted: 'otelcol_receiver_accepted_spans',
+    refused: 'otelcol_receiver_refused_spans',
+    count: rowsOf,
+    source: ({ traces$ }) => traces$,
+    process: (processor, source$) => processor.traces!(source$),
+    give: (exporter, batch) => exporter.traces!(batch),
+  },
 };

@@ -207,7 +207,11 @@ describe('what is refused', () => {
     expect(messagesOf(otlpHttpConfig.safeParse({ endpoint: 'http://gateway/otlp' }))).toEqual([
       'endpoint: plain text to gateway, which is not this host, needs tls.insecure: true',
     ]);
-    const own = { logs_endpoint: 'https://gateway/logs', metrics_endpoint: 'https://gateway/metrics' };
+    const own = {
+      logs_endpoint: 'https://gateway/logs',
+      metrics_endpoint: 'https://gateway/metrics',
+      traces_endpoint: 'https://gateway/traces',
+    };
     expect(messagesOf(otlpHttpConfig.safeParse({ endpoint: 'http://gateway/otlp', ...own }))).toEqual([]);
     // where metrics still go
     expect(messagesOf(otlpHttpConfig.safeParse({ endpoint: 'http://gateway/otlp', logs_endpoint: own.logs_endpoint }))).toEqual([

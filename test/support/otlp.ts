@@ -38,6 +38,7 @@ type Schema = {
   readonly collector: {
     readonly logs: { readonly v1: { readonly ExportLogsServiceRequest: Message; readonly ExportLogsServiceResponse: Message } };
     readonly metrics: { readonly v1: { readonly ExportMetricsServiceRequest: Message; readonly ExportMetricsServiceResponse: Message } };
+    readonly trace: { readonly v1: { readonly ExportTraceServiceRequest: Message; readonly ExportTraceServiceResponse: Message } };
   };
   readonly logs: { readonly v1: { readonly LogRecord: Message } };
 };

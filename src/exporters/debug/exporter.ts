@@ -12,6 +12,7 @@ import type { DebugConfig } from './config.ts';
 import { decodeKeepingBytes, escapeText } from '../../text/escape.ts';
 import { jsonLine } from '../../text/json.ts';
 import { attributeLines, clockText, eventLine, type LineOptions } from '../../text/line.ts';
+import { readableSpan, spanDetails, spanJson, spanLine, spanOf } from '../../text/span.ts';
 import { createLineOutput } from './output.ts';
 import { pointDetails, pointJson, pointLine } from '../../text/point.ts';
 
@@ -44,7 +45,7 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
     return { output, books };
   };
   type Lane = ReturnType<typeof laneOf>;
-  const lanes = { logs: laneOf('logs'), metrics: laneOf('metrics') };
+  const lanes = { logs: laneOf('logs'), metrics: laneOf('metrics'), traces: laneOf('traces') };
   const colour = wantsColour(stream, env);
   const basic = config.format === 'text' && config.verbosity === 'basic';
   const counts = new Map<string, number>();
@@ -95,24 +96,35 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
     return `${[pointLine(metric, point, resource, options), ...details].join('\n')}\n`;
   };
 
+  const spanLines = (batch: Batch, row: number, options: LineOptions): string => {
+    if (config.format === 'json') return `${spanJson(spanOf(batch, row), batch.receiver)}\n`;
+    const span = readableSpan(batch, row);
+    const details = config.verbosity === 'detailed' ? spanDetails(span, options) : [];
+    return `${[spanLine(span, options), ...details].join('\n')}\n`;
+  };
+
+  /** Rows of logs or traces. */
+  const showRows = (input: Batch, lane: Lane, linesOfRow: typeof linesOf): void => {
+    const batch = distinctOf(input);
+    const rows = rowsOf(batch);
+    lane.books.accept(rows);
+    if (stopped) return drop(rows, lane);
+    if (basic) return count(batch.kind.eventName, rows, lane);
+    const options = lineOptions();
+    for (let i = 0; i < rows; i++) {
+      const row = batch.selection?.[i] ?? i;
+      if (!lane.output.add(linesOfRow(batch, row, options), 1, unixNsOf(batch, row))) return drop(rows - i, lane);
+    }
+    return undefined;
+  };
+
   return {
     async start() {
       stream.on('error', ignoreError);
       if (basic) countTimer = setInterval(writeCounts, COUNT_INTERVAL_MS);
     },
-    logs(input) {
-      const batch = distinctOf(input);
-      const rows = rowsOf(batch);
-      const lane = lanes.logs;
-      lane.books.accept(rows);
-      if (stopped) return drop(rows, lane);
-      if (basic) return count(batch.kind.eventName, rows, lane);
-      const options = lineOptions();
-      for (let i = 0; i < rows; i++) {
-        const row = batch.selection?.[i] ?? i;
-        if (!lane.output.add(linesOf(batch, row, options), 1, unixNsOf(batch, row))) return drop(rows - i, lane);
-      }
-    },
+    logs: (batch) => showRows(batch, lanes.logs, linesOf),
+    traces: (batch) => showRows(batch, lanes.traces, spanLines),
     metrics(batch) {
       const lane = lanes.metrics;
       const total = pointsOf(batch);

@@ -1,5 +1,5 @@
 import type { RequestSignal } from '../../otlp/request.ts';
-import { logsToJson, metricsToJson } from '../../otlp/to-json.ts';
+import { logsToJson, metricsToJson, tracesToJson } from '../../otlp/to-json.ts';
 import type { Compressor } from '../shared/compress.ts';
 import type { FileConfig } from './config.ts';
 
@@ -9,7 +9,7 @@ const withLength = (bytes: Buffer): readonly Buffer[] => {
   return [length, bytes];
 };
 
-const toJson: Readonly<Record<RequestSignal, typeof logsToJson>> = { logs: logsToJson, metrics: metricsToJson };
+const toJson: Readonly<Record<RequestSignal, typeof logsToJson>> = { logs: logsToJson, metrics: metricsToJson, traces: tracesToJson };
 
 /** A request as it stands in the file; the format of the Collector's file exporter, which has a line only where nothing is compressed. */
 export const encodeMessage = async (

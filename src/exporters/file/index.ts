@@ -13,7 +13,7 @@ export const fileExporter: ExporterFactory = {
   kind: 'exporter',
   type: 'file',
   summary: 'Writes OTLP to a file, as JSON lines or protobuf, with rotation and compression',
-  signals: ['logs', 'metrics'],
+  signals: ['logs', 'metrics', 'traces'],
   config: fileConfig,
   hostNeeds: ({ path, create_directory: create }: FileConfig) => [{ kind: 'directory', path: dirname(path), create, option: ['path'] }],
   warnings: stallWarnings,

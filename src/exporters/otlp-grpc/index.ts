@@ -12,7 +12,7 @@ export const otlpGrpcExporter: ExporterFactory = {
   type: 'otlp_grpc',
   aliases: ['otlp'],
   summary: 'Sends OTLP over gRPC, by default to the Collector on this host',
-  signals: ['logs', 'metrics'],
+  signals: ['logs', 'metrics', 'traces'],
   config: otlpGrpcConfig,
   hostNeeds: (config: OtlpGrpcConfig) => connectionNeeds(config),
   warnings: stallWarnings,

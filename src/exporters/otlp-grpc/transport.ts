@@ -18,6 +18,7 @@ import { grpcCodes, grpcTimeout, nameOfCode } from './status.ts';
 const methods: Readonly<Record<RequestSignal, string>> = {
   logs: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
   metrics: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
+  traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
 };
 
 /** Codes after which the same request may be sent again: OTLP specification, "OTLP/gRPC Response". */

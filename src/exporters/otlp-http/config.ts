@@ -14,9 +14,10 @@ const DEFAULT_ENDPOINT = 'http://127.0.0.1:4318';
 
 export const otlpHttpConfig = z
   .strictObject({
-    endpoint: z.string().default(DEFAULT_ENDPOINT).describe('base URL; /v1/logs or /v1/metrics is put behind it'),
+    endpoint: z.string().default(DEFAULT_ENDPOINT).describe('base URL; /v1/logs, /v1/metrics or /v1/traces is put behind it'),
     logs_endpoint: z.string().optional().describe('whole URL for logs, used as it is instead of endpoint'),
     metrics_endpoint: z.string().optional().describe('the same for metrics'),
+    traces_endpoint: z.string().optional().describe('the same for spans'),
     endpoints,
     balancing,
     headers,
@@ -33,8 +34,8 @@ export const otlpHttpConfig = z
     retry_on_failure: retryOnFailure,
   })
   .superRefine((config, context) => {
-    const own = (['logs_endpoint', 'metrics_endpoint'] as const).filter((key) => config[key] !== undefined);
-    if (own.length < 2) checkEndpoints(config, context, { endpoint: DEFAULT_ENDPOINT, port: HTTP_PORT });
+    const own = (['logs_endpoint', 'metrics_endpoint', 'traces_endpoint'] as const).filter((key) => config[key] !== undefined);
+    if (own.length < 3) checkEndpoints(config, context, { endpoint: DEFAULT_ENDPOINT, port: HTTP_PORT });
     for (const key of own) {
       if (!areSound(context, key)) continue;
       const parsed = parseEndpoint(config[key]!, mayBeInsecure(config, context), HTTP_PORT);

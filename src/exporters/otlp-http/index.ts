@@ -10,9 +10,9 @@ import type { Transport } from '../shared/transport.ts';
 import { createHttpTransport } from './transport.ts';
 
 /** As the specification has them. */
-const paths: Readonly<Record<RequestSignal, string>> = { logs: '/v1/logs', metrics: '/v1/metrics' };
+const paths: Readonly<Record<RequestSignal, string>> = { logs: '/v1/logs', metrics: '/v1/metrics', traces: '/v1/traces' };
 /** For endpoints that are used as they are. */
-const NO_PATHS: typeof paths = { logs: '', metrics: '' };
+const NO_PATHS: typeof paths = { logs: '', metrics: '', traces: '' };
 
 type Targets = { readonly endpoints: readonly Endpoint[]; readonly paths: typeof paths };
 
@@ -24,7 +24,7 @@ const targetsOf = (config: OtlpHttpConfig): Readonly<Record<RequestSignal, Targe
     const endpoint = parseEndpoint(text, config.tls.insecure, HTTP_PORT) as Endpoint;
     return { endpoints: [{ ...endpoint, path: endpoint.path || '/' }], paths: NO_PATHS };
   };
-  return { logs: whole(config.logs_endpoint), metrics: whole(config.metrics_endpoint) };
+  return { logs: whole(config.logs_endpoint), metrics: whole(config.metrics_endpoint), traces: whole(config.traces_endpoint) };
 };
 
 /** Sends to anything that takes OTLP over HTTP, a Collector on this host by default. */
@@ -33,7 +33,7 @@ export const otlpHttpExporter: ExporterFactory = {
   type: 'otlp_http',
   aliases: ['otlphttp'],
   summary: 'Sends OTLP over HTTP, by default to the Collector on this host',
-  signals: ['logs', 'metrics'],
+  signals: ['logs', 'metrics', 'traces'],
   config: otlpHttpConfig,
   hostNeeds: (config: OtlpHttpConfig) => connectionNeeds(config),
   warnings: stallWarnings,
@@ -55,13 +55,13 @@ export const otlpHttpExporter: ExporterFactory = {
       config,
       async connect() {
         const targets = targetsOf(config);
-        const logs = await connectTo(targets.logs);
-        const metrics = targets.metrics === targets.logs ? logs : await connectTo(targets.metrics);
-        const ways = { logs, metrics };
+        const opened = new Map<Targets, Transport>();
+        for (const target of new Set(Object.values(targets))) opened.set(target, await connectTo(target));
+        const ways = { logs: opened.get(targets.logs)!, metrics: opened.get(targets.metrics)!, traces: opened.get(targets.traces)! };
         return {
           send: (bytes, timeoutMs, signal) => ways[signal].send(bytes, timeoutMs, signal),
           close() {
-            for (const way of new Set([logs, metrics])) way.close();
+            for (const way of opened.values()) way.close();
           },
         };
       },

@@ -17,6 +17,11 @@ const counterNames = {
     sendFailed: 'otelcol_exporter_send_failed_metric_points',
     enqueueFailed: 'otelcol_exporter_enqueue_failed_metric_points',
   },
+  traces: {
+    sent: 'otelcol_exporter_sent_spans',
+    sendFailed: 'otelcol_exporter_send_failed_spans',
+    enqueueFailed: 'otelcol_exporter_enqueue_failed_spans',
+  },
 } as const satisfies Readonly<Record<RequestSignal, object>>;
 
 export type Books = {

@@ -31,8 +31,8 @@ export const createCapacity = (config: QueueConfig): Capacity => {
   const limit = config.enabled ? config.queue_size : config.num_consumers;
   const mostBytes = sizer === 'bytes' ? limit : MOST_BYTES;
   let requests = 0;
-  const records = { logs: 0, metrics: 0 };
-  const allRecords = (): number => records.logs + records.metrics;
+  const records = { logs: 0, metrics: 0, traces: 0 };
+  const allRecords = (): number => records.logs + records.metrics + records.traces;
   let bytes = 0;
   const size = (): number => (sizer === 'bytes' ? bytes : sizer === 'items' ? allRecords() : requests);
   const unitsOf = (request: OtlpRequest): number => (sizer === 'bytes' ? request.bytes.length : sizer === 'items' ? request.records : 1);

@@ -1,11 +1,12 @@
-/** What otlp_grpc, otlp_http and file have in common: batches are encoded inside `logs` and `metrics`, requests queue, a transport sends them. */
+/** What otlp_grpc, otlp_http and file have in common: batches are encoded inside `logs`, `metrics` and `traces`, requests queue, a transport sends them. */
 import type { Batch } from '../../core/batch.ts';
 import type { Exporter, Health, Settings } from '../../core/component.ts';
-import { MANY_RECORDS } from '../../otlp/log-writer.ts';
+import { createLogWriter, MANY_RECORDS } from '../../otlp/log-writer.ts';
 import { createMetricsWriter } from '../../otlp/metrics-writer.ts';
+import { createSpanWriter } from '../../otlp/span-writer.ts';
 import { messageOf } from '../../core/errors.ts';
 import { createBooks } from './books.ts';
-import { createLogWriters } from './log-writers.ts';
+import { createOpenRequests } from './open-requests.ts';
 import { createLossTeller } from './loss-teller.ts';
 import type { QueueConfig, RetryConfig } from './queue-config.ts';
 import { createSendingQueue } from './queue.ts';
@@ -38,9 +39,10 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
   const books = {
     logs: createBooks(counters, exporter, () => writer.openRecords() + queue.holds.records('logs')),
     metrics: createBooks(counters, exporter, () => queue.holds.records('metrics'), 'metrics'),
+    traces: createBooks(counters, exporter, () => spans.openRecords() + queue.holds.records('traces'), 'traces'),
   };
   const losses = createLossTeller(exporter);
-  const limitBytes = { logs: Infinity, metrics: Infinity };
+  const limitBytes = { logs: Infinity, metrics: Infinity, traces: Infinity };
   const queue = createSendingQueue({
     queue: queueConfig,
     retry: config.retry_on_failure,
@@ -54,11 +56,12 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
       const limit = Math.max(SMALLEST_REQUEST_LIMIT_BYTES, Math.ceil(length / 2));
       if (limit >= limitBytes[signal]) return;
       limitBytes[signal] = limit;
-      (signal === 'logs' ? writer : metricsWriter).limitRequests(limit);
+      writers[signal].limitRequests(limit);
       logger.warn({ refused_bytes: length, limit_bytes: limit }, 'the receiving side takes smaller requests; they are smaller from now on');
     },
   });
   let sealedRecords = 0;
+  let sealedSpans = 0;
   const requestOptions = {
     resource: settings.resource,
     version: settings.version,
@@ -66,10 +69,18 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
     maxRecords: queueConfig.sizer === 'items' ? Math.ceil(queueConfig.queue_size / REQUEST_SHARE_OF_ITEMS) : MANY_RECORDS,
   };
   const metricsWriter = createMetricsWriter(requestOptions);
-  const writer = createLogWriters({
-    ...requestOptions,
-    flushIntervalMs: config.flush_interval,
-    timers,
+  const openOptions = { ...requestOptions, flushIntervalMs: config.flush_interval, timers };
+  const spans = createOpenRequests({
+    ...openOptions,
+    createWriter: createSpanWriter,
+    onRequest(request) {
+      sealedSpans += request.records;
+      queue.push({ signal: 'traces', ...request });
+    },
+  });
+  const writer = createOpenRequests({
+    ...openOptions,
+    createWriter: createLogWriter,
     onRequest(request, cut) {
       sealedRecords += request.records;
       // losses are told in the common request
@@ -77,6 +88,7 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
       if (queue.push({ signal: 'logs', ...request }) === 'queue_full') losses.dropped(request.records, told);
     },
   });
+  const writers = { logs: writer, metrics: metricsWriter, traces: spans } as const;
   counters.gauge('otelcol_exporter_queue_size', { exporter }, queue.holds.size);
   counters.gauge('otelcol_exporter_queue_capacity', { exporter }, () => queue.holds.limit);
 
@@ -84,7 +96,7 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
   const recycling = (transport: Transport): Transport => ({
     async send(bytes, timeoutMs, signal) {
       const outcome = await transport.send(bytes, timeoutMs, signal);
-      if (outcome.kind === 'success' && signal === 'logs') writer.recycle(bytes);
+      if (outcome.kind === 'success' && signal !== 'metrics') writers[signal].recycle(bytes);
       return outcome;
     },
     close: () => transport.close(),
@@ -104,6 +116,16 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
     if (stopped) writer.flush();
     else writer.schedule();
   };
+  const appendSpans = (batch: Batch): void => {
+    const before = sealedSpans + spans.openRecords();
+    try {
+      spans.append(batch);
+    } finally {
+      books.traces.accept(sealedSpans + spans.openRecords() - before);
+      if (stopped) spans.flush();
+      else spans.schedule();
+    }
+  };
   const tellLosses = (): void => {
     try {
       losses.tell(append);
@@ -116,7 +138,10 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
   /** Undefined: more may come. */
   const readiness = (): Promise<void> | undefined => {
     if (stopped) return undefined;
-    if (queueConfig.wait_for_result) writer.flush();
+    if (queueConfig.wait_for_result) {
+      writer.flush();
+      spans.flush();
+    }
     const busy = queueConfig.wait_for_result && queue.holds.records() > 0;
     return busy || (queueConfig.block_on_overflow && queue.holds.isFull()) ? queue.changed() : undefined;
   };
@@ -138,6 +163,7 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
       books.metrics.accept(requests.reduce((sum, { records }) => sum + records, 0));
       for (const request of requests) queue.push(request);
     },
+    traces: appendSpans,
     ...((queueConfig.block_on_overflow || queueConfig.wait_for_result) && { readiness }),
     health(): Health {
       const error = queue.lastError();
@@ -147,13 +173,14 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
         queue_bytes: bytes(),
         queue_size: size(),
         queue_capacity: limit,
-        dropped: books.logs.droppedRecords() + books.metrics.droppedRecords(),
+        dropped: Object.values(books).reduce((sum, account) => sum + account.droppedRecords(), 0),
       };
       return { status: message === '' ? 'ok' : 'recoverable', message, details };
     },
     async stop(deadlineMs) {
       stopped = true;
       tellLosses();
+      spans.flush();
       await queue.close(deadlineMs);
     },
   };

@@ -71,12 +71,12 @@ export const retryOnFailure = z
 export type QueueConfig = z.output<typeof sendingQueue>;
 export type RetryConfig = z.output<typeof retryOnFailure>;
 
-/** For factories of exporters with a queue: which pipelines it can stall. All of log records, for all receivers draw from one ring. */
+/** For factories of exporters with a queue: which pipelines it can stall. All of log records and spans, for all receivers draw from one ring. */
 export const stallWarnings = (
   { sending_queue: queue }: { readonly sending_queue: QueueConfig },
   { pipelines, graph }: ConfigUse,
 ): readonly ConfigWarning[] => {
-  const all = graph.filter(({ signal }) => signal === 'logs').map(({ id }) => id);
+  const all = graph.filter(({ signal }) => signal !== 'metrics').map(({ id }) => id);
   // metrics are not drawn from the ring
   if (!pipelines.some((id) => all.includes(id))) return [];
   const stalls = (key: string, when: string): ConfigWarning => ({

@@ -10,7 +10,7 @@ export const attributesProcessor: ProcessorFactory = {
   kind: 'processor',
   type: 'attributes',
   summary: 'Sets, copies, converts, hashes and deletes attributes of records',
-  signals: ['logs'],
+  signals: ['logs', 'traces'],
   config: attributesConfig,
   create(_settings, { actions, include, exclude }: AttributesConfig): Processor {
     const change = createChange({
@@ -18,6 +18,6 @@ export const attributesProcessor: ProcessorFactory = {
       include: include && matcherOf(include),
       exclude: exclude && matcherOf(exclude),
     });
-    return { start: async () => {}, stop: async () => {}, logs: (source$) => source$.pipe(map(change)) };
+    return { start: async () => {}, stop: async () => {}, logs: map(change), traces: map(change) };
   },
 };

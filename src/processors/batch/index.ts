@@ -11,7 +11,7 @@ export const batchProcessor: ProcessorFactory = {
   kind: 'processor',
   type: 'batch',
   summary: 'Says how many records the requests of its pipeline hold, and how long they wait',
-  signals: ['logs'],
+  signals: ['logs', 'traces'],
   config: batchConfig,
   create(_settings, { send_batch_size, send_batch_max_size, timeout }: BatchConfig): Processor {
     const requests: RequestCut = {
@@ -19,10 +19,7 @@ export const batchProcessor: ProcessorFactory = {
       maxRecords: send_batch_max_size === 0 ? ANY_NUMBER : send_batch_max_size,
       timeoutMs: send_batch_size === 0 ? 0 : timeout,
     };
-    return {
-      start: async () => {},
-      stop: async () => {},
-      logs: (source$) => source$.pipe(map((batch: Batch): Batch => ({ ...batch, requests }))),
-    };
+    const cut = map((batch: Batch): Batch => ({ ...batch, requests }));
+    return { start: async () => {}, stop: async () => {}, logs: cut, traces: cut };
   },
 };

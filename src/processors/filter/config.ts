@@ -51,7 +51,7 @@ const written = z.strictObject({
   context: rules(contextRule, 'Which records are dropped.', 'Which records no `context.drop` drops.'),
   log_conditions: conditions('logs').describe('Log records of which one is true are dropped.'),
   metric_conditions: conditions('metrics').describe('Points of metrics of which one is true are dropped.'),
-  trace_conditions: conditions('traces').describe('Spans of which one is true are dropped; there are no pipelines of traces yet.'),
+  trace_conditions: conditions('traces').describe('Spans of which one is true are dropped.'),
   error_mode: z
     .enum(['ignore', 'silent', 'propagate'])
     .default('ignore')

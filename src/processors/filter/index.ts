@@ -8,7 +8,7 @@ import type { RuleSet } from '../../core/rules.ts';
 import type { GateNeed } from '../../kernel/gate.ts';
 import { lookupsOf, type KernelLookups } from '../../kernel/service-types.ts';
 import { filterConfig, type FilterConfig } from './config.ts';
-import { createLogConditions } from './log-conditions.ts';
+import { createRecordConditions, type RecordConditions } from './record-conditions.ts';
 import { createMetricConditions } from './metric-conditions.ts';
 import { createRuleFilter, keptRows } from './rule-filter.ts';
 import { ruleSetOf } from './rule-set.ts';
@@ -65,11 +65,19 @@ const createFilter = ({ id, logger, counters, kernel, resource }: Settings<Kerne
     };
 
   const rules = createRuleFilter(ruleSet, (index) => countMatch(ruleSet.rules[index]!.id));
-  const logConditions = createLogConditions(
+  const logConditions = createRecordConditions(
+    'logs',
     config.log_conditions,
     resource,
     (index) => countMatch(`${id} log_conditions[${index}]`),
     conditionFailed('log_conditions', config.log_conditions),
+  );
+  const traceConditions = createRecordConditions(
+    'traces',
+    config.trace_conditions,
+    resource,
+    (index) => countMatch(`${id} trace_conditions[${index}]`),
+    conditionFailed('trace_conditions', config.trace_conditions),
   );
   const filterMetrics = createMetricConditions(
     config.metric_conditions,
@@ -78,17 +86,20 @@ const createFilter = ({ id, logger, counters, kernel, resource }: Settings<Kerne
     conditionFailed('metric_conditions', config.metric_conditions),
   );
 
+  const withoutDropped = (batch: Batch, conditions: RecordConditions): Batch | undefined => {
+    conditions.open(batch);
+    const kept = keptRows(batch, conditions.drops);
+    if (kept === undefined) return batch;
+    return kept.length === 0 ? undefined : { ...batch, selection: kept };
+  };
+
   const filterLogs = (batch: Batch): Batch | undefined => {
     if (rules.isProtected(batch.kind)) return batch;
     let left = batch;
     const kept = rules.keep(batch, lookupsOf(batch.frame, kernel));
     if (kept?.length === 0) return undefined;
     if (kept !== undefined) left = { ...left, selection: kept };
-    if (config.log_conditions.length === 0) return left;
-    logConditions.open(left);
-    const meant = keptRows(left, logConditions.drops);
-    if (meant === undefined) return left;
-    return meant.length === 0 ? undefined : { ...left, selection: meant };
+    return config.log_conditions.length === 0 ? left : withoutDropped(left, logConditions);
   };
 
   let endings: readonly (() => void)[] = [];
@@ -101,6 +112,7 @@ const createFilter = ({ id, logger, counters, kernel, resource }: Settings<Kerne
     },
     logs: mapSome(filterLogs),
     metrics: config.metric_conditions.length === 0 ? (source$) => source$ : mapSome<MetricBatch>(filterMetrics),
+    traces: config.trace_conditions.length === 0 ? (source$) => source$ : mapSome<Batch>((batch) => withoutDropped(batch, traceConditions)),
   };
 };
 
@@ -109,7 +121,7 @@ export const filterProcessor: ProcessorFactory = {
   kind: 'processor',
   type: 'filter',
   summary: 'Drops records by who did what: processes, files, addresses, or conditions as the Collector has them',
-  signals: ['logs', 'metrics'],
+  signals: ['logs', 'metrics', 'traces'],
   config: filterConfig,
   rules: (id, config: FilterConfig) => ruleSetOf(id, config),
   warnings: filterWarnings,

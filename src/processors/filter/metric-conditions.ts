@@ -4,7 +4,7 @@ import type { Metric, MetricBatch } from '../../core/metric-batch.ts';
 import type { PathField } from './conditions/attributes.ts';
 import { compileTruth, truth, type Subject } from './conditions/evaluate.ts';
 import { parseCondition } from './conditions/parse.ts';
-import { attributeIn, type OnDrop, type OnFailure } from './log-conditions.ts';
+import { attributeIn, type OnDrop, type OnFailure } from './record-conditions.ts';
 
 /** A function from a batch to what is left of it: without metrics that have no point left; undefined for none. */
 export const createMetricConditions = (

@@ -105,8 +105,6 @@ export const filterWarnings = (config: FilterConfig, use: ConfigUse): readonly C
   const of = conditionLists.flatMap(([option, signal]): ConfigWarning[] => {
     const list = config[option];
     if (list.length === 0) return [];
-    if (signal === 'traces')
-      return [{ option: [option], message: 'there are no pipelines of traces yet; these conditions have no effect' }];
     if (!signals.has(signal))
       return [{ option: [option], message: `no pipeline of ${signal} names this filter; these conditions have no effect` }];
     return list.flatMap((text, index) =>
@@ -116,14 +114,11 @@ export const filterWarnings = (config: FilterConfig, use: ConfigUse): readonly C
       })),
     );
   });
-  const idle: readonly ConfigWarning[] =
-    signals.has('metrics') && config.metric_conditions.length === 0
-      ? [
-          {
-            option: [],
-            message: 'drops nothing of metrics, which rules do not judge; write metric_conditions, or take it out of pipelines of metrics',
-          },
-        ]
-      : [];
+  const idle = conditionLists
+    .filter(([option, signal]) => signal !== 'logs' && signals.has(signal) && config[option].length === 0)
+    .map(([option, signal]): ConfigWarning => {
+      const message = `drops nothing of ${signal}, which rules do not judge; write ${option}, or take it out of pipelines of ${signal}`;
+      return { option: [], message };
+    });
   return [...stages.flatMap((stage) => ruleWarnings(config, stage)), ...of, ...missingWarnings(config.log_conditions, use), ...idle];
 };

@@ -14,7 +14,7 @@ export const memoryLimiterProcessor: ProcessorFactory = {
   kind: 'processor',
   type: 'memory_limiter',
   summary: 'Refuses records while Ringtail has more memory than it may have',
-  signals: ['logs', 'metrics'],
+  signals: ['logs', 'metrics', 'traces'],
   config: memoryLimiterConfig,
   create({ logger }, config: MemoryLimiterConfig): Processor {
     const limiter = createLimiter({
@@ -45,8 +45,9 @@ export const memoryLimiterProcessor: ProcessorFactory = {
         clearInterval(timer);
       },
       health: limiter.health,
-      logs: (source$) => source$.pipe(map(taking(rowsOf))),
-      metrics: (source$) => source$.pipe(map(taking(pointsOf))),
+      logs: map(taking(rowsOf)),
+      metrics: map(taking(pointsOf)),
+      traces: map(taking(rowsOf)),
     };
   },
 };

@@ -27,7 +27,7 @@ export const redactProcessor: ProcessorFactory = {
   implicit: true,
   stability: 'beta',
   summary: 'Takes passwords, tokens and keys out of arguments and labels; in every pipeline unless it is switched off',
-  signals: ['logs', 'metrics'],
+  signals: ['logs', 'metrics', 'traces'],
   config: redactConfig,
   create({ id, pipeline, counters }: Settings, config: RedactConfig): Processor {
     const redactor = redactorOf(config);
@@ -53,8 +53,9 @@ export const redactProcessor: ProcessorFactory = {
     return {
       start: async () => {},
       stop: async () => {},
-      logs: (source$) => source$.pipe(map(redact), map(changing.logs)),
-      metrics: (source$) => source$.pipe(map(changing.metrics)),
+      logs: map((batch) => changing.logs(redact(batch))),
+      metrics: map(changing.metrics),
+      traces: map((batch) => changing.logs(redact(batch))),
     };
   },
 };

@@ -1,5 +1,5 @@
 import { map } from 'rxjs';
-import type { Attribute, BatchResource } from '../../core/batch.ts';
+import type { Attribute, Batch, BatchResource } from '../../core/batch.ts';
 import type { Processor, ProcessorFactory, Settings } from '../../core/component.ts';
 import { lookupsOf, type KernelLookups } from '../../kernel/service-types.ts';
 import { labelTest, resolveContainerConfig, type ResolveContainerConfig } from './config.ts';
@@ -23,7 +23,7 @@ export const resolveContainerProcessor: ProcessorFactory = {
   type: 'resolve_container',
   resolves: true,
   summary: 'Adds container, pod and unit by the cgroup of the acting process, on the resource',
-  signals: ['logs', 'metrics'],
+  signals: ['logs', 'metrics', 'traces'],
   config: resolveContainerConfig,
   warnings: resolveContainerWarnings,
   create({ kernel, resource }: Settings<KernelLookups>, config: ResolveContainerConfig): Processor {
@@ -42,6 +42,7 @@ export const resolveContainerProcessor: ProcessorFactory = {
     const version = ({ containers, environments }: KernelLookups): number => containers.version + (environments?.version ?? 0);
     const logs = createLogs({ host, tell, ofActor, version });
     const metrics = createMetrics(kernel.containers, host, tell);
+    const resolve = (batch: Batch): Batch => logs(batch, lookupsOf(batch.frame, kernel));
     let endings: readonly (() => void)[] = [];
     return {
       async start() {
@@ -55,8 +56,9 @@ export const resolveContainerProcessor: ProcessorFactory = {
       async stop() {
         for (const end of endings) end();
       },
-      logs: (source$) => source$.pipe(map((batch) => logs(batch, lookupsOf(batch.frame, kernel)))),
-      metrics: (source$) => source$.pipe(map(metrics)),
+      logs: map(resolve),
+      metrics: map(metrics),
+      traces: map(resolve),
     };
   },
 };

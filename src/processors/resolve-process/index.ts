@@ -1,4 +1,5 @@
 import { map } from 'rxjs';
+import type { Batch } from '../../core/batch.ts';
 import type { Processor, ProcessorFactory, Settings } from '../../core/component.ts';
 import { lookupsOf, type KernelLookups } from '../../kernel/service-types.ts';
 import { resolveProcessConfig, type ResolveProcessConfig } from './config.ts';
@@ -11,11 +12,12 @@ export const resolveProcessProcessor: ProcessorFactory = {
   type: 'resolve_process',
   resolves: true,
   summary: 'Adds executable, creation time, cgroup and ancestors of the acting process',
-  signals: ['logs'],
+  signals: ['logs', 'traces'],
   config: resolveProcessConfig,
   create({ kernel }: Settings<KernelLookups>, { ancestors }: ResolveProcessConfig): Processor {
     let endings: readonly (() => void)[] = [];
     const addColumns = createProcessColumns(kernel, ancestors);
+    const resolve = (batch: Batch): Batch => withOwners(addColumns(batch), lookupsOf(batch.frame, kernel).socketLookup);
     return {
       async start() {
         endings = [kernel.gate.require('process'), kernel.gate.require('cgroup')];
@@ -23,7 +25,8 @@ export const resolveProcessProcessor: ProcessorFactory = {
       async stop() {
         for (const end of endings) end();
       },
-      logs: (source$) => source$.pipe(map((batch) => withOwners(addColumns(batch), lookupsOf(batch.frame, kernel).socketLookup))),
+      logs: map(resolve),
+      traces: map(resolve),
     };
   },
 };

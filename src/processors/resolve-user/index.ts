@@ -10,7 +10,7 @@ export const resolveUserProcessor: ProcessorFactory = {
   type: 'resolve_user',
   resolves: true,
   summary: 'Adds the name of the effective user, and of the login user when it differs',
-  signals: ['logs'],
+  signals: ['logs', 'traces'],
   config: resolveUserConfig,
   create({ kernel }: Settings<KernelLookups>): Processor {
     let end = (): void => {};
@@ -27,7 +27,8 @@ export const resolveUserProcessor: ProcessorFactory = {
         end = kernel.gate.require('user');
       },
       stop: async () => end(),
-      logs: (source$) => source$.pipe(map(addColumns)),
+      logs: map(addColumns),
+      traces: map(addColumns),
     };
   },
 };

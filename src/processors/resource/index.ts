@@ -10,7 +10,7 @@ export const resourceProcessor: ProcessorFactory = {
   kind: 'processor',
   type: 'resource',
   summary: 'Sets, copies, converts, hashes and deletes attributes of the resource',
-  signals: ['logs', 'metrics'],
+  signals: ['logs', 'metrics', 'traces'],
   config: resourceConfig,
   create({ resource }, { attributes }: ResourceConfig): Processor {
     const actions = attributes.map(actionOf);
@@ -31,8 +31,9 @@ export const resourceProcessor: ProcessorFactory = {
     return {
       start: async () => {},
       stop: async () => {},
-      logs: (source$) => source$.pipe(map(changing.logs)),
-      metrics: (source$) => source$.pipe(map(changing.metrics)),
+      logs: map(changing.logs),
+      metrics: map(changing.metrics),
+      traces: map(changing.logs),
     };
   },
 };

@@ -255,7 +255,7 @@ describe('warnings', () => {
     ['{context: {drop: [{event: ringtail.process.exec, comm: a}]}}', 'context.drop.0.event: never_drop protects these events: the rule drops nothing'],
     ['{context: {drop: [{event: ringtail.file.u*, path: /a}, {event: ringtail.file.*, path: /a}]}}', 'context.drop.0.path: the path of a deletion is the word of its caller, by which nothing is dropped: the rule drops nothing'],
     ['{context: {drop: [{address: [fd00::/8, 10.0.0.1/8]}]}}', 'context.drop.0.address.1: only the first 8 bits of the address count'],
-    ['{trace_conditions: ["true"]}', 'trace_conditions: there are no pipelines of traces yet; these conditions have no effect'],
+    ['{trace_conditions: ["true"]}', 'trace_conditions: no pipeline of traces names this filter; these conditions have no effect'],
     ['{metric_conditions: ["true"]}', 'metric_conditions: no pipeline of metrics names this filter; these conditions have no effect'],
     [`{log_conditions: ['log.attributes["a.b"] == nil']}`, 'log_conditions.0: column 16: "a.b" is no attribute of Ringtail: it is nil unless a processor before this one sets it'],
   ])('%s', (yaml, message) => {

@@ -1,6 +1,7 @@
-/** Log records that conditions drop. */
+/** Log records, or spans, that conditions drop. */
 import { resourceOfRow, type Attribute, type AttributeValue, type Batch } from '../../core/batch.ts';
-import { rowReaderOf } from '../../otlp/log-text.ts';
+import { spansOf } from '../../core/spans.ts';
+import { rowReaderOf, textOf } from '../../otlp/log-text.ts';
 import type { PathField } from './conditions/attributes.ts';
 import { compileTruth, truth, type Subject } from './conditions/evaluate.ts';
 import { attributesIn } from './conditions/expression.ts';
@@ -12,7 +13,7 @@ const SEVERITY_INFO = 9;
 export type OnDrop = (condition: number) => void;
 export type OnFailure = (condition: number) => void;
 
-export type LogConditions = {
+export type RecordConditions = {
   /** Points at a batch; rows are judged until the next one. */
   open(batch: Batch): void;
   /** True when a condition drops the row. */
@@ -26,13 +27,14 @@ export const attributeIn = (attributes: readonly Attribute[], key: string): Attr
 };
 
 /** Conditions are looked at in their order. One that fails counts as not true; `onFailure` may throw. */
-export const createLogConditions = (
+export const createRecordConditions = (
+  signal: 'logs' | 'traces',
   conditions: readonly string[],
   resource: readonly Attribute[],
   onDrop: OnDrop,
   onFailure: OnFailure,
-): LogConditions => {
-  const trees = conditions.map((text) => parseCondition('logs', text).truth);
+): RecordConditions => {
+  const trees = conditions.map((text) => parseCondition(signal, text).truth);
   const tests = trees.map(compileTruth);
   const asked = new Set(trees.flatMap(attributesIn));
   let batch!: Batch;
@@ -42,6 +44,7 @@ export const createLogConditions = (
 
   const subject: Subject = {
     value(field: PathField, key: string | undefined) {
+      if (field === 'name') return textOf(batch.frame, spansOf(batch).names[current]!);
       if (field === 'event_name') return batch.kind.eventName;
       if (field === 'severity_number') return batch.severities?.[current] ?? SEVERITY_INFO;
       if (field === 'resource') return attributeIn(resourceOfRow(batch, current)?.attributes ?? resource, key!);

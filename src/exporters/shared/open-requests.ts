@@ -3,10 +3,12 @@
  * sent when it is full, or when its time is over.
  */
 import type { Batch, RequestCut } from '../../core/batch.ts';
-import { createLogWriter, type LogRequest, type LogWriter, type LogWriterOptions } from '../../otlp/log-writer.ts';
+import type { LogRequest, LogWriter, LogWriterOptions } from '../../otlp/log-writer.ts';
 import type { Timers } from './timers.ts';
 
-export type LogWritersOptions = Omit<LogWriterOptions, 'onRequest'> & {
+export type OpenRequestsOptions = Omit<LogWriterOptions, 'onRequest'> & {
+  /** Of log records, or of spans. */
+  readonly createWriter: (options: LogWriterOptions) => LogWriter;
   /** `cut` is that of the batches which it was made of; undefined: what stood in the request that is common to all. */
   readonly onRequest: (request: LogRequest, cut: RequestCut | undefined) => void;
   readonly maxRecords: number;
@@ -15,7 +17,7 @@ export type LogWritersOptions = Omit<LogWriterOptions, 'onRequest'> & {
   readonly timers: Timers;
 };
 
-export type LogWriters = {
+export type OpenRequests = {
   /** Encodes the batch within the call. What `onRequest` gets is sealed by its size, and by the number of records that the pipeline wants. */
   append(batch: Batch): void;
   /** To be called behind `append`, also one that threw: from now on the time of what is open runs. */
@@ -38,8 +40,8 @@ type Entry = {
   cancel: (() => void) | undefined;
 };
 
-export const createLogWriters = (options: LogWritersOptions): LogWriters => {
-  const { maxRecords, flushIntervalMs, timers, onRequest } = options;
+export const createOpenRequests = (options: OpenRequestsOptions): OpenRequests => {
+  const { createWriter, maxRecords, flushIntervalMs, timers, onRequest } = options;
   let limitBytes = Infinity;
   /** Those with an open request or a timer. */
   const open = new Set<Entry>();
@@ -47,7 +49,7 @@ export const createLogWriters = (options: LogWritersOptions): LogWriters => {
   const ofCut = new WeakMap<RequestCut, Entry>();
 
   const createEntry = (most: number, records: number, timeoutMs: number, cut?: RequestCut): Entry => {
-    const writer = createLogWriter({
+    const writer = createWriter({
       ...options,
       maxRecords: Math.min(maxRecords, most),
       onRequest(request) {
