@@ -158,8 +158,10 @@ export type SpanEvent = { readonly unixNs: bigint; readonly name: string; readon
 /** Another span that this one has to do with. The ids are as long as those of the columns. */
 export type SpanLink = { readonly traceId: Uint8Array; readonly spanId: Uint8Array; readonly attributes: readonly Attribute[] };
 
-/** What makes rows spans, see src/core/spans.ts. Columns as long as the batch has rows; strings are ids in the table of its frame. */
+/** What makes rows spans, see src/core/spans.ts. Columns as long as the batch has rows. */
 export type SpanColumns = {
+  /** What `names`, `statusMessages` and `traceStates` are ids in; may be that of the frame. */
+  readonly strings: StringTable;
   /** TRACE_ID_BYTES a row, never all zero. */
   readonly traceIds: Uint8Array;
   /** SPAN_ID_BYTES a row, never all zero. */

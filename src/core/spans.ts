@@ -2,7 +2,7 @@
  * What makes the rows of a batch spans. A batch of spans is a `Batch` with these columns, so that whatever names, filters or redacts records does the
  * same with spans; `bootNs` of a row is the start of its span, its kind gives the attributes.
  */
-import type { Batch, SpanColumns } from './batch.ts';
+import type { Batch, SpanColumns, StringTable } from './batch.ts';
 
 export const TRACE_ID_BYTES = 16;
 export const SPAN_ID_BYTES = 8;
@@ -15,8 +15,9 @@ export const spanStatus = { unset: 0, ok: 1, error: 2 } as const;
 export const SPAN_HAS_IS_REMOTE = 0x100;
 export const SPAN_IS_REMOTE = 0x200;
 
-/** Empty columns for so many rows. */
-export const spanColumns = (rows: number): SpanColumns => ({
+/** Empty columns for so many rows, whose texts are in `strings`. */
+export const spanColumns = (rows: number, strings: StringTable): SpanColumns => ({
+  strings,
   traceIds: new Uint8Array(rows * TRACE_ID_BYTES),
   spanIds: new Uint8Array(rows * SPAN_ID_BYTES),
   parentIds: new Uint8Array(rows * SPAN_ID_BYTES),

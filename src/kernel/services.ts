@@ -25,6 +25,7 @@ import type { CountMaps as CallCountMaps } from './calls/counts.ts';
 import type { CallNeeds, CallsClaim, CallsStatus } from './calls/needs.ts';
 import type { SocketNeeds, SocketsClaim, SocketsStatus } from './sockets/needs.ts';
 import { createLookupService } from './sockets/lookup-service.ts';
+import { createHostTraces, type Traces } from './traces/host.ts';
 import { createSocketService, programNeeds, type SocketMaps } from './sockets/service.ts';
 
 export type KernelOptions = {
@@ -67,6 +68,8 @@ export type KernelServices = Lifecycle &
     /** The same for counts of processes: nothing is handed out for them. */
     needProcessCounts(): () => void;
     readonly processCounts: ProcessCounts;
+    /** Trees of processes; who asks for them asks for processes too. */
+    readonly traces: Traces;
     /** The same for system calls; who asks for calls asks for processes too. */
     needCalls(needs: CallNeeds): CallsClaim;
     /** The same for sessions of sockets. */
@@ -167,6 +170,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     programs: () => ring?.sockets,
     refusals: () => current.notes.filter((note) => note !== PROCFS_LIMITS),
   });
+  const traces = createHostTraces({ root, hub, lookups });
   const socketLookup = createLookupService({ root, counters, readMaps: (map, match) => sockets.maps.read(map, match) });
   let current: KernelStatus = UNUSED;
   let unregisterRung = (): void => {};
@@ -292,6 +296,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   return {
     ...lookups,
     socketLookup,
+    traces,
     hub,
     needProcesses: asked.needProcesses,
     needProcessCounts: asked.needProcessCounts,

@@ -25,13 +25,13 @@ const integer = (value: bigint): number | bigint => {
 };
 
 /** The bytes of a string, hostile as they came; valid during `next` only. */
-export const bytesOfString = ({ strings }: Frame, id: number): Uint8Array => {
+export const bytesOfString = ({ strings }: Pick<Frame, 'strings'>, id: number): Uint8Array => {
   const start = strings.offsets[id]!;
   return strings.bytes.subarray(start, start + (strings.lengths[id]! & LENGTH_MASK));
 };
 
 /** A string as text; empty when there is none. */
-export const textOf = (frame: Frame, id: number, decode: Decode = replacing): string => decode(bytesOfString(frame, id));
+export const textOf = (of: Pick<Frame, 'strings'>, id: number, decode: Decode = replacing): string => decode(bytesOfString(of, id));
 
 /** How hostile bytes become text. */
 export type Decode = (bytes: Uint8Array) => string;

@@ -100,6 +100,8 @@ export const attributeName = {
   cloneFlags: 'ringtail.clone.flags',
   exitSignal: 'ringtail.exit.signal',
   durationNs: 'ringtail.duration_ns',
+  spanPartial: 'ringtail.span.partial',
+  processReplaced: 'ringtail.process.replaced',
   receiver: 'ringtail.receiver',
   reason: 'ringtail.reason',
   lost: 'ringtail.lost',

@@ -108,7 +108,7 @@ const partsOf = ({ events, links }: SpanColumns, row: number): Parts => {
 
 /** What stands before the attributes: who it is, and when. */
 const putHead = (out: Uint8Array, view: DataView, start: number, batch: Batch, spans: SpanColumns, row: number, offset: readonly [number, number]): number => {
-  const { strings } = batch.frame;
+  const { strings } = spans;
   let at = putId(out, start, 0x0a, spans.traceIds, TRACE_ID_BYTES, row);
   at = putId(out, at, 0x12, spans.spanIds, SPAN_ID_BYTES, row);
   at = putText(out, at, 0x1a, strings, spans.traceStates[row]!);
@@ -132,7 +132,7 @@ const putTail = (out: Uint8Array, view: DataView, start: number, batch: Batch, s
   if (spans.statuses[row] !== 0) {
     const statusAt = at;
     out[at] = 0x7a;
-    at = putText(out, at + LENGTH_BYTES, 0x12, batch.frame.strings, spans.statusMessages[row]!);
+    at = putText(out, at + LENGTH_BYTES, 0x12, spans.strings, spans.statusMessages[row]!);
     out[at++] = 0x18;
     out[at++] = spans.statuses[row]!;
     putPaddedVarint4(out, statusAt + 1, at - statusAt - LENGTH_BYTES);
@@ -163,11 +163,11 @@ export const createSpanWriter = (options: SpanWriterOptions): SpanWriter => {
   };
 
   const appendRow = (batch: Batch, spans: SpanColumns, plan: FieldPlan, strings: Strings, offset: readonly [number, number], group: LogGroup, row: number): void => {
-    const { rowAttributes, frame } = batch;
+    const { rowAttributes } = batch;
     const actor = batch.actor[row]!;
     const acting = actor !== NO_ACTOR;
     const parts = partsOf(spans, row);
-    const texts = [spans.names, spans.traceStates, spans.statusMessages].reduce((sum, ids) => sum + textBound(frame.strings, ids[row]!), 0);
+    const texts = [spans.names, spans.traceStates, spans.statusMessages].reduce((sum, ids) => sum + textBound(spans.strings, ids[row]!), 0);
     const rest = SPAN_BOUND + texts + parts.bytes + fieldsBound(plan, strings, row) + rowAttributesBound(rowAttributes, row);
     let bound = rest + (acting ? blocks.bound(actor) : 0);
     if (records > 0 && (records >= maxRecords || output.at + bound + envelope.cost(group) > maxRequestBytes)) {

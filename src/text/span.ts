@@ -36,7 +36,7 @@ const hex = (bytes: Uint8Array, row: number, length: number): string =>
 export const spanOf = (batch: Batch, row: number, decode?: (bytes: Uint8Array) => string): Span => {
   const spans = spansOf(batch);
   const parentId = hex(spans.parentIds, row, SPAN_ID_BYTES);
-  const text = (id: number): string => textOf(batch.frame, id, decode);
+  const text = (id: number): string => textOf(spans, id, decode);
   const endNs = (BigInt(spans.endNsHi[row]!) << 32n) | BigInt(spans.endNsLo[row]!);
   return {
     name: text(spans.names[row]!),

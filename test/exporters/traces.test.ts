@@ -26,7 +26,7 @@ const second = { lo: 1_000_000_000, hi: 0 };
 /** `count` spans of a second, each with its number in its name and ids. */
 const spanBatch = (count: number, first = 0): Batch => {
   const batch = textBatch(count, 1, first);
-  const spans = spanColumns(count);
+  const spans = spanColumns(count, batch.frame.strings);
   for (let row = 0; row < count; row++) {
     spans.traceIds.fill(1, row * 16, row * 16 + 16);
     spans.spanIds[row * 8 + 7] = first + row + 1;

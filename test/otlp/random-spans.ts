@@ -9,7 +9,7 @@ import { batches } from './random-batches.ts';
 export const asSpans = (batch: Batch, seed: number): Batch => {
   const random = createRandom(seed);
   const { rows, frame } = batch;
-  const columns = spanColumns(rows);
+  const columns = spanColumns(rows, frame.strings);
   const ids = (length: number): Buffer => random.bytes(length).map((byte) => byte || 1) as Buffer;
   columns.traceIds.set(ids(columns.traceIds.length));
   columns.spanIds.set(ids(columns.spanIds.length));

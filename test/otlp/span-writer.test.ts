@@ -102,7 +102,7 @@ const expected = (batch: Batch): Told[] =>
       // a status that is unset says nothing more
       statusMessage: span.status === 'UNSET' ? '' : span.statusMessage,
       attributes: span.attributes.map(([name, value]) => [name.toWellFormed(), value] as const),
-      traceState: textOf(batch.frame, spans.traceStates[row]!),
+      traceState: textOf(spans, spans.traceStates[row]!),
       flags: spans.flags[row]!,
       links: (spans.links?.[row] ?? []).map(({ traceId, spanId, attributes }) => [hex(traceId), hex(spanId), attributes]),
     };

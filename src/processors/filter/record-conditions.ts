@@ -44,7 +44,7 @@ export const createRecordConditions = (
 
   const subject: Subject = {
     value(field: PathField, key: string | undefined) {
-      if (field === 'name') return textOf(batch.frame, spansOf(batch).names[current]!);
+      if (field === 'name') return textOf(spansOf(batch), spansOf(batch).names[current]!);
       if (field === 'event_name') return batch.kind.eventName;
       if (field === 'severity_number') return batch.severities?.[current] ?? SEVERITY_INFO;
       if (field === 'resource') return attributeIn(resourceOfRow(batch, current)?.attributes ?? resource, key!);

@@ -7,6 +7,8 @@ import type { KernelServices, KernelStatus } from '../../kernel/services.ts';
 import { subscribeProcessEvents } from '../shared/process-events.ts';
 import { processConfig, type ProcessConfig } from './config.ts';
 import { createProcessMetrics } from './metrics.ts';
+import { createProcessTraces } from './traces.ts';
+import { processWarnings } from './traces-config.ts';
 
 /** Of the lowest rung, when somebody asks for metrics. */
 const PROCFS_METRICS = 'procfs tells how many processes are alive; execs and exits are not counted';
@@ -46,9 +48,12 @@ const createProcessReceiver = ({ id, logger, kernel }: Settings<KernelServices>,
     return { rung, notes: rung === 'procfs' && isCounting ? [...notes, PROCFS_METRICS] : notes };
   };
 
+  const traces$ = createProcessTraces({ receiver: id, config, kernel });
+
   return {
     logs$,
     metrics$,
+    traces$,
     start: async () => {
       const { rung, notes } = status();
       logger.info({ receiver: id, rung, ...(notes.length > 0 ? { notes } : {}) }, 'receiver started');
@@ -66,8 +71,9 @@ export const processReceiver: ReceiverFactory = {
   kind: 'receiver',
   type: 'process',
   summary: 'Processes: every exec, fork and exit on this host, from the kernel',
-  signals: ['logs', 'metrics'],
+  signals: ['logs', 'metrics', 'traces'],
   config: processConfig,
   hostNeeds: () => [{ kind: 'kernel' }],
+  warnings: processWarnings,
   create: createProcessReceiver as ReceiverFactory['create'],
 };

@@ -1,0 +1,240 @@
+/**
+ * Which process belongs to which tree. A process belongs to the tree of the one that forked it, whoever adopts it later; a program that matches a rule and
+ * belongs to none begins a tree. What a tree is made of is told when it ends: each program a span, below the one that ran before in its process, or
+ * below the one that forked it.
+ */
+import { LRUCache } from 'lru-cache';
+import type { SpanEvent } from '../../core/batch.ts';
+import type { ActorInput } from '../../core/frame-builder.ts';
+import { SPAN_ID_BYTES } from '../../core/spans.ts';
+import type { KernelFrame } from '../frames.ts';
+import type { TraceIds } from './ids.ts';
+import { actorKey, actorOf, execFactsOf, lifeRecordsOf, numberOf, processKey, wideOf, type LifeRecord } from './records.ts';
+import type { ExecFacts, ProcessEnd, ProcessSpan, ProgramIdentity, RemoteParent, SpanPlace, Tree } from './types.ts';
+
+/** Processes that are in a tree at one time. */
+export const MAX_PROCESSES = 65_536;
+/** Programs that ended and are still found: their sessions end after them. */
+const MAX_ENDED = 32_768;
+
+/** What a program that may begin a tree looks like. */
+export type Candidate = {
+  readonly actor: ReturnType<typeof actorOf>;
+  readonly exec: ExecFacts | undefined;
+  readonly frame: KernelFrame;
+  readonly index: number;
+};
+
+/** How a tree begins; `key`: programs of one key belong to one tree, the first of them is its root. */
+export type Beginning = { readonly owner: string; readonly key?: string | undefined; readonly remote?: RemoteParent | undefined };
+
+export type ForestOptions = {
+  readonly ids: TraceIds;
+  /** Whether a program that belongs to no tree begins one. */
+  readonly begins: (candidate: Candidate) => Beginning | undefined;
+  readonly onSpan: (span: ProcessSpan) => void;
+  /** Nothing of the tree runs any more. */
+  readonly onTreeEnd?: (tree: Tree) => void;
+  readonly maxProcesses?: number;
+  /** Most events that a span keeps. */
+  readonly maxEvents?: number;
+};
+
+export type ForestStats = {
+  readonly processes: number;
+  readonly trees: number;
+  /** Processes that were forgotten because there were too many. */ readonly forgotten: number;
+};
+
+export type Forest = {
+  /** Takes the records of a frame. */
+  absorb(frame: KernelFrame): void;
+  /** The span of a program that runs, or ran lately; undefined: it belongs to no tree. */
+  find(program: ProgramIdentity): SpanPlace | undefined;
+  /** Adds an event to the span of a program that runs; false: it has none. */
+  addEvent(program: ProgramIdentity, event: SpanEvent): boolean;
+  /** Tells, once each, of programs that began before this (boot time, ns) and still run. */
+  mark(beganBeforeNs: bigint, nowNs: bigint): void;
+  stats(): ForestStats;
+};
+
+type OpenTree = { readonly tree: Tree; readonly key: string | undefined; processes: number };
+
+type Program = {
+  readonly identity: ProgramIdentity;
+  readonly spanId: Uint8Array;
+  readonly parentId: Uint8Array;
+  readonly actor: ActorInput;
+  readonly exec: ExecFacts | undefined;
+  readonly path: Uint8Array;
+  readonly startNs: bigint;
+  readonly events: SpanEvent[];
+  droppedEvents: number;
+  /** Something was told that hangs below it. */
+  isParent: boolean;
+  isMarked: boolean;
+};
+
+type Member = { readonly open: OpenTree; program: Program };
+
+const NO_PATH = new Uint8Array(0);
+const NO_PARENT = new Uint8Array(SPAN_ID_BYTES);
+const programKeyOf = ({ pid, startNs, execId }: ProgramIdentity): string => `${pid}/${startNs}/${execId}`;
+
+export const createForest = (options: ForestOptions): Forest => {
+  const { ids, begins, onSpan, onTreeEnd = () => {}, maxProcesses = MAX_PROCESSES, maxEvents = 0 } = options;
+  /** Processes of trees, in the order in which they came. */
+  const members = new Map<string, Member>();
+  const byKey = new Map<string, OpenTree>();
+  const ended = new LRUCache<string, SpanPlace>({ max: MAX_ENDED });
+  const openTrees = new Set<OpenTree>();
+  let forgotten = 0;
+
+  const programOf = (identity: ProgramIdentity, parentId: Uint8Array, actor: ActorInput, exec: ExecFacts | undefined, startNs: bigint, path = exec?.path ?? NO_PATH): Program => ({
+    identity, spanId: ids.span(identity), parentId, actor, exec, path, startNs, events: [], droppedEvents: 0, isParent: false, isMarked: false,
+  }); // prettier-ignore
+
+  const tell = ({ open: { tree } }: Member, program: Program, endNs: bigint, end: ProcessEnd): void => {
+    const { spanId, parentId, actor, exec, path, startNs, events, droppedEvents, identity } = program;
+    ended.set(programKeyOf(identity), { tree, spanId });
+    onSpan({ tree, spanId, parentId, actor, exec, path, startNs, endNs: endNs < startNs ? startNs : endNs, end, events, droppedEvents });
+  };
+
+  const leave = (key: string, { open }: Member): void => {
+    members.delete(key);
+    if (--open.processes > 0) return;
+    openTrees.delete(open);
+    if (open.key !== undefined && byKey.get(open.key) === open) byKey.delete(open.key);
+    onTreeEnd(open.tree);
+  };
+
+  const enter = (key: string, member: Member): void => {
+    if (members.size >= maxProcesses) {
+      const [oldest, old] = members.entries().next().value!;
+      forgotten++;
+      leave(oldest, old);
+    }
+    member.open.processes++;
+    openTrees.add(member.open);
+    members.set(key, member);
+  };
+
+  const begin = (candidate: Candidate, identity: ProgramIdentity, atNs: bigint): Member | undefined => {
+    const beginning = begins(candidate);
+    if (beginning === undefined) return undefined;
+    const { owner, key, remote } = beginning;
+    const known = key === undefined ? undefined : byKey.get(key);
+    if (known !== undefined) return { open: known, program: programOf(identity, known.tree.rootId, candidate.actor, candidate.exec, atNs) };
+    const traceId = remote?.traceId ?? (key === undefined ? ids.trace(identity) : ids.traceOf(`${key} ${programKeyOf(identity)}`));
+    const tree: Tree = { owner, traceId, remote, rootId: ids.span(identity), root: identity, beganNs: atNs };
+    const open: OpenTree = { tree, key, processes: 0 };
+    if (key !== undefined) byKey.set(key, open);
+    return { open, program: programOf(identity, remote?.spanId ?? NO_PARENT, candidate.actor, candidate.exec, atNs) };
+  };
+
+  const absorbFork = (frame: KernelFrame, { batch, row, atNs }: LifeRecord): void => {
+    const member = members.get(actorKey(frame, batch.actor[row]!));
+    const startNs = wideOf(batch, 'childStartNs', row);
+    if (member === undefined || startNs === 0n) return;
+    const maker = actorOf(frame, batch.actor[row]!);
+    const identity = { pid: numberOf(batch, 'childPid', row), startNs, execId: numberOf(batch, 'childExecId', row) };
+    const key = processKey(identity.pid, startNs);
+    if (members.has(key)) return;
+    member.program.isParent = true;
+    const actor: ActorInput = {
+      ...maker,
+      pid: identity.pid,
+      tid: identity.pid,
+      vpid: numberOf(batch, 'childVpid', row) || identity.pid,
+      ppid: maker.pid,
+      startNs,
+      execId: identity.execId,
+      parentStartNs: maker.startNs,
+      parentExecId: maker.execId,
+      flags: numberOf(batch, 'childHeadFlags', row),
+    };
+    enter(key, { open: member.open, program: programOf(identity, member.program.spanId, actor, undefined, atNs, member.program.path) });
+  };
+
+  /** Of a process whose fork was not told. */
+  const joinParent = (actor: ReturnType<typeof actorOf>, identity: ProgramIdentity, exec: ExecFacts, atNs: bigint): Member | undefined => {
+    const parent = members.get(processKey(actor.ppid, actor.parentStartNs));
+    if (parent === undefined) return undefined;
+    parent.program.isParent = true;
+    return { open: parent.open, program: programOf(identity, parent.program.spanId, actor, exec, atNs) };
+  };
+
+  const absorbExec = (frame: KernelFrame, { batch, row, atNs }: LifeRecord): void => {
+    const index = batch.actor[row]!;
+    const actor = actorOf(frame, index);
+    const key = processKey(actor.pid, actor.startNs);
+    const identity = { pid: actor.pid, startNs: actor.startNs, execId: actor.execId };
+    const exec = execFactsOf(frame, batch, row);
+    const member = members.get(key);
+    if (member === undefined) {
+      const made = joinParent(actor, identity, exec, atNs) ?? begin({ actor, exec, frame, index }, identity, atNs);
+      if (made !== undefined) enter(key, made);
+      return;
+    }
+    const before = member.program;
+    if (before.identity.execId === identity.execId && before.exec !== undefined) return; // told twice
+    // what only forked and had no time to do anything is the program that it runs then
+    const isSame = before.exec === undefined && !before.isParent && before.events.length === 0;
+    if (!isSame) tell(member, before, atNs, { how: 'replaced' });
+    member.program = programOf(identity, isSame ? before.parentId : before.spanId, actor, exec, atNs);
+    if (isSame) ended.set(programKeyOf(before.identity), { tree: member.open.tree, spanId: member.program.spanId });
+  };
+
+  const absorbExit = (frame: KernelFrame, { batch, row, atNs }: LifeRecord): void => {
+    const key = actorKey(frame, batch.actor[row]!);
+    const member = members.get(key);
+    if (member === undefined) return;
+    const signal = numberOf(batch, 'exitSignal', row);
+    const end: ProcessEnd = {
+      how: 'exit',
+      code: numberOf(batch, 'exitCode', row),
+      signal,
+      coreDumped: numberOf(batch, 'coreDumped', row) !== 0,
+    };
+    tell(member, member.program, atNs, end);
+    leave(key, member);
+  };
+
+  const absorbers = { fork: absorbFork, exec: absorbExec, exit: absorbExit } as const;
+
+  const runningProgram = (program: ProgramIdentity): Member | undefined => {
+    const member = members.get(processKey(program.pid, program.startNs));
+    return member?.program.identity.execId === program.execId ? member : undefined;
+  };
+
+  return {
+    absorb(frame) {
+      for (const record of lifeRecordsOf(frame)) absorbers[record.kind](frame, record);
+    },
+    find(program) {
+      const member = runningProgram(program);
+      if (member === undefined) return ended.get(programKeyOf(program));
+      member.program.isParent = true;
+      return { tree: member.open.tree, spanId: member.program.spanId };
+    },
+    addEvent(program, event) {
+      const member = runningProgram(program);
+      if (member === undefined) return false;
+      if (member.program.events.length < maxEvents) member.program.events.push(event);
+      else member.program.droppedEvents++;
+      return true;
+    },
+    mark(beganBeforeNs, nowNs) {
+      for (const { open, program } of members.values()) {
+        if (program.isMarked || program.startNs >= beganBeforeNs) continue;
+        program.isMarked = true;
+        program.isParent = true;
+        const { actor, exec, path, startNs, spanId, identity } = program;
+        onSpan({
+          tree: open.tree, spanId: ids.spanOf(identity, 'running'), parentId: spanId, actor, exec, path, startNs, endNs: nowNs, end: { how: 'running' }, events: [], droppedEvents: 0,
+        }); // prettier-ignore
+      }
+    },
+    stats: () => ({ processes: members.size, trees: openTrees.size, forgotten }),
+  };
+};

@@ -1,0 +1,33 @@
+/** Ids of traces and spans: the same for the same process of the same boot of the same host, whoever asks and however often Ringtail is restarted. */
+import { createHash } from 'node:crypto';
+import { SPAN_ID_BYTES, TRACE_ID_BYTES } from '../../core/spans.ts';
+import type { ProgramIdentity } from './types.ts';
+
+export type TraceIds = {
+  /** Of the tree that begins with this program. */
+  trace(root: ProgramIdentity): Uint8Array;
+  /** Of what is no tree of one process: a cgroup, the whole host. */
+  traceOf(what: string): Uint8Array;
+  span(program: ProgramIdentity): Uint8Array;
+  /** Another span about the same program. */
+  spanOf(program: ProgramIdentity, what: string): Uint8Array;
+};
+
+/** `host`: what no other host is called; `boot`: what no other boot of it is called (/proc/sys/kernel/random/boot_id). */
+export const createTraceIds = (host: string, boot: string): TraceIds => {
+  const hashed = (bytes: number, ...parts: readonly (string | number | bigint)[]): Uint8Array => {
+    const digest = createHash('sha256')
+      .update([host, boot, ...parts].join('\0'))
+      .digest();
+    const id = Uint8Array.from(digest.subarray(0, bytes));
+    // all zero is not allowed: W3C Trace Context
+    if (id.every((byte) => byte === 0)) id[bytes - 1] = 1;
+    return id;
+  };
+  return {
+    trace: ({ pid, startNs, execId }) => hashed(TRACE_ID_BYTES, 'trace', pid, startNs, execId),
+    traceOf: (what) => hashed(TRACE_ID_BYTES, 'trace', what),
+    span: ({ pid, startNs, execId }) => hashed(SPAN_ID_BYTES, 'span', pid, startNs, execId),
+    spanOf: ({ pid, startNs, execId }, what) => hashed(SPAN_ID_BYTES, what, pid, startNs, execId),
+  };
+};

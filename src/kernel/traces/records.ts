@@ -1,0 +1,87 @@
+/** Forks, execs and exits of a frame in the order in which they happened, whatever their kinds. */
+import { LENGTH_MASK, type Frame } from '../../core/batch.ts';
+import type { ActorInput } from '../../core/frame-builder.ts';
+import type { KernelBatch, KernelFrame } from '../frames.ts';
+import { eventKind, forkFlag } from '../layouts.gen.ts';
+import type { ExecFacts } from './types.ts';
+
+export type LifeRecord = {
+  readonly kind: 'fork' | 'exec' | 'exit';
+  readonly atNs: bigint;
+  readonly batch: KernelBatch;
+  readonly row: number;
+};
+
+const whole = (lo: number, hi: number): bigint => (BigInt(hi) << 32n) | BigInt(lo);
+
+const kinds: ReadonlyMap<number, LifeRecord['kind']> = new Map([
+  [eventKind.fork, 'fork'],
+  [eventKind.exec, 'exec'],
+  [eventKind.exit, 'exit'],
+]);
+
+/** Threads are left out. Of one moment forks go before execs, and these before exits. */
+export const lifeRecordsOf = ({ batches }: KernelFrame): readonly LifeRecord[] => {
+  const records: LifeRecord[] = [];
+  for (const batch of batches) {
+    const kind = kinds.get(batch.kind);
+    if (kind === undefined) continue;
+    const flags = kind === 'fork' ? batch.columns['forkFlags'] : undefined;
+    for (let row = 0; row < batch.rows; row++) {
+      if (flags !== undefined && (flags[row]! & forkFlag.thread) !== 0) continue;
+      records.push({ kind, atNs: whole(batch.bootNsLo[row]!, batch.bootNsHi[row]!), batch, row });
+    }
+  }
+  return records.sort((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));
+};
+
+/** A column that a rung does not have is 0. */
+export const numberOf = ({ columns }: KernelBatch, name: string, row: number): number => columns[name]?.[row] ?? 0;
+export const wideOf = (batch: KernelBatch, name: string, row: number): bigint =>
+  whole(numberOf(batch, `${name}Lo`, row), numberOf(batch, `${name}Hi`, row));
+
+const bytesOf = ({ strings }: Frame, id: number): Uint8Array => {
+  const start = strings.offsets[id]!;
+  return strings.bytes.slice(start, start + (strings.lengths[id]! & LENGTH_MASK));
+};
+
+/** A process, for as long as this boot lasts. */
+export const processKey = (pid: number, startNs: bigint): string => `${pid}/${startNs}`;
+export const actorKey = ({ actors }: Frame, actor: number): string =>
+  processKey(actors.pid[actor]!, whole(actors.startNsLo[actor]!, actors.startNsHi[actor]!));
+
+/** The actor of a frame in memory of its own. */
+export const actorOf = (frame: Frame, actor: number): Required<Omit<ActorInput, 'comm'>> & { readonly comm: Uint8Array } => {
+  const { actors } = frame;
+  return {
+    pid: actors.pid[actor]!,
+    tid: actors.tid[actor]!,
+    ppid: actors.ppid[actor]!,
+    execId: actors.execId[actor]!,
+    startNs: whole(actors.startNsLo[actor]!, actors.startNsHi[actor]!),
+    parentStartNs: whole(actors.parentStartNsLo[actor]!, actors.parentStartNsHi[actor]!),
+    cgroupId: whole(actors.cgroupIdLo[actor]!, actors.cgroupIdHi[actor]!),
+    uid: actors.uid[actor]!,
+    euid: actors.euid[actor]!,
+    loginUid: actors.loginUid[actor]!,
+    vpid: actors.vpid[actor]!,
+    flags: actors.flags[actor]!,
+    parentExecId: actors.parentExecId[actor]!,
+    comm: bytesOf(frame, actors.comm[actor]!),
+  };
+};
+
+export const execFactsOf = (frame: Frame, batch: KernelBatch, row: number): ExecFacts => {
+  const first = numberOf(batch, 'args', row);
+  return {
+    path: bytesOf(frame, numberOf(batch, 'path', row)),
+    pathFlags: numberOf(batch, 'pathFlags', row),
+    args: Array.from({ length: numberOf(batch, 'argsKept', row) }, (_, index) => bytesOf(frame, first + index)),
+    argc: numberOf(batch, 'argc', row),
+    execFlags: numberOf(batch, 'execFlags', row),
+    cwd: bytesOf(frame, numberOf(batch, 'cwd', row)),
+    cwdFlags: numberOf(batch, 'cwdFlags', row),
+    sessionLeaderPid: numberOf(batch, 'sessionLeaderPid', row),
+    syscallNr: numberOf(batch, 'syscallNr', row) | 0,
+  };
+};

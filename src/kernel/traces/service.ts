@@ -1,0 +1,120 @@
+/** Trees of processes for all who ask for them: receivers of traces say what begins a tree, others find the span of a program. */
+import type { KernelFrame } from '../frames.ts';
+import type { Hub } from '../hub.ts';
+import { eventKind } from '../layouts.gen.ts';
+import { createForest, type Candidate, type ForestStats } from './forest.ts';
+import type { TraceIds } from './ids.ts';
+import { createRootMatcher, type RootLookups, type RootRules } from './roots.ts';
+import type { ProcessSpan, ProgramIdentity, SpanPlace, Tree } from './types.ts';
+
+export type TraceNeeds = {
+  /** Id of the receiver. */
+  readonly owner: string;
+  readonly roots: RootRules;
+  /** A program that runs for longer is marked; 0: never. */
+  readonly markAfterMs: number;
+  /** Spans of programs of its trees that ended in one frame, in the order of their ends. */
+  readonly onSpans: (spans: readonly ProcessSpan[], wallOffsetNs: bigint) => void;
+  readonly onTreeEnd?: (tree: Tree) => void;
+};
+
+export type Traces = {
+  /** While somebody asks, forks, execs and exits must come through the hub. Returns a function that takes it back. */
+  claim(needs: TraceNeeds): () => void;
+  /** The span of a program that runs, or ran lately; undefined: it belongs to no tree. */
+  find(program: ProgramIdentity): SpanPlace | undefined;
+  stats(): ForestStats;
+};
+
+export type TracesOptions = {
+  readonly hub: Pick<Hub, 'subscribe'>;
+  readonly ids: TraceIds;
+  readonly lookups: RootLookups;
+  /** Unix time, ms. */
+  readonly nowMs?: () => number;
+};
+
+const MARK_INTERVAL_MS = 1000;
+const NS_PER_MS = 1_000_000n;
+
+type Claim = {
+  readonly needs: TraceNeeds;
+  readonly matches: (candidate: Candidate) => { readonly key?: string | undefined } | undefined;
+  spans: ProcessSpan[];
+};
+
+export const createTraces = ({ hub, ids, lookups, nowMs = Date.now }: TracesOptions): Traces => {
+  const claims = new Map<string, Claim>();
+  let unsubscribe: (() => void) | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let wallOffsetNs = 0n;
+  let lastFrame: KernelFrame | undefined;
+
+  const forest = createForest({
+    ids,
+    begins(candidate) {
+      for (const { needs, matches } of claims.values()) {
+        const root = matches(candidate);
+        if (root !== undefined) return { owner: needs.owner, ...(root.key === undefined ? {} : { key: `${needs.owner} ${root.key}` }) };
+      }
+      return undefined;
+    },
+    onSpan: (span) => void claims.get(span.tree.owner)?.spans.push(span),
+    onTreeEnd: (tree) => claims.get(tree.owner)?.needs.onTreeEnd?.(tree),
+  });
+
+  const flush = (): void => {
+    for (const claim of claims.values()) {
+      const { spans, needs } = claim;
+      if (spans.length === 0) continue;
+      claim.spans = [];
+      needs.onSpans(spans, wallOffsetNs);
+    }
+  };
+
+  const mark = (): void => {
+    const waits = Array.from(claims.values(), ({ needs }) => needs.markAfterMs).filter((ms) => ms > 0);
+    if (waits.length === 0 || wallOffsetNs === 0n) return;
+    const now = BigInt(nowMs()) * NS_PER_MS - wallOffsetNs;
+    forest.mark(now - BigInt(Math.min(...waits)) * NS_PER_MS, now);
+    flush();
+  };
+
+  const begin = (): void => {
+    unsubscribe = hub.subscribe({
+      kinds: [eventKind.fork, eventKind.exec, eventKind.exit, eventKind.task],
+      // all kinds of a frame at its first batch: they are about each other
+      onBatch(_batch, frame) {
+        if (frame === lastFrame) return;
+        lastFrame = frame;
+        wallOffsetNs = frame.wallOffsetNs;
+        forest.absorb(frame);
+        flush();
+      },
+      onLoss() {},
+    });
+    timer = setInterval(mark, MARK_INTERVAL_MS);
+    timer.unref();
+  };
+  const end = (): void => {
+    unsubscribe?.();
+    unsubscribe = undefined;
+    clearInterval(timer);
+  };
+
+  return {
+    claim(needs) {
+      const mine: Claim = { needs, matches: createRootMatcher(needs.roots, lookups), spans: [] };
+      claims.set(needs.owner, mine);
+      if (unsubscribe === undefined) begin();
+      return () => {
+        // over a reload the successor may have taken its place
+        if (claims.get(needs.owner) !== mine) return;
+        claims.delete(needs.owner);
+        if (claims.size === 0) end();
+      };
+    },
+    find: forest.find,
+    stats: forest.stats,
+  };
+};

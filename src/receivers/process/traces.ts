@@ -1,0 +1,44 @@
+/** Programs as spans: each tree of processes that begins at a root is a trace. */
+import { Observable, share } from 'rxjs';
+import type { Batch } from '../../core/batch.ts';
+import type { GateNeed } from '../../kernel/gate.ts';
+import type { ProcessNeeds } from '../../kernel/process-programs.ts';
+import type { KernelServices } from '../../kernel/services.ts';
+import type { RootRules } from '../../kernel/traces/roots.ts';
+import { processSpanBatch } from '../shared/process-spans.ts';
+import type { ProcessConfig } from './config.ts';
+
+export type ProcessTracesOptions = {
+  /** Id of the receiver, as it stands on the batches. */
+  readonly receiver: string;
+  readonly config: ProcessConfig;
+  readonly kernel: Pick<KernelServices, 'gate' | 'needProcesses' | 'traces'>;
+};
+
+const gateNeedsOf = ({ cgroups, containers, users }: RootRules): readonly GateNeed[] => [
+  'process',
+  ...(cgroups.length > 0 ? (['cgroup'] as const) : []),
+  ...(containers.length > 0 ? (['container'] as const) : []),
+  ...(users.length > 0 ? (['user'] as const) : []),
+];
+
+/** Only while somebody listens. */
+export const createProcessTraces = ({ receiver, config, kernel }: ProcessTracesOptions): Observable<Batch> => {
+  const { args, traces } = config;
+  const needs: ProcessNeeds = { argsMaxBytes: args.enabled ? args.max_bytes : 0, threads: false, failedExecs: false };
+  return new Observable<Batch>((subscriber) => {
+    const endings = [
+      ...gateNeedsOf(traces.roots).map((need) => kernel.gate.require(need)),
+      kernel.needProcesses(needs),
+      kernel.traces.claim({
+        owner: receiver,
+        roots: traces.roots,
+        markAfterMs: traces.mark_after,
+        onSpans: (spans, wallOffsetNs) => subscriber.next(processSpanBatch(spans, { receiver, wallOffsetNs, args: args.enabled })),
+      }),
+    ];
+    return () => {
+      for (const end of endings) end();
+    };
+  }).pipe(share());
+};
