@@ -121,7 +121,7 @@ const putHead = (out: Uint8Array, view: DataView, start: number, batch: Batch, s
 }; // prettier-ignore
 
 /** What stands behind them. */
-const putTail = (out: Uint8Array, view: DataView, start: number, batch: Batch, spans: SpanColumns, row: number, { events, links }: Parts): number => {
+const putTail = (out: Uint8Array, view: DataView, start: number, spans: SpanColumns, row: number, { events, links }: Parts): number => {
   let at = start;
   for (const event of events) at = putBytes(out, at, event);
   if (spans.droppedEvents[row] !== 0) {
@@ -185,7 +185,7 @@ export const createSpanWriter = (options: SpanWriterOptions): SpanWriter => {
     at = putRowAttributes(rowAttributes, row, bytes, at);
     at = putFields(plan, bytes, view, at, strings, row);
     retag(bytes, attributesAt, at);
-    at = putTail(bytes, view, at, batch, spans, row, parts);
+    at = putTail(bytes, view, at, spans, row, parts);
     putPaddedVarint4(bytes, spanAt + 1, at - spanAt - LENGTH_BYTES);
     output.at = at;
     records++;

@@ -9,6 +9,7 @@ export type TraceIds = {
   /** Of what is no tree of one process: a cgroup, the whole host. */
   traceOf(what: string): Uint8Array;
   span(program: ProgramIdentity): Uint8Array;
+  session(id: bigint): Uint8Array;
   /** Another span about the same program. */
   spanOf(program: ProgramIdentity, what: string): Uint8Array;
 };
@@ -28,6 +29,7 @@ export const createTraceIds = (host: string, boot: string): TraceIds => {
     trace: ({ pid, startNs, execId }) => hashed(TRACE_ID_BYTES, 'trace', pid, startNs, execId),
     traceOf: (what) => hashed(TRACE_ID_BYTES, 'trace', what),
     span: ({ pid, startNs, execId }) => hashed(SPAN_ID_BYTES, 'span', pid, startNs, execId),
+    session: (id) => hashed(SPAN_ID_BYTES, 'session', id),
     spanOf: ({ pid, startNs, execId }, what) => hashed(SPAN_ID_BYTES, what, pid, startNs, execId),
   };
 };

@@ -23,6 +23,8 @@ export type Traces = {
   claim(needs: TraceNeeds): () => void;
   /** The span of a program that runs, or ran lately; undefined: it belongs to no tree. */
   find(program: ProgramIdentity): SpanPlace | undefined;
+  /** Of the span of a session, by its `ringtail.session.id`. */
+  sessionSpanId(id: bigint): Uint8Array;
   stats(): ForestStats;
 };
 
@@ -115,6 +117,7 @@ export const createTraces = ({ hub, ids, lookups, nowMs = Date.now }: TracesOpti
       };
     },
     find: forest.find,
+    sessionSpanId: ids.session,
     stats: forest.stats,
   };
 };

@@ -21,7 +21,7 @@ const kindOf: Readonly<Record<SessionEvent, number>> = {
 };
 
 /** What is told of the cgroup is the socket's, and not that of the process. */
-const omitted: ReadonlySet<string> = new Set([attributeName.cgroupId]);
+export const omittedOfSessions: ReadonlySet<string> = new Set([attributeName.cgroupId]);
 
 /** Which sessions an instance shows; another one may have asked for others. */
 export type SessionChoice = Pick<SocketNeeds, 'events' | 'states' | 'protocols' | 'families' | 'loopback'> & {
@@ -38,9 +38,10 @@ export const allSessions: SessionChoice = {
   loopback: true,
 };
 
-type RowTest = (batch: KernelBatch, row: number) => boolean;
+export type RowTest = (batch: KernelBatch, row: number) => boolean;
 
-const testOf = ({ states, protocols, families, loopback, showsCgroup }: SessionChoice): RowTest => {
+/** Whether a row is one of those that are chosen. */
+export const sessionTest = ({ states, protocols, families, loopback, showsCgroup }: SessionChoice): RowTest => {
   const transports = new Set<number>(Array.from(protocols, (name) => transportOf[name]));
   const unwantedFamilies = new Set(
     [...familyNames].filter(([, name]) => !(families as ReadonlySet<string>).has(name)).map(([family]) => family),
@@ -66,7 +67,7 @@ const selectionOf = (batch: KernelBatch, isWanted: RowTest): Uint32Array | undef
 };
 
 /** Sessions of whom nobody knows have no acting process; their records come with one of zeros. */
-const withoutNobody = (batch: KernelBatch): KernelBatch => {
+export const withoutNobody = (batch: KernelBatch): KernelBatch => {
   const knownBy = batch.columns['knownBy']!;
   if (!knownBy.includes(sessionKnownBy.not)) return batch;
   const actor = batch.actor.map((index, row) => (knownBy[row] === sessionKnownBy.not ? NO_ACTOR : index));
@@ -84,7 +85,7 @@ export type SessionEventsOptions = SessionChoice & {
 /** Subscribes to the frames of a hub; returns a function that ends it. */
 export const subscribeSessionEvents = (hub: Pick<Hub, 'subscribe'>, options: SessionEventsOptions): (() => void) => {
   const { receiver, events, resource, next } = options;
-  const isWanted = testOf(options);
+  const isWanted = sessionTest(options);
 
   return hub.subscribe({
     kinds: Array.from(events, (event) => kindOf[event]),
@@ -92,7 +93,7 @@ export const subscribeSessionEvents = (hub: Pick<Hub, 'subscribe'>, options: Ses
       const selection = selectionOf(batch, isWanted);
       if (selection?.length === 0) return;
       const kind = sessionSchemas.get(batch.kind)!;
-      next(viewOf(withoutNobody(batch), frame, { receiver, kind, selection, rowAttributes: [], resource, omitted }));
+      next(viewOf(withoutNobody(batch), frame, { receiver, kind, selection, rowAttributes: [], resource, omitted: omittedOfSessions }));
     },
     onLoss: (loss) => next({ ...lossBatch(receiver, loss), resource }),
   });

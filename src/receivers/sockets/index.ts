@@ -10,6 +10,7 @@ import { planSessionRules } from '../../kernel/sockets/rule-plan.ts';
 import type { SocketNeeds, SocketsClaim, SocketsStatus } from '../../kernel/sockets/needs.ts';
 import { ruleFields } from '../shared/rule-fields.ts';
 import { subscribeSessionEvents } from '../shared/session-events.ts';
+import { subscribeSessionSpans } from '../shared/session-spans.ts';
 import { statesOf } from '../shared/session-names.ts';
 import { createSessionAttribution } from './attribution.ts';
 import { joinCgroups, type CgroupChoice } from './cgroup-choice.ts';
@@ -36,7 +37,8 @@ const createSocketsReceiver = ({ id, logger, counters, kernel }: Settings<Kernel
   let ruleSets: readonly (RuleSet | undefined)[] = [];
   let claim: SocketsClaim | undefined;
   let counting: CgroupChoice | undefined;
-  const isAsked = (): boolean => claim !== undefined || counting !== undefined;
+  let tracing = 0;
+  const isAsked = (): boolean => claim !== undefined || counting !== undefined || tracing > 0;
 
   // Only while somebody listens, so that of two instances that follow each other in a reload every batch reaches one.
   const logs$ = new Observable<Batch>((subscriber) => {
@@ -53,6 +55,27 @@ const createSocketsReceiver = ({ id, logger, counters, kernel }: Settings<Kernel
     });
     return () => {
       claim = undefined;
+      mine.end();
+      cgroups.leave();
+      unsubscribe();
+    };
+  }).pipe(share());
+
+  const spanNeeds = { ...needs, events: new Set(['end'] as const), states: new Set<number>() };
+  const traces$ = new Observable<Batch>((subscriber) => {
+    // no rule of a pipeline of logs counts here
+    const mine = kernel.needSockets({ ...spanNeeds, ruleSets: [undefined] });
+    const cgroups = joinCgroups(kernel, config.cgroup);
+    tracing++;
+    const unsubscribe = subscribeSessionSpans(kernel.hub, {
+      ...spanNeeds,
+      showsCgroup: config.cgroup === undefined ? undefined : cgroups.shows,
+      receiver: id,
+      traces: kernel.traces,
+      next: (batch) => subscriber.next(batch),
+    });
+    return () => {
+      tracing--;
       mine.end();
       cgroups.leave();
       unsubscribe();
@@ -81,6 +104,7 @@ const createSocketsReceiver = ({ id, logger, counters, kernel }: Settings<Kernel
   return {
     logs$,
     metrics$,
+    traces$,
     narrow(next) {
       ruleSets = next;
       claim?.change({ ...needs, ruleSets });
@@ -119,7 +143,7 @@ export const socketsReceiver: ReceiverFactory = {
   kind: 'receiver',
   type: 'sockets',
   summary: 'Sessions of TCP, UDP, ICMP, raw and unix sockets: both ends, the process that owns them, bytes and result',
-  signals: ['logs', 'metrics'],
+  signals: ['logs', 'metrics', 'traces'],
   config: socketsConfig,
   hostNeeds: ({ cgroup }: SocketsConfig) => [
     { kind: 'kernel' },
