@@ -89,7 +89,8 @@ export type KernelServices = Lifecycle &
     readonly callMaps: CallMaps;
     /**
      * Brings the programs in line with what is needed now: they are loaded, changed while they run, or detached; what stays is not let go of.
-     * Throws a KernelError when it cannot be; the programs then do what they did before.
+     * Throws a KernelError when it cannot be; the programs then do what they did before. Calls are served one after the other; behind `quiesce` nothing
+     * changes any more.
      */
     reconfigure(): Promise<void>;
     health(): Health;
@@ -269,7 +270,9 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     gate.forget('cgroup');
   };
 
-  const reconfigure = async (): Promise<void> => {
+  const follow = async (): Promise<void> => {
+    // what has come to rest stays so
+    if (quiet !== undefined) return;
     const needs = asked.processes();
     const wantedSockets = asked.sockets();
     if (needs === undefined) {
@@ -281,6 +284,13 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     await gate.start();
     await ring?.change(needs, asked.calls(), programNeeds(wantedSockets));
     await sockets.change(wantedSockets);
+  };
+  /** A reload and live views may ask at the same time. */
+  let followed: Promise<unknown> = Promise.resolve();
+  const reconfigure = (): Promise<void> => {
+    const mine = followed.then(follow);
+    followed = mine.catch(() => {});
+    return mine;
   };
 
   const status = (): KernelStatus => {

@@ -51,6 +51,11 @@ export type SocketNeeds = {
   readonly procfsIntervalMs: number;
   /** What the pipelines drop; see `Receiver.narrow`. */
   readonly ruleSets: readonly (RuleSet | undefined)[];
+  /**
+   * Somebody who looks for a while: while others ask too, these alone decide what would change their sums or load the programs anew, which are `loopback`,
+   * `cgroup`, `mode`, `idleTimeoutMs` of protocols that they have, `maxSessions` and `procfsIntervalMs`.
+   */
+  readonly isGuest?: boolean;
 };
 
 /** One who asks. */

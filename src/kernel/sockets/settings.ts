@@ -29,22 +29,24 @@ const longestIdle = (all: readonly SocketNeeds[]): SocketNeeds['idleTimeoutMs'] 
     }),
   );
 
-/** Undefined when nobody asks. Who wants no records has no say in what becomes of them. */
+/** Undefined when nobody asks. Who wants no records has no say in what becomes of them; guests, see `SocketNeeds.isGuest`. */
 export const unionOfSockets = (all: readonly SocketNeeds[]): SocketNeeds | undefined => {
-  const [first] = all;
+  const hosts = all.filter(({ isGuest = false }) => !isGuest);
+  const deciding = hosts.length === 0 ? all : hosts;
+  const [first] = deciding;
   if (first === undefined) return undefined;
   return {
     events: union(all.map(({ events }) => events)),
     states: union(all.map(({ states }) => states)),
     protocols: union(all.map(({ protocols }) => protocols)),
     families: union(all.map(({ families }) => families)),
-    loopback: all.some(({ loopback }) => loopback),
-    idleTimeoutMs: longestIdle(all),
+    loopback: deciding.some(({ loopback }) => loopback),
+    idleTimeoutMs: { ...longestIdle(all), ...longestIdle(deciding) },
     counted: all.some(({ counted }) => counted),
-    mode: modes.find((mode) => all.some((needs) => needs.mode === mode)) ?? 'auto',
-    cgroup: all.every(({ cgroup }) => cgroup === first.cgroup) ? first.cgroup : undefined,
-    maxSessions: Math.max(...all.map(({ maxSessions }) => maxSessions)),
-    procfsIntervalMs: Math.min(...all.map(({ procfsIntervalMs }) => procfsIntervalMs)),
+    mode: modes.find((mode) => deciding.some((needs) => needs.mode === mode)) ?? 'auto',
+    cgroup: deciding.every(({ cgroup }) => cgroup === first.cgroup) ? first.cgroup : undefined,
+    maxSessions: Math.max(...deciding.map(({ maxSessions }) => maxSessions)),
+    procfsIntervalMs: Math.min(...deciding.map(({ procfsIntervalMs }) => procfsIntervalMs)),
     // who was told of no pipeline drops nothing
     ruleSets: all.filter(({ events }) => events.size > 0).flatMap(({ ruleSets }) => (ruleSets.length === 0 ? [undefined] : ruleSets)),
   };
