@@ -247,6 +247,7 @@ struct session_count {
 	__u64 received;
 	__u64 duration_ns; /* of those that ended and had a start */
 	__u64 durations[DURATION_BUCKETS]; /* by enum session_duration; the last one has no bound */
+	__u64 closed; /* ended, whether they had a start or not; without what failed */
 };
 
 /* Upper bounds of the buckets of durations, in ms; what is equal to a bound is below it. */

@@ -326,9 +326,9 @@ export const mapLayout = {
   packetKey: { size: 8, ifindex: 0, family: 4, transport: 5, zero: 6 },
   packetCount: { size: 16, packets: 0, bytes: 8 },
   sessionCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, transport: 16, family: 17, role: 18, state: 19, error: 20, zero: 22 },
-  sessionCount: { size: 160, opened: 0, failed: 8, ended: 16, sent: 24, received: 32, durationNs: 40, durations: 48 },
+  sessionCount: { size: 168, opened: 0, failed: 8, ended: 16, sent: 24, received: 32, durationNs: 40, durations: 48, closed: 160 },
   sessionLive: { size: 24, open: 0, sent: 8, received: 16 },
-  sessionRest: { size: 200, ended: 0, live: 160, sessions: 184, flows: 192 },
+  sessionRest: { size: 208, ended: 0, live: 168, sessions: 192, flows: 200 },
 } as const;
 
 /** `struct event_counters`: u64 each, in this order. */

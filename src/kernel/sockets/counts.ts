@@ -46,6 +46,8 @@ const countWords = (at: number) => ({
   failed: wordOf(at + sessionCount.failed),
   /** That had a start; the duration and the buckets are theirs. */
   ended: wordOf(at + sessionCount.ended),
+  /** Whether they had a start or not. */
+  closed: wordOf(at + sessionCount.closed),
   sent: wordOf(at + sessionCount.sent),
   received: wordOf(at + sessionCount.received),
   durationNs: wordOf(at + sessionCount.durationNs),
