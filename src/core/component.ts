@@ -123,7 +123,8 @@ export type ServiceView = {
   tap(listener: BatchTap): () => void;
 };
 
-export type BatchTap = (pipeline: string, batch: Batch) => void;
+/** `isFirst`: of the pipelines that its receiver is connected to, this one stands first; who wants to see a record once looks at those. */
+export type BatchTap = (pipeline: string, batch: Batch, isFirst: boolean) => void;
 
 /** Serves the service and not the data: pages, health, profiles. Starts first and stops last. */
 export type Extension = Lifecycle;

@@ -46,10 +46,13 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
   let batchRefused = false;
 
   const taps = new Set<BatchTap>();
+  /** By receiver, the first logs pipeline that has it. */
+  let firstPipelines: ReadonlyMap<string, string> = new Map();
   const showToTaps = (pipeline: string, batch: Batch): void => {
+    const isFirst = (firstPipelines.get(batch.receiver) ?? pipeline) === pipeline;
     for (const tap of taps) {
       try {
-        tap(pipeline, batch);
+        tap(pipeline, batch, isFirst);
       } catch (error) {
         counters.counter('ringtail_tap_failures', {}).value++;
         rateLimit(`${pipeline} tap`, logger.error.bind(logger), { pipeline, error: messageOf(error) }, 'who looks at a pipeline failed');
@@ -123,6 +126,7 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
       }
       // only records come from the ring that is held back
       const ofLogs = pipelines.filter(({ signal }) => signal === 'logs');
+      firstPipelines = new Map(ofLogs.toReversed().flatMap(({ id, receivers }) => receivers.map((receiver) => [receiver.id, id] as const)));
       backPressure.follow(ofLogs.flatMap(({ exporters }) => exporters.map(({ component }) => component)));
     },
     failureOf: (receiver) => failures.get(receiver),
