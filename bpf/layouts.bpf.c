@@ -65,6 +65,7 @@ enum file_kind file_kind;
 enum net_transport net_transport;
 enum net_flags net_flags;
 struct session session;
+struct session_shown session_shown;
 struct socket_holder socket_holder;
 struct flow_key flow_key;
 struct session_settings session_settings;

@@ -29,6 +29,7 @@ Napi::Function Session::Define(Napi::Env env)
 			InstanceMethod<&Session::Attach>("attach"),
 			InstanceMethod<&Session::RunIterator>("runIterator"),
 			InstanceMethod<&Session::WalkObject>("walk"),
+			InstanceMethod<&Session::WalkBytes>("walkBytes"),
 			InstanceMethod<&Session::Detach>("detach"),
 			InstanceMethod<&Session::Unload>("unload"),
 			InstanceMethod<&Session::RecursionMisses>("recursionMisses"),

@@ -27,6 +27,8 @@ private:
 	void Attach(const Napi::CallbackInfo &info);
 	void RunIterator(const Napi::CallbackInfo &info);
 	Napi::Value WalkObject(const Napi::CallbackInfo &info);
+	Napi::Value WalkBytes(const Napi::CallbackInfo &info);
+	Napi::Value BeginWalk(const Napi::CallbackInfo &info, size_t most);
 	Napi::Value Detach(const Napi::CallbackInfo &info);
 	void Unload(const Napi::CallbackInfo &info);
 	Napi::Value RecursionMisses(const Napi::CallbackInfo &info);

@@ -53,6 +53,7 @@ const mapStructs = [
   'rule_class',
   'rule_set',
   'session',
+  'session_shown',
   'socket_holder',
   'flow_key',
   'session_settings',

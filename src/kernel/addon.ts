@@ -128,6 +128,8 @@ export type NativeSession = {
   runIterator(object: number, program: string): void;
   /** The same off the main thread, over a map of the object, or in the network namespace of a path. Throws when it cannot begin. */
   walk(object: number, program: string, over?: { readonly map?: string; readonly netns?: string }): Promise<void>;
+  /** The same for an iterator that writes: what it wrote, at most `mostBytes` of it. */
+  walkBytes(object: number, program: string, over: { readonly map?: string; readonly netns?: string }, mostBytes: number): Promise<Buffer>;
   /** One program or all, off the main thread: the kernel may take seconds when it is busy. One that is not attached is no error. */
   detach(object: number, program?: string): Promise<void>;
   unload(object: number): void;

@@ -24,6 +24,7 @@ import type { RingSource } from './ring-source.ts';
 import type { CountMaps as CallCountMaps } from './calls/counts.ts';
 import type { CallNeeds, CallsClaim, CallsStatus } from './calls/needs.ts';
 import type { SocketNeeds, SocketsClaim, SocketsStatus } from './sockets/needs.ts';
+import { createLiveSockets, type LiveSockets } from './sockets/live.ts';
 import { createLookupService } from './sockets/lookup-service.ts';
 import { createSocketService, programNeeds, type SocketMaps } from './sockets/service.ts';
 
@@ -74,6 +75,8 @@ export type KernelServices = Lifecycle &
     /** What became of that; the maps of the programs. */
     sockets(): SocketsStatus;
     readonly socketMaps: SocketMaps;
+    /** What is open now; while somebody asks for sockets. */
+    readonly liveSockets: LiveSockets;
     /**
      * Calls back once when the programs have been detached for good and pipelines still listen: what the kernel has added up is final then, and may be
      * handed to the hub; what it promises is waited for. Returns a function that takes it back.
@@ -327,6 +330,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     calls: () => ring?.calls.status() ?? { ...NO_CALLS, notes: current.rung === 'procfs' ? [PROCFS_NO_CALLS] : [] },
     sockets: sockets.status,
     socketMaps: sockets.maps,
+    liveSockets: createLiveSockets({ root, show: sockets.show, processes: lookups.processes }),
     callMaps: {
       read: (map) => ring?.calls.read(map),
       take: (map, key) => ring?.calls.take(map, key),

@@ -33,6 +33,8 @@ export type SocketNeeds = {
   /** Changes to which become `state` records, by `enum session_state`. */
   readonly states: ReadonlySet<number>;
   readonly protocols: ReadonlySet<SessionProtocol>;
+  /** Those of them of which there are records and counts; undefined: all. Sessions of the others are only kept. */
+  readonly told?: ReadonlySet<SessionProtocol>;
   /** As the socket is: IPv4 through a socket of IPv6 is IPv6. */
   readonly families: ReadonlySet<SessionFamily>;
   /** Whether sessions that stay on this host over loopback count. */

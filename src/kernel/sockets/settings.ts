@@ -35,11 +35,14 @@ export const unionOfSockets = (all: readonly SocketNeeds[]): SocketNeeds | undef
   const deciding = hosts.length === 0 ? all : hosts;
   const [first] = deciding;
   if (first === undefined) return undefined;
+  // who wants neither records nor counts only has sessions kept
+  const telling = all.filter(({ events, counted }) => events.size > 0 || counted);
   return {
     events: union(all.map(({ events }) => events)),
     states: union(all.map(({ states }) => states)),
     protocols: union(all.map(({ protocols }) => protocols)),
-    families: union(all.map(({ families }) => families)),
+    ...(telling.length === all.length ? {} : { told: union(telling.map(({ protocols }) => protocols)) }),
+    families: union((telling.length === 0 ? all : telling).map(({ families }) => families)),
     loopback: deciding.some(({ loopback }) => loopback),
     idleTimeoutMs: { ...longestIdle(all), ...longestIdle(deciding) },
     counted: all.some(({ counted }) => counted),
@@ -67,7 +70,9 @@ export const encodeSocketSettings = (needs: SocketNeeds | undefined, cgroupId: b
   const wants = sessionEvents.filter((event) => needs.events.has(event)).map((event) => sessionWant[event]);
   view.setUint32(at.wants, bits([...wants, needs.counted ? sessionWant.count : 0]), true);
   view.setUint32(at.states, bits([...needs.states].map((state) => 1 << state)), true);
-  view.setUint32(at.protocols, bits([...needs.protocols].map((protocol) => 1 << transports[protocol])), true);
+  const bitsOf = (wanted: ReadonlySet<SessionProtocol>): number => bits([...wanted].map((protocol) => 1 << transports[protocol]));
+  view.setUint32(at.protocols, bitsOf(needs.protocols), true);
+  view.setUint32(at.told, bitsOf(needs.told ?? needs.protocols), true);
   view.setUint32(at.families, bits([...needs.families].map((family) => familyBits[family])), true);
   view.setUint32(at.noLoopback, needs.loopback ? 0 : 1, true);
   return bytes;
