@@ -2,6 +2,7 @@
 import type { ComponentFactory } from './core/component.ts';
 import { debugExporter } from './exporters/debug/index.ts';
 import { fileExporter } from './exporters/file/index.ts';
+import { nopExporter } from './exporters/nop/index.ts';
 import { otlpGrpcExporter } from './exporters/otlp-grpc/index.ts';
 import { otlpHttpExporter } from './exporters/otlp-http/index.ts';
 import { prometheusExporter } from './exporters/prometheus/index.ts';
@@ -40,6 +41,7 @@ export const components: readonly ComponentFactory[] = [
 
   debugExporter,
   fileExporter,
+  nopExporter,
   otlpGrpcExporter,
   otlpHttpExporter,
   prometheusExporter,
