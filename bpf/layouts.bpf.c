@@ -73,6 +73,8 @@ struct session_rule session_rule;
 struct session_rule_set session_rule_set;
 struct packet_key packet_key;
 struct packet_count packet_count;
+enum packet_family packet_family;
+enum packet_transport packet_transport;
 struct session_count_key session_count_key;
 struct session_count session_count;
 struct session_live session_live;

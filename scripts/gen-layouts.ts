@@ -181,6 +181,8 @@ const generate = (types: readonly BtfType[]): string => {
     ['session_rule_flags', 'SESSION_RULE_'],
     ['session_stat', 'SESSION_'],
     ['session_duration', 'DURATION_'],
+    ['packet_family', 'PACKET_'],
+    ['packet_transport', 'PACKET_'],
   ] as const) {
     out.push('', `/** \`enum ${name}\`. */`, `export const ${camel(name.replace(/s$/, ''))} = {`);
     for (const value of find('ENUM', name).values!) out.push(`  ${camel(value.name.replace(prefix, '').toLowerCase())}: ${value.val},`);

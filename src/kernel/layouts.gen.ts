@@ -296,6 +296,21 @@ export const sessionDuration = {
   h2: 7200000,
 } as const;
 
+/** `enum packet_family`. */
+export const packetFamily = {
+  other: 0,
+  ipv4: 1,
+  ipv6: 2,
+} as const;
+
+/** `enum packet_transport`. */
+export const packetTransport = {
+  protoOther: 0,
+  tcp: 1,
+  udp: 2,
+  icmp: 3,
+} as const;
+
 /** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */
 export const mapLayout = {
   processCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, uid: 16, flags: 20 },
