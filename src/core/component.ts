@@ -153,7 +153,15 @@ export type HostNeed =
   /** A cgroup of the v2 hierarchy, by its folder. */
   | { readonly kind: 'cgroup'; readonly path: string; readonly option: OptionPath }
   /** Processes as the kernel programs, or procfs, tell of them. */
-  | { readonly kind: 'kernel' };
+  | { readonly kind: 'kernel' }
+  /** Packets of interfaces, as `PacketNeeds` has them. */
+  | {
+      readonly kind: 'packets';
+      readonly interfaces: readonly string[];
+      readonly exclude: readonly string[];
+      readonly mode: string;
+      readonly option: OptionPath;
+    };
 
 /** What is allowed and yet worth a word. */
 export type ConfigWarning = { readonly option: OptionPath; readonly message: string };
