@@ -8,7 +8,7 @@ import { cutText } from './width.ts';
 const SHORT_ID = 12;
 /** Names that a kubelet gives have all of the pod in them. */
 export const WIDEST_CONTAINER = 26;
-const shortened = (id: string): string => (/^[0-9a-f]{64}$/.test(id) ? id.slice(0, SHORT_ID) : id);
+export const shortContainerId = (id: string): string => (/^[0-9a-f]{64}$/.test(id) ? id.slice(0, SHORT_ID) : id);
 
 /** What people call it by, the best first. */
 const names: readonly string[] = [resourceName.k8sContainerName, resourceName.containerName];
@@ -23,7 +23,7 @@ export const containerText = (
     const value = resource?.find(([name]) => name === wanted)?.[1];
     return value === undefined ? '' : valueText(value);
   };
-  const known = [...names.map(valueOf), shortened(valueOf(resourceName.containerId))].find((text) => text !== '');
+  const known = [...names.map(valueOf), shortContainerId(valueOf(resourceName.containerId))].find((text) => text !== '');
   const text = known ?? (isContainer === true ? 'CTR' : undefined);
   return text === undefined ? '' : `[${cutText(text, width - 2)}]`;
 };
