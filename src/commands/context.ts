@@ -6,6 +6,7 @@ import type { Recorder } from '../kernel/capture/recorder.ts';
 import type { ProbeReport } from '../kernel/probe.ts';
 import type { LineStream } from '../service/logging.ts';
 import type { ServiceKernel } from '../service/reload.ts';
+import type { TerminalHost } from '../text/screen/terminal.ts';
 
 /** The kernel side as commands use it; components see more of it. */
 export type CommandKernel = ServiceKernel & { probe(): Promise<ProbeReport> };
@@ -37,4 +38,6 @@ export type CommandContext = {
   onReload(handler: (name: string) => void): () => void;
   /** The reader of stdout went away. */
   onOutputClosed(handler: () => void): () => void;
+  /** What we are on, when both ends of it are a terminal that has a cursor; undefined otherwise. */
+  terminal(): TerminalHost | undefined;
 };

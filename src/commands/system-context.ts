@@ -9,7 +9,7 @@ const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 const ignore = (): void => {};
 
 /** What is used of the process; tests stand in for it. */
-export type Host = Pick<NodeJS.Process, 'stdout' | 'stderr' | 'env' | 'on' | 'off' | 'exit'>;
+export type Host = Pick<NodeJS.Process, 'stdin' | 'stdout' | 'stderr' | 'env' | 'on' | 'off' | 'exit' | 'prependListener' | 'kill' | 'pid'>;
 
 /** Faults on purpose: what the kernel is said to have instead of what it has. */
 const injectedFacts = (text: string | undefined): object => {
@@ -71,5 +71,7 @@ export const systemContext = (host: Host = process): CommandContext => {
       outputClosed.add(handler);
       return () => outputClosed.delete(handler);
     },
+    terminal: () =>
+      stdout.isTTY && host.stdin.isTTY && host.env['TERM'] !== 'dumb' ? { input: host.stdin, output: stdout, process: host } : undefined,
   };
 };

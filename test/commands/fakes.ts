@@ -2,6 +2,7 @@ import type { Registry } from '../../src/config/registry.ts';
 import type { ProbeReport } from '../../src/kernel/probe.ts';
 import type { CommandContext, CommandKernel, KernelOptions } from '../../src/commands/context.ts';
 import { runCli } from '../../src/commands/program.ts';
+import type { TerminalHost } from '../../src/text/screen/terminal.ts';
 import { createWorld, lifecycleOf, type World, worldRegistry } from '../service/fakes.ts';
 
 export const fullProbe: ProbeReport = {
@@ -20,6 +21,7 @@ export const createCli = (
   probe: ProbeReport = fullProbe,
   registry: Registry = worldRegistry(world),
   environment: Readonly<Record<string, string>> = { TOKEN: 'x' },
+  terminal?: TerminalHost,
 ) => {
   const out: string[] = [];
   const err: string[] = [];
@@ -58,9 +60,11 @@ export const createCli = (
       closers.add(handler);
       return () => closers.delete(handler);
     },
+    terminal: () => terminal,
   };
   return {
     world,
+    context,
     run: (...argv: string[]) => runCli(argv, context),
     stdout: () => out.join(''),
     stderr: () => err.join(''),
