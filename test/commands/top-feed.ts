@@ -17,6 +17,7 @@ export const madeSession = (index: number, given: Partial<SessionRow> = {}): Ses
   pid: 1000 + (index % 5),
   process: `/usr/bin/prog${index % 5}`,
   user: index % 3 === 0 ? 'root' : 'www-data',
+  uid: index % 3 === 0 ? 0 : 33,
   container: index % 4 === 0 ? { id: 'c'.repeat(64), name: 'web' } : undefined,
   cgroup: '/system.slice/some.service',
   local: `10.0.0.1:${8000 + index}`,

@@ -12,6 +12,7 @@ import type { Reading } from '../sums.ts';
 import type { SocketNeeds, SocketsStatus } from './needs.ts';
 import { createSocketProcfsWatcher, SOCKETS_PROCFS_LIMITS, type SocketProcfsWatcher } from './procfs-watcher.ts';
 import type { SocketMap, SocketPrograms, SocketWalk } from './programs.ts';
+import type { ShownSessions } from './shown.ts';
 import { createSocketTelemetry } from './telemetry.ts';
 import { countTimeWait } from './time-wait.ts';
 
@@ -31,6 +32,8 @@ export type SocketService = {
   change(needs: SocketNeeds | undefined): Promise<void>;
   status(): SocketsStatus;
   readonly maps: SocketMaps;
+  /** What is open now but for who is left out; undefined: nobody asked, or it cannot be told. Rejects with a NativeError. */
+  show(): Promise<ShownSessions | undefined>;
   health(): Health;
   /** Looks a last time where that is how sockets are followed. */
   stop(): Promise<void>;
@@ -149,6 +152,11 @@ export const createSocketService = ({
     },
     status,
     maps,
+    async show() {
+      if (watcher !== undefined) return { rung: 'procfs', parts: [await watcher.show()] };
+      const parts = await programs()?.show();
+      return parts && { rung: 'ebpf', parts };
+    },
     health() {
       const { status: how = 'ok', message = '', details } = watcher?.health() ?? {};
       return { status: how, message, details: { rung: current.rung, ...details } };
