@@ -73,6 +73,8 @@ struct session_rule session_rule;
 struct session_rule_set session_rule_set;
 struct packet_key packet_key;
 struct packet_count packet_count;
+struct packet_slot packet_slot;
+struct packet_place packet_place;
 enum packet_family packet_family;
 enum packet_transport packet_transport;
 struct session_count_key session_count_key;

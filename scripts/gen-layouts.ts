@@ -61,6 +61,8 @@ const mapStructs = [
   'session_rule_set',
   'packet_key',
   'packet_count',
+  'packet_slot',
+  'packet_place',
   'session_count_key',
   'session_count',
   'session_live',

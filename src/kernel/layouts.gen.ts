@@ -341,6 +341,8 @@ export const mapLayout = {
   sessionRuleSet: { size: 3080, rules: 0, sets: 4, entries: 8 },
   packetKey: { size: 8, ifindex: 0, family: 4, transport: 5, zero: 6 },
   packetCount: { size: 16, packets: 0, bytes: 8 },
+  packetSlot: { size: 192, counts: 0 },
+  packetPlace: { size: 8, ifindex: 0, slot: 4 },
   sessionCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, transport: 16, family: 17, role: 18, state: 19, error: 20, zero: 22 },
   sessionCount: { size: 168, opened: 0, failed: 8, ended: 16, sent: 24, received: 32, durationNs: 40, durations: 48, closed: 160 },
   sessionLive: { size: 24, open: 0, sent: 8, received: 16 },
