@@ -36,6 +36,8 @@ export type CommandContext = {
   onSignal(handler: (name: string) => void): () => void;
   /** SIGHUP; returns a function that takes the handler out again. */
   onReload(handler: (name: string) => void): () => void;
+  /** What anybody writes to stdout waits from now on; the function that it returns writes its text before all of that, and lets go. */
+  holdOutput(): (first: string) => void;
   /** The reader of stdout went away. */
   onOutputClosed(handler: () => void): () => void;
   /** What we are on, when both ends of it are a terminal that has a cursor; undefined otherwise. */

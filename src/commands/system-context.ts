@@ -1,4 +1,5 @@
 /** What commands get outside tests: the process, the components, the kernel. */
+import { writeSync } from 'node:fs';
 import { createRegistry } from '../config/registry.ts';
 import { UsageError } from '../core/errors.ts';
 import type { CommandContext } from './context.ts';
@@ -66,6 +67,17 @@ export const systemContext = (host: Host = process): CommandContext => {
     onReload(handler) {
       host.on('SIGHUP', ignore).on('SIGHUP', handler);
       return () => host.off('SIGHUP', handler);
+    },
+    holdOutput() {
+      stdout.cork();
+      return (first) => {
+        try {
+          if (first !== '') writeSync(stdout.fd, first);
+        } catch {
+          stdout.write(first); // behind the rest, where the terminal takes nothing just now
+        }
+        stdout.uncork();
+      };
     },
     onOutputClosed(handler) {
       outputClosed.add(handler);

@@ -56,6 +56,7 @@ export const createCli = (
       reloads.add(handler);
       return () => reloads.delete(handler);
     },
+    holdOutput: () => (first) => void out.push(first),
     onOutputClosed(handler) {
       closers.add(handler);
       return () => closers.delete(handler);
