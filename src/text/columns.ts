@@ -15,32 +15,38 @@ export type Columns = {
   readonly isCut: boolean;
 };
 
-const USER = 8;
 /** Linux has no pid above 4,194,304. */
 const PID = 7;
 
+type Size = Omit<Columns, 'pid' | 'isCut'>;
+
 /** From this many columns of the terminal on. */
-const sizes = [
-  { from: 160, gap: 2, clock: 'milliseconds', process: 32, container: WIDEST_CONTAINER },
-  { from: 120, gap: 2, clock: 'milliseconds', process: 24, container: 20 },
-  { from: 100, gap: 2, clock: 'milliseconds', process: 18, container: 16 },
-  { from: 0, gap: 1, clock: 'seconds', process: 15, container: 12 },
-] as const;
-const uncut = { gap: 2, clock: 'milliseconds', process: 24, container: 16 } as const;
+const sizes: readonly (Size & { readonly from: number })[] = [
+  { from: 160, gap: 2, clock: 'milliseconds', user: 8, process: 32, container: WIDEST_CONTAINER },
+  { from: 120, gap: 2, clock: 'milliseconds', user: 8, process: 24, container: 20 },
+  { from: 100, gap: 2, clock: 'milliseconds', user: 8, process: 18, container: 16 },
+  { from: 0, gap: 1, clock: 'seconds', user: 8, process: 15, container: 0 },
+];
+/** Below 100, when there are containers: what happened shall have the most room. */
+const narrow: Size = { gap: 1, clock: 'seconds', user: 6, process: 12, container: 10 };
+const uncut: Size = { gap: 2, clock: 'milliseconds', user: 8, process: 24, container: 16 };
 
 /** `width`: of the terminal; undefined: nothing is cut. */
 export const columnsFor = (width: number | undefined, hasContainers: boolean): Columns => {
-  const { gap, clock, process, container } = width === undefined ? uncut : sizes.find(({ from }) => width >= from)!;
-  return { gap, clock, user: USER, pid: PID, process, container: hasContainers ? container : 0, isCut: width !== undefined };
+  const size = width === undefined ? uncut : sizes.find(({ from }) => width >= from)!;
+  const { gap, clock, user, process, container } = hasContainers && size.container === 0 ? narrow : size;
+  return { gap, clock, user, pid: PID, process, container: hasContainers ? container : 0, isCut: width !== undefined };
 };
 
-/** The end of a path, from a slash on: what a program is called stands there. */
+/** The end of a path, from a slash on, or the name alone: what a program is called stands there. */
 export const cutPath = (path: string, width: number): string => {
   if (textWidth(path) <= width) return path;
-  let best = path.slice(path.lastIndexOf('/') + 1);
-  for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+  const last = path.lastIndexOf('/');
+  let best = path.slice(last + 1);
+  for (let at = last; at > 0;) {
+    at = path.lastIndexOf('/', at - 1);
     const end = `…${path.slice(at)}`;
-    if (textWidth(end) > width) break;
+    if (at < 0 || textWidth(end) > width) break;
     best = end;
   }
   return cutText(best === '' ? path : best, width);

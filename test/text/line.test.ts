@@ -39,7 +39,7 @@ describe('columns', () => {
   ])('at %s', (width, line) => expect(eventLine(exec(['postgres', '-D', '/data']), at(width))).toBe(line));
 
   it.each([
-    [80, '02:45:02 postgres    4711 …/bin/postgres  [web-front…] ls'],
+    [80, '02:45:02 postg…    4711 postgres     [web-fro…] ls'],
     [120, '02:45:02.123  postgres     4711  …/15/bin/postgres         [web-frontend]        ls'],
     [undefined, '02:45:02.123  postgres     4711  /usr/lib/postgresql/15/bin/postgres  [web-frontend]    ls'],
   ])('with a container at %s', (width, line) => expect(eventLine(exec(['ls'], [], web), at(width))).toBe(line));
@@ -71,8 +71,9 @@ it.each([
   ['/a/very-long-name-of-a-program', 10, 'very-long…'],
   ['memfd:with-a-long-name', 10, 'memfd:wit…'],
   ['/', 1, '/'],
-  ['/usr/local/漢字漢字', 10, '…/漢字漢字'],
-  ['/usr/local/', 4, '…/'],
+  ['/usr/local/漢字漢字', 10, '漢字漢字'],
+  ['/usr/漢字/漢字', 12, '…/漢字/漢字'],
+  ['/usr/local/', 4, '/us…'],
 ])('of the path %s in %i columns the end is shown: %s', (path, width, shown) => expect(cutPath(path, width)).toBe(shown));
 
 it('takes no more room than there is, whatever is in it', () => {
