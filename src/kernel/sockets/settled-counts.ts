@@ -49,7 +49,7 @@ const REST = '\0'.repeat(PLACE_BYTES);
 const NO_SUMS: SessionSums = { opened: 0, failed: 0, closed: 0, sent: 0, received: 0 };
 const NOTHING_OPEN: Open = { sent: 0, received: 0, states: new Map() };
 
-export const placeText = (keys: Buffer, start: number): string => keys.toString('latin1', start, start + PLACE_BYTES);
+const placeText = (keys: Buffer, start: number): string => keys.toString('latin1', start, start + PLACE_BYTES);
 
 const placeOf = (text: string): SessionPlace => {
   const key = Buffer.from(text, 'latin1');
@@ -73,12 +73,15 @@ const addSums = (all: Map<string, Sums>, place: string, sums: Float64Array, firs
   mine.received += sums[first + words.received]!;
 };
 
-/** Of a reading of `session_counts`, by place. */
-export const sumsByPlace = ({ count, keys, keyBytes, sums, words }: Reading): Map<string, Sums> => {
+const readSums = ({ count, keys, keyBytes, sums, words }: Reading): Map<string, Sums> => {
   const all = new Map<string, Sums>();
   for (let entry = 0; entry < count; entry++) addSums(all, placeText(keys, entry * keyBytes), sums, entry * words, countWord);
   return all;
 };
+
+/** Of entries of `session_counts`, by the texts of `SettledCounts.places`. */
+export const sumsByPlace = (reading: Reading): ReadonlyMap<string, { readonly place: SessionPlace; readonly sums: SessionSums }> =>
+  new Map(Array.from(readSums(reading), ([text, sums]) => [text, { place: placeOf(text), sums }]));
 
 const openByPlace = ({ live, rest }: OpenSessions): Map<string, Open> => {
   const all = new Map<string, Open>();
@@ -103,7 +106,7 @@ type Ended = { readonly generation: number; readonly sums: Map<string, Sums> };
 const readEnded = async (maps: CountMaps): Promise<Ended | undefined> => {
   const [ended, rest] = await Promise.all([maps.readSums('session_counts'), maps.readSums('session_rest')]);
   if (ended === undefined || rest === undefined || ended.generation !== rest.generation) return undefined;
-  const sums = sumsByPlace(ended);
+  const sums = readSums(ended);
   if (rest.count > 0) addSums(sums, REST, rest.sums, 0, restWord.ended);
   return { generation: ended.generation, sums };
 };

@@ -8,6 +8,7 @@ import type { ProcessTable } from '../../kernel/lifecycle/process-table.ts';
 import type { Users } from '../../kernel/users.ts';
 import { addressText } from '../../otlp/field-text.ts';
 import { shortContainerId } from '../../text/container.ts';
+import { decodeKeepingBytes } from '../../text/escape.ts';
 import { timeText } from '../../text/json.ts';
 import type { Names } from '../shared/names.ts';
 import type { RecentSession } from './types.ts';
@@ -45,9 +46,6 @@ const transportNames: ReadonlyMap<number, string> = new Map([
 ]);
 const roleNames: ReadonlyMap<number, string> = new Map([[sessionRole.client, 'client'], [sessionRole.server, 'server']]); // prettier-ignore
 
-const decoder = new TextDecoder();
-const decode = (bytes: Uint8Array): string => decoder.decode(bytes);
-
 const bytesOf = ({ strings }: Frame, id: number): Uint8Array => {
   const start = strings.offsets[id]!;
   return strings.bytes.subarray(start, start + (strings.lengths[id]! & LENGTH_MASK));
@@ -55,7 +53,7 @@ const bytesOf = ({ strings }: Frame, id: number): Uint8Array => {
 
 /** `192.0.2.1:80`, `[::1]:80`; what has no ports is the address alone. */
 const endText = (frame: Frame, address: number, port: number | undefined): string => {
-  const host = addressText(bytesOf(frame, address), decode) ?? '';
+  const host = addressText(bytesOf(frame, address), decodeKeepingBytes) ?? '';
   if (host === '' || port === undefined || port === 0) return host;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 };
@@ -79,7 +77,7 @@ export const createRecent = ({ hub, processes, users }: RecentKernel, { most, is
     const path = processes.executablePath(processes.resolve(frame)[actor]!);
     const owner = users.ownerSource.entries(users.resolve(frame).owners[actor]!)[0]?.[1];
     return {
-      process: path ?? decode(bytesOf(frame, actors.comm[actor]!)),
+      process: path ?? decodeKeepingBytes(bytesOf(frame, actors.comm[actor]!)),
       pid: actors.pid[actor]!,
       user: owner === undefined ? String(actors.euid[actor]!) : String(owner),
     };
