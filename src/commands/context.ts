@@ -4,6 +4,7 @@ import type { Counters } from '../core/counters.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Recorder } from '../kernel/capture/recorder.ts';
 import type { ProbeReport } from '../kernel/probe.ts';
+import type { KernelServices } from '../kernel/services.ts';
 import type { LineStream } from '../service/logging.ts';
 import type { ServiceKernel } from '../service/reload.ts';
 import type { TerminalHost } from '../text/screen/terminal.ts';
@@ -32,6 +33,8 @@ export type CommandContext = {
   /** Loaded when a command needs it: the help does not. */
   registry(): Promise<Registry>;
   createKernel(options: KernelOptions): Promise<CommandKernel>;
+  /** The same with all that live views use; nothing is loaded yet. */
+  createServices(options: KernelOptions): Promise<KernelServices>;
   /** SIGINT and SIGTERM; returns a function that takes the handler out again. */
   onSignal(handler: (name: string) => void): () => void;
   /** SIGHUP; returns a function that takes the handler out again. */

@@ -26,6 +26,23 @@ const injectedFacts = (text: string | undefined): object => {
 
 export const systemContext = (host: Host = process): CommandContext => {
   const { stdout, stderr } = host;
+
+  const createServices: CommandContext['createServices'] = async ({ config, exclude, counters, logger, recorder }) => {
+    const { createKernelServices } = await import('../kernel/services.ts');
+    return createKernelServices({
+      ringBytes: config.ring_bytes,
+      flushRows: config.flush_rows,
+      flushIntervalMs: config.flush_interval,
+      rootPath: config.root_path,
+      rung: config.rung,
+      procfsIntervalMs: config.procfs_interval,
+      ...(exclude === undefined ? {} : { exclude }),
+      counters,
+      logger,
+      recorder,
+      injectedFacts: injectedFacts(host.env['RINGTAIL_INJECT_FACTS']),
+    });
+  };
   const outputClosed = new Set<() => void>();
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     // EIO: the terminal went away
@@ -42,22 +59,8 @@ export const systemContext = (host: Host = process): CommandContext => {
     environment: host.env,
     now: () => performance.now(),
     registry: async () => createRegistry((await import('../components.ts')).components),
-    async createKernel({ config, exclude, counters, logger, recorder }) {
-      const { createKernelServices } = await import('../kernel/services.ts');
-      return createKernelServices({
-        ringBytes: config.ring_bytes,
-        flushRows: config.flush_rows,
-        flushIntervalMs: config.flush_interval,
-        rootPath: config.root_path,
-        rung: config.rung,
-        procfsIntervalMs: config.procfs_interval,
-        ...(exclude === undefined ? {} : { exclude }),
-        counters,
-        logger,
-        recorder,
-        injectedFacts: injectedFacts(host.env['RINGTAIL_INJECT_FACTS']),
-      });
-    },
+    createKernel: createServices,
+    createServices,
     onSignal(handler) {
       for (const name of stopSignals) host.on(name, ignore).on(name, handler);
       return () => {

@@ -1,3 +1,4 @@
+import { KernelError } from '../../src/core/errors.ts';
 import type { Registry } from '../../src/config/registry.ts';
 import type { ProbeReport } from '../../src/kernel/probe.ts';
 import type { CommandContext, CommandKernel, KernelOptions } from '../../src/commands/context.ts';
@@ -48,6 +49,7 @@ export const createCli = (
       world.hooks.get('create kernel')?.();
       return kernel;
     },
+    createServices: () => Promise.reject(new KernelError('there is no kernel side here')),
     onSignal(handler) {
       signals.add(handler);
       return () => signals.delete(handler);
