@@ -122,9 +122,6 @@ const flexible: Readonly<Record<SessionView, readonly Rung[]>> = {
   container: [['container', 64]],
 }; // prettier-ignore
 
-/** From this width on columns stand further apart. */
-const WIDE = 120;
-
 export type Layout = {
   readonly columns: readonly (TopColumn & { readonly width: number })[];
   readonly gap: number;
@@ -141,18 +138,31 @@ const layoutOf = (view: SessionView, widths: ReadonlyMap<string, number>, gap: n
   hasContainer: widths.has('container'),
 });
 
-/** The columns that fit into a line. The same width gives the same columns, whatever stands in them. */
-export const fitColumns = (view: SessionView, width: number): Layout => {
-  const gap = width < WIDE ? 1 : 2;
+/** Columns stand further apart where there is room for all of them. */
+const GAP = 1;
+const WIDE_GAP = 2;
+
+/** As far up as there is room; `room` is what is left. */
+const climb = (ladder: readonly Rung[], width: number, gap: number) => {
   const widths = new Map<string, number>();
   let room = width + gap;
-  for (const [name, wanted] of ladders[view]) {
+  for (const [name, wanted] of ladder) {
     const had = widths.get(name);
     const more = had === undefined ? wanted + gap : wanted - had;
-    if (more > room) continue;
+    if (more > room) return { widths, room, isWhole: false };
     widths.set(name, wanted);
     room -= more;
   }
+  return { widths, room, isWhole: true };
+};
+
+/** The columns that fit into a line. The same width gives the same columns, whatever stands in them; more width never fewer. */
+export const fitColumns = (view: SessionView, width: number): Layout => {
+  const wide = climb(ladders[view], width, WIDE_GAP);
+  const gap = wide.isWhole ? WIDE_GAP : GAP;
+  const climbed = wide.isWhole ? wide : climb(ladders[view], width, GAP);
+  const { widths } = climbed;
+  let { room } = climbed;
   for (let before = -1; room > 0 && before !== room;) {
     before = room;
     for (const [name, most] of flexible[view]) {

@@ -62,7 +62,7 @@ export const detailLines = ({ row, isGone }: TopDetails, command: string | undef
     ['open', row.ageSeconds === undefined ? 'since before anybody looked' : `for ${ageText(row.ageSeconds)}`],
   ];
   return [
-    ...(isGone ? [[{ text: 'It is not open any more; this is how it was last.', style: 'yellow' } as const]] : []),
+    ...(isGone ? wrapped('It is not open any more; this is how it was last.', columns, 0, 'yellow') : []),
     ...facts
       .filter(([, value]) => value !== '')
       .flatMap(([name, value]) =>

@@ -19,6 +19,21 @@ type Cell = { readonly text: string; readonly style: string };
 const token = /\u001b\[(\??)([\d;]*)([A-Za-z])|[\s\S]/gu;
 
 /** `width`: how wide this one thinks that characters are. */
+const ends: Readonly<Record<number, (code: number) => boolean>> = {
+  0: () => true,
+  22: (code) => code === 1 || code === 2,
+  24: (code) => code === 4,
+  27: (code) => code === 7,
+  39: (code) => code >= 30 && code < 38,
+};
+
+/** Codes that hold, with `;` between them. */
+const styleAfter = (style: string, code: number): string => {
+  const codes = style === '' ? [] : style.split(';').map(Number);
+  const isOver = ends[code];
+  return (isOver === undefined ? [...codes, code] : codes.filter((one) => !isOver(one))).join(';');
+};
+
 export const createTerminalModel = (columns: number, rows: number, width: (character: string) => number = textWidth): TerminalModel => {
   const modes = new Set(['7', '25']);
   const blank: Cell = { text: ' ', style: '' };
@@ -65,7 +80,7 @@ export const createTerminalModel = (columns: number, rows: number, width: (chara
     else if (known === 'K' && first === 0) erase(column, columns);
     else if (known === 'K' && first === 2) erase(0, columns);
     else if (known === 'J' && first === 2) clear();
-    else if (known === 'm') style = parameters === '0' ? '' : style === '' ? parameters : `${style};${parameters}`;
+    else if (known === 'm') style = styleAfter(style, first);
     else throw new Error(`what is ${JSON.stringify(`ESC [ ${mark}${parameters}${final}`)}?`);
   };
   clear();
