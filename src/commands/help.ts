@@ -57,6 +57,16 @@ Examples:
 
 The replay receiver plays the file, on any machine and without privileges. It holds command lines as they were, secrets among them: nothing is
 redacted before the replay, and only its owner may read it.`,
+  report: `
+Examples:
+  $ sudo ringtail report                                    totals, cgroups and network namespaces every 5 s
+  $ sudo ringtail report --interval 1s --count 10
+  $ sudo ringtail report --show-containers --show-events    containers one by one, and the last 10 sessions
+  $ sudo ringtail report --cgroup /system.slice/docker.service
+  $ sudo ringtail report --interval 1m --json >> sessions.jsonl
+
+It asks the Ringtail that runs, if its extension control lets this user; else it looks itself, which takes root.
+Exit codes: 0 done, 2 usage or no such cgroup, 3 no permission or the kernel cannot tell, 4 what was asked has ended.`,
   components: `
 Examples:
   $ ringtail components

@@ -9,6 +9,7 @@ import type { InitOptions } from './init.ts';
 import { tellFailure } from './failure.ts';
 import { type ConfigOptions, type Shell, shells, withConfigOptions } from './options.ts';
 import type { RecordOptions } from './record.ts';
+import type { ReportOptions } from './report.ts';
 import type { RunOptions } from './run.ts';
 import type { ValidateOptions } from './validate.ts';
 import type { WhoOptions } from './who.ts';
@@ -56,6 +57,18 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
     .option('--duration <time>', 'how long, as in 30s; else until SIGINT or SIGTERM')
     .option('--max-size <size>', 'ends the recording when the file is as large as this', '1GiB')
     .action(async (options: RecordOptions) => finish(await (await import('./record.ts')).recordCommand(options, context)));
+  command('report', 'tell at each interval what sessions there were, of host and containers')
+    .option('--interval <time>', 'how often, as in 1s or 5m', '5s')
+    .option('--count <number>', 'ends after so many reports; else with SIGINT or SIGTERM')
+    .option('--show-containers', 'containers one by one')
+    .option('--show-events [number]', 'the most recent sessions too, 10 unless it is said how many')
+    .option('--cgroup <path>', 'only this cgroup and all below it, as in /system.slice/docker.service')
+    .option('--json', 'a report a line, as JSON')
+    .option('--no-colour', 'no colours on a terminal')
+    .option('--socket <path>', 'where the Ringtail listens that is to be asked (default: /run/ringtail/control.sock, if one listens there)')
+    .option('--alone', 'ask no running Ringtail; this process looks itself')
+    .option('--root-path <dir>', "where the host's root is mounted")
+    .action(async (options: ReportOptions) => finish(await (await import('./report.ts')).reportCommand(options, context)));
   command('components', 'list what a configuration may name')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => finish(await (await import('./components.ts')).componentsCommand(options, context)));

@@ -106,7 +106,8 @@ export const groupPlaces = (places: readonly PlaceCounts[], { names, isMeant, ha
     } else if (cgroupId !== 0n) {
       shared.add(netns.id);
     }
-    if (member !== '') netns.members.set(member, (netns.members.get(member) ?? 0) + place.sent + place.received + openOf(place));
+    const weight = place.sent + place.received + place.opened + place.failed + openOf(place);
+    if (member !== '' && weight > 0) netns.members.set(member, (netns.members.get(member) ?? 0) + weight);
   }
 
   const listed = (groups: Map<string, Group>, what: string): readonly Group[] => {
