@@ -18,6 +18,7 @@ import { refusedScenarios } from './refused.ts';
 import { runningScenarios } from './running.ts';
 import { reloadScenarios } from './reload.ts';
 import { rungScenarios } from './rungs.ts';
+import { sessionLiveScenarios } from './session-live.ts';
 import { sessionMetricScenarios } from './session-metrics.ts';
 import { sessionLookupScenarios } from './session-lookup.ts';
 import { sessionDegradedScenarios } from './session-degraded.ts';
@@ -50,6 +51,7 @@ export const scenarios: readonly Scenario[] = [
   ...callSocketScenarios,
   ...sessionMetricScenarios,
   ...sessionLookupScenarios,
+  ...sessionLiveScenarios,
   ...sessionProcfsScenarios,
   ...sessionTcpScenarios,
   ...sessionUdpScenarios,
