@@ -6,6 +6,7 @@ import { nopExporter } from './exporters/nop/index.ts';
 import { otlpGrpcExporter } from './exporters/otlp-grpc/index.ts';
 import { otlpHttpExporter } from './exporters/otlp-http/index.ts';
 import { prometheusExporter } from './exporters/prometheus/index.ts';
+import { controlExtension } from './extensions/control/index.ts';
 import { healthCheckExtension } from './extensions/health-check/index.ts';
 import { pprofExtension } from './extensions/pprof/index.ts';
 import { zpagesExtension } from './extensions/zpages/index.ts';
@@ -46,6 +47,7 @@ export const components: readonly ComponentFactory[] = [
   otlpHttpExporter,
   prometheusExporter,
 
+  controlExtension,
   healthCheckExtension,
   pprofExtension,
   zpagesExtension,

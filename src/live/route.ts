@@ -22,6 +22,8 @@ export type RouteSettings = {
 export type Route = {
   /** As `/v1/sessions`. */
   readonly path: string;
+  /** It is answered while Ringtail starts and stops too; the kernel services do not run then. */
+  readonly anytime?: true;
   /** Ends everything that goes on for this route, when the extension stops. Never rejects. */
   close?(): Promise<void>;
 } & (
