@@ -1,6 +1,6 @@
 /** Processes of the generator, as who begins them sees them. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { linkSync, mkdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,12 @@ export type Worker = {
   end(): Promise<void>;
 };
 
+const pathOf = (command: string): string =>
+  (process.env['PATH'] ?? '')
+    .split(':')
+    .map((folder) => join(folder, command))
+    .find((path) => existsSync(path)) ?? command;
+
 /** The same program under a name that tells what it is; where that cannot be, by its own name. */
 const executableFor = (role: Actor['role']): string => {
   const path = join(build, `demo-${role}`);
@@ -44,7 +50,8 @@ const executableFor = (role: Actor['role']): string => {
 export const startWorker = async (role: Actor['role'], { ownNetns }: { readonly ownNetns: boolean }): Promise<Worker> => {
   const executable = executableFor(role);
   const command = [executable, '--max-semi-space-size=2', '--disable-warning=ExperimentalWarning', worker];
-  const [program, ...args] = ownNetns ? ['unshare', '--net', '--', ...command] : command;
+  // by its path: a search along PATH would be seen as execs that fail
+  const [program, ...args] = ownNetns ? [pathOf('unshare'), '--net', '--', ...command] : command;
   const child: ChildProcess = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'], cwd: '/' });
   const answers = new Map<Answer['type'], Answer>();
   const waiting = new Set<() => void>();
