@@ -19,12 +19,14 @@ import { resolveContainerProcessor } from './processors/resolve-container/index.
 import { resolveProcessProcessor } from './processors/resolve-process/index.ts';
 import { resolveUserProcessor } from './processors/resolve-user/index.ts';
 import { resourceProcessor } from './processors/resource/index.ts';
+import { packetsReceiver } from './receivers/packets/index.ts';
 import { processReceiver } from './receivers/process/index.ts';
 import { replayReceiver } from './receivers/replay/index.ts';
 import { socketsReceiver } from './receivers/sockets/index.ts';
 import { syscallsReceiver } from './receivers/syscalls/index.ts';
 
 export const components: readonly ComponentFactory[] = [
+  packetsReceiver,
   processReceiver,
   replayReceiver,
   socketsReceiver,
