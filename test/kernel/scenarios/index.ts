@@ -10,6 +10,7 @@ import { containerScenarios } from './containers.ts';
 import { endScenarios } from './ends.ts';
 import { excludedScenarios } from './excluded.ts';
 import { lifetimeScenarios } from './lifetime.ts';
+import { liveReportScenarios } from './live-report.ts';
 import { lossScenarios } from './loss.ts';
 import { placeScenarios } from './places.ts';
 import { processCountScenarios } from './process-counts.ts';
@@ -58,5 +59,6 @@ export const scenarios: readonly Scenario[] = [
   ...sessionUnixScenarios,
   ...sessionRuleScenarios,
   ...sessionDegradedScenarios,
+  ...liveReportScenarios,
   ...lifetimeScenarios,
 ];
