@@ -5,10 +5,8 @@ import { openReport, type Report } from '../live/report/report.ts';
 import type { ReportFeed, ReportPage, ReportQuery } from '../live/report/types.ts';
 import { QueryError } from '../live/route.ts';
 import type { CommandContext } from './context.ts';
-import { connectControl, findControl, type ControlClient } from './control-client.ts';
-import { rootPathOf } from './options.ts';
-import { createAloneKernel, type SourceOptions } from './alone-kernel.ts';
-import { requirePrivileges } from './alone.ts';
+import type { ControlClient } from './control-client.ts';
+import { createAloneKernel, findRunning, type SourceOptions } from './live-source.ts';
 
 /** Pages until `signal`; an end before that is that of the other side. */
 async function* untilAborted(pages: AsyncIterable<ReportPage>, source: string, signal: AbortSignal): AsyncGenerator<ReportPage> {
@@ -24,9 +22,8 @@ const openAttached = async (query: ReportQuery, client: ControlClient): Promise<
   return { source: client.source, close: async () => abort.abort(), [Symbol.asyncIterator]: () => pages };
 };
 
-const openAlone = async (query: ReportQuery, { rootPath }: SourceOptions, context: CommandContext): Promise<ReportFeed> => {
-  requirePrivileges('sessions', 'report');
-  const { kernel, close } = await createAloneKernel(context, rootPathOf(rootPath === undefined ? {} : { rootPath }));
+const openAlone = async (query: ReportQuery, options: SourceOptions, context: CommandContext): Promise<ReportFeed> => {
+  const { kernel, close } = await createAloneKernel(context, 'sessions', 'report', options);
   const abort = new AbortController();
   let pages: Report;
   try {
@@ -50,9 +47,6 @@ const openAlone = async (query: ReportQuery, { rootPath }: SourceOptions, contex
  * listens at the socket that was named.
  */
 export const openReportFeed = async (query: ReportQuery, options: SourceOptions, context: CommandContext): Promise<ReportFeed> => {
-  const { socket, alone = false } = options;
-  if (alone && socket !== undefined)
-    throw new UsageError('--alone asks no running Ringtail, so --socket says nothing', { advice: 'leave one of them out' });
-  const client = alone ? undefined : socket === undefined ? await findControl() : await connectControl(socket);
+  const client = await findRunning(options);
   return client === undefined ? openAlone(query, options, context) : openAttached(query, client);
 };

@@ -7,7 +7,7 @@ import type { ReportFeed, ReportPage, ReportQuery } from '../live/report/types.t
 import { wantsColour } from '../text/colour.ts';
 import { objectLine } from '../text/json.ts';
 import type { CommandContext } from './context.ts';
-import type { SourceOptions } from './alone-kernel.ts';
+import type { SourceOptions } from './live-source.ts';
 import { openReportFeed } from './report-feed.ts';
 import { reportLines } from './report-text.ts';
 

@@ -3,13 +3,12 @@ import { createSessionSampler } from '../live/sessions/sampler.ts';
 import { makePage } from '../live/sessions/page.ts';
 import { sessionsParameters } from '../live/sessions/query.ts';
 import type { SessionsFeed, SessionsPage } from '../live/sessions/types.ts';
-import { requirePrivileges } from './alone.ts';
-import { createAloneKernel, type SourceOptions } from './alone-kernel.ts';
 import type { CommandContext } from './context.ts';
-import { connectControl, findControl, type ControlClient } from './control-client.ts';
+import type { ControlClient } from './control-client.ts';
+import { createAloneKernel, findRunning, type SourceOptions } from './live-source.ts';
 
 const SESSIONS_PATH = '/v1/sessions';
-const ALONE = 'this host, without a Ringtail';
+const ALONE = 'this host, looked at by this process alone';
 
 const attached = (client: ControlClient): SessionsFeed => {
   const gone = new AbortController();
@@ -20,8 +19,8 @@ const attached = (client: ControlClient): SessionsFeed => {
   };
 };
 
-const alone = async (context: CommandContext, rootPath: string | undefined): Promise<SessionsFeed> => {
-  const { kernel, close } = await createAloneKernel(context, rootPath);
+const alone = async (options: SourceOptions, context: CommandContext): Promise<SessionsFeed> => {
+  const { kernel, close } = await createAloneKernel(context, 'sessions', 'top', options);
   const sampler = createSessionSampler(kernel);
   return {
     source: ALONE,
@@ -33,16 +32,8 @@ const alone = async (context: CommandContext, rootPath: string | undefined): Pro
   };
 };
 
-/**
- * With `socket` only the Ringtail that listens there is asked; with `alone` none. Rejects with a KernelError when neither can be had, with a RuntimeError when nobody
- * listens at `socket`.
- */
-export const openSessionsFeed = async (
-  context: CommandContext,
-  { socket, alone: isAlone = false, rootPath }: SourceOptions,
-): Promise<SessionsFeed> => {
-  const client = isAlone ? undefined : socket === undefined ? await findControl() : await connectControl(socket);
-  if (client !== undefined) return attached(client);
-  requirePrivileges('sessions', 'top');
-  return await alone(context, rootPath);
+/** Rejects as `findRunning` and `createAloneKernel` do. */
+export const openSessionsFeed = async (context: CommandContext, options: SourceOptions): Promise<SessionsFeed> => {
+  const client = await findRunning(options);
+  return client === undefined ? await alone(options, context) : attached(client);
 };

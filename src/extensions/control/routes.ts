@@ -5,6 +5,7 @@ import { createEventsRoute, type EventsRouteOptions } from '../../live/events/ro
 import { CONTROL_API, type ControlInfo } from '../../live/info.ts';
 import { readQuery } from '../../live/query.ts';
 import type { Route, RouteSettings } from '../../live/route.ts';
+import { createSessionsRoute } from '../../live/sessions/route.ts';
 
 /** What is open is walked when the counters are read, and is in them the next time. */
 const BETWEEN_READINGS_MS = 250;
@@ -60,4 +61,5 @@ export const createRoutes = (settings: RouteSettings, events: EventsRouteOptions
   statisticsRoute(settings),
   ledgerRoute(settings),
   createEventsRoute(settings, events),
+  createSessionsRoute(settings),
 ];

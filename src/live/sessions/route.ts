@@ -5,15 +5,12 @@ import { makePage } from './page.ts';
 import { parseSessionsQuery } from './query.ts';
 import { createSessionSampler, type SamplerKernel } from './sampler.ts';
 
-export const createSessionsRoute = ({ kernel, service }: Pick<RouteSettings, 'kernel' | 'service'>): Route => {
+export const createSessionsRoute = ({ kernel }: Pick<RouteSettings, 'kernel'>): Route => {
   const sampler = createSessionSampler(kernel as SamplerKernel);
   return {
     path: '/v1/sessions',
     async page(parameters) {
       const query = parseSessionsQuery(parameters);
-      // what the kernel side is to do is settled while it starts and stops
-      const state = service.state();
-      if (state !== 'ready') throw new UnavailableError(`Ringtail is ${state}`);
       try {
         return makePage(await sampler.sample(), query, sampler);
       } catch (error) {
