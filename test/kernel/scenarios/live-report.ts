@@ -110,7 +110,7 @@ const exact: Scenario = {
       const over = { ...began, closed: began.opened };
       assert.deepEqual(all.sumsOf(ofContainer), over, 'it is known by its name when it is gone');
       assert.deepEqual(all.sumsOf(ofPlain).closed, 2 * SHORT + 2 * BEFORE, 'those that were open before too');
-      assert.deepEqual(below.sumsOf((one) => one.containers), over, 'another interval says the same'); // prettier-ignore
+      assert.deepEqual(below.sumsOf(({ containers }) => containers), over, 'another interval says the same'); // prettier-ignore
       assert.deepEqual(below.sumsOf(({ host }) => host), nothing); // prettier-ignore
       const told = below.pages.flatMap(({ recent }) => recent);
       assert.equal(told.length + below.pages.reduce((sum, { recentMissed }) => sum + recentMissed, 0), over.opened + over.closed);
