@@ -6,6 +6,7 @@ Examples:
   $ ringtail run --config config/collector.yaml  every process to an OpenTelemetry Collector
   $ ringtail validate --config my.yaml           all mistakes of a file, with line and column
   $ ringtail doctor                              what works on this kernel
+  $ ringtail events                              what happens on this host, as it happens
   $ ringtail ledger                              the books of the instance that runs
 
 Exit codes: 0 done, 1 configuration, 2 usage, 3 the kernel or a privilege is missing, 4 run-time failure`;
@@ -78,6 +79,23 @@ Examples:
   $ ringtail doctor --json
 
 Exit code 3 when processes can be followed by nothing, not even procfs.`,
+  events: `
+Examples:
+  $ ringtail events                                     what a running Ringtail sees; without one: execs, exits, sessions
+  $ ringtail events --process nginx --event session
+  $ ringtail events --container web --event exec --event file.*
+  $ ringtail events --path /etc --event file.open
+  $ ringtail events --port 443 --user www-data
+  $ ringtail events --event * --pid 4711 --duration 10s
+  $ ringtail events --json --count 100
+
+Attaches to the Ringtail that runs (its extension control) and shows what goes through its pipelines; where none runs, or with --alone, it looks at the kernel itself, which
+takes root. Alone it shows what ran and how it ended (process.exec, process.exit) and who talked to whom (session.start, session.end, session.listen); with --path
+also files that are opened and unlinked. --event names others: process.fork, session.state, file.read, file.write, network.*, syscall.failed. Events of different options
+must match all of them, of one option one. Names and paths may have * and ?; a path without them stands for all below it too.
+
+A reader that is too slow holds up nobody: what it missed is told. Losses of the kernel (ringtail.loss) are always shown.
+Exit codes: 0 ended, 2 usage, 3 the kernel or a privilege is missing, 4 the running Ringtail went away.`,
   who: `
 Examples:
   $ ringtail who :8080                                who listens there, and who is connected to it

@@ -4,10 +4,11 @@ import { exitCode, type ExitCode } from '../core/errors.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import type { DoctorOptions } from './doctor.ts';
+import type { EventsOptions } from './events.ts';
 import { commandHelp, programHelp } from './help.ts';
 import type { InitOptions } from './init.ts';
 import { tellFailure } from './failure.ts';
-import { type ConfigOptions, type Shell, shells, withConfigOptions } from './options.ts';
+import { collect, type ConfigOptions, type Shell, shells, withConfigOptions } from './options.ts';
 import type { RecordOptions } from './record.ts';
 import type { ReportOptions } from './report.ts';
 import type { RunOptions } from './run.ts';
@@ -57,6 +58,22 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
     .option('--duration <time>', 'how long, as in 30s; else until SIGINT or SIGTERM')
     .option('--max-size <size>', 'ends the recording when the file is as large as this', '1GiB')
     .action(async (options: RecordOptions) => finish(await (await import('./record.ts')).recordCommand(options, context)));
+  command('events', 'show what happens on this host, as it happens')
+    .option('--event <name>', 'only these: process.exec, session, file.*; may be repeated, as all that follow', collect)
+    .option('--container <name>', 'a name, the beginning of an id, any or host', collect)
+    .option('--process <name>', 'name or path of the executable', collect)
+    .option('--pid <number>', 'process', collect)
+    .option('--user <name>', 'name or number of the user', collect)
+    .option('--port <number>', 'port of either end', collect)
+    .option('--path <path>', 'file, folder, executable or unix socket', collect)
+    .option('--json', 'one JSON object a line')
+    .option('--count <number>', 'end after so many events')
+    .option('--duration <time>', 'end after this time, as in 30s')
+    .option('--socket <path>', 'control socket of a running Ringtail (default: /run/ringtail/control.sock)')
+    .option('--alone', 'look at the kernel itself, although a Ringtail runs')
+    .option('--root-path <dir>', "where the host's root is mounted")
+    .option('--no-colour', 'without colours on a terminal too; so does NO_COLOR')
+    .action(async (options: EventsOptions) => finish(await (await import('./events.ts')).eventsCommand(options, context)));
   command('report', 'tell at each interval what sessions there were, of host and containers')
     .option('--interval <time>', 'how often, as in 1s or 5m', '5s')
     .option('--count <number>', 'ends after so many reports; else with SIGINT or SIGTERM')
