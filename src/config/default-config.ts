@@ -4,6 +4,11 @@ import type { ConfigSource } from './load.ts';
 export const defaultConfig: ConfigSource = {
   file: '(built-in configuration)',
   text: `# What Ringtail runs without --config: programs and connections of this host, on the terminal.
+extensions:
+  # What "ringtail events", "top" and "report" ask; left out where its socket cannot be had.
+  control:
+    required: false
+
 receivers:
   # Programs that start and end; without this also forks, and files that are looked for in vain along PATH.
   process:
@@ -21,6 +26,7 @@ exporters:
   debug:
 
 service:
+  extensions: [control]
   pipelines:
     logs:
       receivers: [process, sockets]

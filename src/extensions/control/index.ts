@@ -26,6 +26,7 @@ export const controlExtension: ExtensionFactory = {
         health = WELL;
         try {
           await server.start();
+          health = { ...WELL, details: { socket: config.path } };
         } catch (error) {
           if (config.required || !(error instanceof ConfigError)) throw error;
           const message = messageOf(error);
