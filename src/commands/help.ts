@@ -7,6 +7,7 @@ Examples:
   $ ringtail validate --config my.yaml           all mistakes of a file, with line and column
   $ ringtail doctor                              what works on this kernel
   $ ringtail events                              what happens on this host, as it happens
+  $ ringtail top                                 what is open now, and how much it sends and receives
   $ ringtail ledger                              the books of the instance that runs
 
 Exit codes: 0 done, 1 configuration, 2 usage, 3 the kernel or a privilege is missing, 4 run-time failure`;
@@ -58,6 +59,18 @@ Examples:
 
 The replay receiver plays the file, on any machine and without privileges. It holds command lines as they were, secrets among them: nothing is
 redacted before the replay, and only its owner may read it.`,
+  top: `
+Examples:
+  $ ringtail top                                      a screen; ? tells its keys, q ends it
+  $ ringtail top --view process --sort total          who has sent and received most
+  $ ringtail top --container web --port 443           of one container
+  $ ringtail top --transport udp --listening
+  $ ringtail top --once                               one table
+  $ ringtail top --json --interval 5s --count 12      for programs, a page a line
+  $ ringtail top --alone                              although a Ringtail runs
+
+Asks the Ringtail that runs; without one it asks the kernel itself, as root. A rate is of the interval before, so that the first table comes after one.
+Exit codes: 0 stopped or done, 2 usage, 3 no Ringtail and no privileges, 4 Ringtail ended meanwhile (on a screen it is waited for).`,
   report: `
 Examples:
   $ sudo ringtail report                                    totals, cgroups and network namespaces every 5 s

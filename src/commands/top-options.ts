@@ -3,11 +3,13 @@ import { parseDurationMs } from '../core/config-types.ts';
 import { UsageError } from '../core/errors.ts';
 import { didYouMean, oneOf } from '../core/nearest.ts';
 import { type SessionSort, type SessionView, sessionViews } from '../live/sessions/types.ts';
-import { rootPathOf } from './options.ts';
+import { sessionProtocols } from '../kernel/sockets/needs.ts';
+import { shownStates } from '../live/sessions/query.ts';
+import { liveSourceOf, type LiveOptions } from './options.ts';
 import { sortsOf } from './top-columns.ts';
 import { descendsFirst, type TopQuery } from './top-state.ts';
 
-export type TopOptions = {
+export type TopOptions = LiveOptions & {
   readonly interval: string;
   readonly view: string;
   readonly sort: string;
@@ -27,9 +29,6 @@ export type TopOptions = {
   readonly json?: boolean;
   /** false: `--no-colour`. */
   readonly colour?: boolean;
-  readonly socket?: string;
-  readonly alone?: boolean;
-  readonly rootPath?: string;
 };
 
 export type TopSettings = {
@@ -41,13 +40,8 @@ export type TopSettings = {
   /** A screen, where there is a terminal. */
   readonly isScreen: boolean;
   readonly isJson: boolean;
-  readonly feed: { readonly socket?: string; readonly alone?: boolean; readonly rootPath?: string };
+  readonly source: LiveOptions;
 };
-
-const transports = ['tcp', 'udp', 'icmp', 'raw', 'unix'] as const;
-const states = [
-  'established', 'syn_sent', 'syn_received', 'fin_wait_1', 'fin_wait_2', 'time_wait', 'closed', 'close_wait', 'last_ack', 'listen', 'closing',
-] as const; // prettier-ignore
 
 const LEAST_INTERVAL_MS = 100;
 const MOST_INTERVAL_MS = 3_600_000;
@@ -100,8 +94,8 @@ export const topSettings = (options: TopOptions): TopSettings => {
       pids: pid.map((value) => wholeNumber('--pid', value, 0, MOST_PID)),
       users: user,
       ports: port.map((value) => wholeNumber('--port', value, 1, 65_535)),
-      states: state.map((value) => choice('--state', value, states)),
-      transports: transport.map((value) => choice('--transport', value, transports)),
+      states: state.map((value) => choice('--state', value, shownStates)),
+      transports: transport.map((value) => choice('--transport', value, sessionProtocols)),
       listening: options.listening === true,
     },
     intervalMs: intervalOf(options.interval),
@@ -109,10 +103,6 @@ export const topSettings = (options: TopOptions): TopSettings => {
     limit: options.limit === undefined ? undefined : wholeNumber('--limit', options.limit, 1, MOST_ROWS),
     isScreen: options.json !== true && count === undefined,
     isJson: options.json === true,
-    feed: {
-      ...(options.socket === undefined ? {} : { socket: options.socket }),
-      ...(options.alone === true ? { alone: true } : {}),
-      ...(options.rootPath === undefined ? {} : { rootPath: rootPathOf(options) }),
-    },
+    source: liveSourceOf(options),
   };
 };

@@ -5,11 +5,12 @@ import { readCommandLine } from '../kernel/procfs/process.ts';
 import type { SessionsFeed } from '../live/sessions/types.ts';
 import { wantsColour } from '../text/colour.ts';
 import type { CommandContext } from './context.ts';
-import { type TopOptions, type TopSettings, topSettings } from './top-options.ts';
+import type { LiveOptions } from './options.ts';
+import { type TopOptions, topSettings } from './top-options.ts';
 import { printPages } from './top-plain.ts';
 import { runTopScreen } from './top-screen.ts';
 
-export type OpenSessionsFeed = (context: CommandContext, options: TopSettings['feed']) => Promise<SessionsFeed>;
+export type OpenSessionsFeed = (context: CommandContext, options: LiveOptions) => Promise<SessionsFeed>;
 
 /** As much of the arguments as a screen may show. */
 const COMMAND_BYTES = 2048;
@@ -24,12 +25,12 @@ const readCommandOf =
 /** Throws what the feed throws when it cannot begin; on a screen, what comes later is shown and tried again. */
 export const topCommand = async (options: TopOptions, context: CommandContext, openFeed: OpenSessionsFeed): Promise<ExitCode> => {
   const settings = topSettings(options);
-  const feed = await openFeed(context, settings.feed);
+  const feed = await openFeed(context, settings.source);
   const { isTTY, columns } = context.stdout as { readonly isTTY?: boolean; readonly columns?: number };
   const colour = options.colour !== false && wantsColour({ isTTY, env: context.environment });
   try {
     const terminal = settings.isScreen ? context.terminal() : undefined;
-    const { rootPath = '/' } = settings.feed;
+    const { rootPath = '/' } = settings.source;
     if (terminal !== undefined)
       return await runTopScreen(feed, settings, {
         context,
