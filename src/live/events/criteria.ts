@@ -174,6 +174,12 @@ const pathTest = (pattern: string): ((path: string) => boolean) => {
   return (path) => path === pattern || path.startsWith(folder);
 };
 
+const unixTest = (batch: Batch, field: AttributeField | undefined): RowTest => {
+  if (field?.type !== 'enum') return never;
+  const cells = batch.columns[field.column];
+  return cells === undefined ? never : (row) => field.names.get(cells[row]!) === 'unix' && isThere(batch, field, row);
+};
+
 /** The first that is there and not empty decides. */
 const fileNames: readonly string[] = [name.filePath, name.fileRequested];
 const socketNames: readonly string[] = [name.networkLocalAddress, name.networkPeerAddress];
@@ -196,6 +202,7 @@ export const pathCriterion = (patterns: EventFilter['paths']): Criterion => {
   const names = new Set([...fileNames, name.processWorkingDirectory, ...socketNames, name.networkTransport]);
   const fieldsByName = [...fileNames, name.processWorkingDirectory].map((key) => fieldsOf(new Set([key]), ['string']));
   const socketsIn = fieldsOf(new Set(socketNames), ['address', 'socketName']);
+  const transportIn = fieldsOf(new Set([name.networkTransport]), ['enum']);
   // what is known of a string depends on how it becomes a text, and on nothing else
   const memos = { string: createIdMemo<boolean>(), socketName: createIdMemo<boolean>() };
 
@@ -216,15 +223,22 @@ export const pathCriterion = (patterns: EventFilter['paths']): Criterion => {
 
   const openFields = (batch: Batch): RowTest => {
     const own = fieldsByName.map((fieldsIn) => fieldsIn(batch.kind));
-    const ends = socketsIn(batch.kind);
-    if (ends === undefined || own.some((fields) => fields === undefined || fields.length > 1) || !isBare(batch, names))
+    const [ends, transports] = [socketsIn(batch.kind), transportIn(batch.kind)];
+    if (
+      ends === undefined ||
+      transports === undefined ||
+      transports.length > 1 ||
+      own.some((fields) => fields === undefined || fields.length > 1) ||
+      !isBare(batch, names)
+    )
       return byAttributes(batch, names, ofFields);
     for (const memo of Object.values(memos)) memo.open(batch.frame.strings.count);
     const [file, requested, folder] = own.map((fields) => (fields![0] === undefined ? undefined : cellTest(batch, fields![0])));
+    const isUnix = unixTest(batch, transports[0]);
     const rowTests: RowTest[] = ends
       .filter(({ type }) => type === 'socketName')
       .map((field) => cellTest(batch, field))
-      .map((cell) => (row) => cell(row) === true);
+      .map((cell) => (row) => isUnix(row) && cell(row) === true);
     if (file !== undefined || requested !== undefined) rowTests.push((row) => file?.(row) ?? requested?.(row) ?? false);
     if (folder !== undefined) rowTests.push((row) => folder(row) === true);
     return rowTests.length === 0 ? never : anyOf(rowTests);
