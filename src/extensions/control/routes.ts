@@ -4,6 +4,7 @@ import { computeStatistics } from '../../core/statistics.ts';
 import { createEventsRoute, type EventsRouteOptions } from '../../live/events/route.ts';
 import { CONTROL_API, type ControlInfo } from '../../live/info.ts';
 import { readQuery } from '../../live/query.ts';
+import { createReportRoute } from '../../live/report/route.ts';
 import type { Route, RouteSettings } from '../../live/route.ts';
 import { createSessionsRoute } from '../../live/sessions/route.ts';
 
@@ -62,4 +63,5 @@ export const createRoutes = (settings: RouteSettings, events: EventsRouteOptions
   ledgerRoute(settings),
   createEventsRoute(settings, events),
   createSessionsRoute(settings),
+  createReportRoute(settings),
 ];
