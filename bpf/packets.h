@@ -9,7 +9,10 @@ enum packet_family {
 	PACKET_IPV6 = 2,
 };
 
-/* What an IP packet carries; `other` also for what cannot be told: later fragments without their first, what is cut off, what is not IP. */
+/*
+ * What an IP packet carries, by the last of its headers that must all be whole: later fragments too say what they are of. `other` also for what
+ * cannot be told: what is cut off before, what is not IP, a later fragment that begins inside of extension headers.
+ */
 enum packet_transport {
 	PACKET_PROTO_OTHER = 0,
 	PACKET_TCP = 1,
@@ -17,7 +20,10 @@ enum packet_transport {
 	PACKET_ICMP = 3, /* of either family */
 };
 
-/* `packet_counts`: a hash with a value a CPU. */
+#define PACKET_FAMILIES 3
+#define PACKET_TRANSPORTS 4
+
+/* What user space is given of all that is counted: `packet_counts`, a hash with a value a CPU, and `packet_slots`, which is faster. */
 struct packet_key {
 	__u32 ifindex;
 	__u8 family;
@@ -28,6 +34,19 @@ struct packet_key {
 struct packet_count {
 	__u64 packets;
 	__u64 bytes;
+};
+
+/* `packet_slots`: an array with a value a CPU; the counts of one interface, by family and transport. */
+struct packet_slot {
+	struct packet_count counts[PACKET_FAMILIES * PACKET_TRANSPORTS];
+};
+
+#define PACKET_PLACES 4096
+
+/* `packet_places`, an array: which slot an interface has, at its number modulo PACKET_PLACES. Who has none counts in `packet_counts`. */
+struct packet_place {
+	__u32 ifindex; /* 0: nobody */
+	__u32 slot;
 };
 
 #endif

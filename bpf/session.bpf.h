@@ -242,7 +242,7 @@ static __always_inline bool session_is_meant(struct session *s)
 {
 	struct session_settings *now = session_settings_now();
 
-	if (!now || s->flags & SESSION_IS_LEFT_OUT || (now->no_loopback && s->flags & SESSION_IS_LOOPBACK))
+	if (!now || !(now->told >> s->transport & 1) || s->flags & SESSION_IS_LEFT_OUT || (now->no_loopback && s->flags & SESSION_IS_LOOPBACK))
 		return false;
 	if ((s->family == AF_INET && !(now->families & 1)) || (s->family == AF_INET6 && !(now->families & 2)))
 		return false;

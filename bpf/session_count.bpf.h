@@ -150,9 +150,10 @@ static __noinline __attribute__((unused)) int session_sum_add(struct session_sum
 
 	if (!sum->is_meant)
 		return 0;
-	if (sum->has_duration) {
-		count = count_of(&sum->key);
-		if (count)
+	count = count_of(&sum->key);
+	if (count) {
+		COUNT(count, closed, 1);
+		if (sum->has_duration)
 			count_duration(count, sum->duration_ns);
 	}
 	if (!sum->sent && !sum->received)

@@ -109,6 +109,35 @@ struct socket_holder {
 	__u32 zero;
 };
 
+/* What the walks of live views write of a session that is open; see session_shown.bpf.h. */
+struct session_shown {
+	__u64 id;
+	__u64 sk;
+	__u64 start_ns; /* boot time, with SESSION_HAS_START */
+	__u64 sent; /* payload so far, with SESSION_HAS_BYTES */
+	__u64 received;
+	__u64 owner_start_ns;
+	__u64 cgroup_id;
+	__u64 netns_cookie; /* 0 = not known */
+	__u32 netns; /* number of the namespace's inode */
+	__u32 pid; /* of the owner; 0 = nobody is known */
+	__u32 uid; /* effective, of the owner; else the socket's */
+	__u32 owner_flags; /* enum head_flags */
+	__u32 flags; /* enum session_flags */
+	__u16 family; /* AF_* */
+	__u16 local_port;
+	__u16 peer_port;
+	__u8 transport; /* enum net_transport */
+	__u8 role;
+	__u8 state; /* enum session_state */
+	__u8 known_by;
+	__u16 zero;
+	__u8 local[16];
+	__u8 peer[16];
+	char zone[ZONE_BYTES];
+	char comm[16];
+};
+
 /* Key of `flows`: a datagram socket and one of its peers. The key of `sessions` is the address of the struct sock. */
 struct flow_key {
 	__u64 sk;
@@ -191,7 +220,7 @@ struct session_settings {
 	__u32 protocols; /* 1 << enum net_transport */
 	__u32 families; /* 1 << 0 IPv4, 1 << 1 IPv6: as the socket is */
 	__u32 no_loopback; /* 1: what stays on this host over loopback is not told and not counted */
-	__u32 zero;
+	__u32 told; /* 1 << enum net_transport: of which there are records and counts; all of `protocols` are kept */
 };
 
 enum session_rule_flags {
@@ -247,6 +276,7 @@ struct session_count {
 	__u64 received;
 	__u64 duration_ns; /* of those that ended and had a start */
 	__u64 durations[DURATION_BUCKETS]; /* by enum session_duration; the last one has no bound */
+	__u64 closed; /* ended, whether they had a start or not; without what failed */
 };
 
 /* Upper bounds of the buckets of durations, in ms; what is equal to a bound is below it. */

@@ -7,5 +7,6 @@
 #include "session_datagram.bpf.h"
 #include "session_sweep.bpf.h"
 #include "session_live.bpf.h"
+#include "session_shown.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -51,7 +51,8 @@ Napi::Value Session::LoadObject(const Napi::CallbackInfo &info)
 		Throw(env, {EINVAL, "a session over a memory ring loads no objects", ""});
 		return env.Undefined();
 	}
-	spec.reuse = {{"events", ringFd_}, {"counters", countersFd_}};
+	if (ringFd_ >= 0)
+		spec.reuse = {{"events", ringFd_}, {"counters", countersFd_}};
 	if (!ShareMaps(env, info[0].As<Napi::Object>().Get("share"), spec))
 		return env.Undefined();
 	Failure failure;

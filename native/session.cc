@@ -29,8 +29,11 @@ Napi::Function Session::Define(Napi::Env env)
 			InstanceMethod<&Session::Attach>("attach"),
 			InstanceMethod<&Session::RunIterator>("runIterator"),
 			InstanceMethod<&Session::WalkObject>("walk"),
+			InstanceMethod<&Session::WalkBytes>("walkBytes"),
 			InstanceMethod<&Session::Detach>("detach"),
 			InstanceMethod<&Session::Unload>("unload"),
+			InstanceMethod<&Session::AttachHook>("attachHook"),
+			InstanceMethod<&Session::DetachHook>("detachHook"),
 			InstanceMethod<&Session::RecursionMisses>("recursionMisses"),
 			InstanceMethod<&Session::PutEntry>("putEntry"),
 			InstanceMethod<&Session::DropEntry>("dropEntry"),
@@ -66,8 +69,8 @@ Session::Session(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Session>(inf
 	const uint32_t frameBytes = NumberOr(options, "frameBytes", 4 << 20);
 	flushMs_ = NumberOr(options, "flushMs", 50);
 	maxRows_ = NumberOr(options, "maxRows", 8192);
-	if (frames < 1 || frames > kMaxFrames || frameBytes < kMinFrameBytes || frameBytes > kMaxFrameBytes || maxRows_ < 1 || maxRows_ > (1 << 20)) {
-		ThrowType(env, "Session: frames must be 1 to 64, frameBytes 2 MiB to 64 MiB, maxRows 1 to 1048576");
+	if (frames > kMaxFrames || frameBytes < kMinFrameBytes || frameBytes > kMaxFrameBytes || maxRows_ < 1 || maxRows_ > (1 << 20)) {
+		ThrowType(env, "Session: frames must be 0 to 64, frameBytes 2 MiB to 64 MiB, maxRows 1 to 1048576");
 		return;
 	}
 	const auto page = static_cast<uint32_t>(sysconf(_SC_PAGESIZE));
@@ -109,6 +112,8 @@ Failure Session::Open(uint32_t ringBytes, uint32_t frames, uint32_t frameBytes, 
 {
 	memory_ = memory;
 	int error = 0;
+	if (!frames)
+		return {}; // for objects that write no records
 	if (memory) {
 		error = ring_.MapMemory(ringBytes);
 	} else {
@@ -139,6 +144,11 @@ void Session::CloseAll()
 		if (fd >= 0)
 			ids_.maps.push_back(MapId(fd));
 	}
+	for (const auto &[number, hook] : hooks_) {
+		if (hook->LinkId())
+			ids_.links.push_back(hook->LinkId());
+	}
+	hooks_.clear();
 	objects_.clear(); // detaches first: nothing writes any more
 	drain_.reset();
 	ring_.Unmap();
@@ -192,6 +202,10 @@ void Session::Start(const Napi::CallbackInfo &info)
 {
 	if (!IsOpen(info.Env()) || drain_)
 		return;
+	if (buffers_.empty()) {
+		Throw(info.Env(), {EINVAL, "a session without frames reads nothing", ""});
+		return;
+	}
 	drain_ = std::make_unique<Drain>(ring_, pool_, layouts_, Drain::Options{ringFd_, flushMs_, maxRows_, keepRaw_}, [this](uint32_t frame) {
 		return napi_call_threadsafe_function(deliver_, reinterpret_cast<void *>(static_cast<uintptr_t>(frame) + 1), napi_tsfn_nonblocking) ==
 		       napi_ok;

@@ -3,6 +3,7 @@
 #include "drain.h"
 #include "frame.h"
 #include "layout.h"
+#include "net-hooks.h"
 #include "objects.h"
 #include "ring.h"
 
@@ -27,8 +28,12 @@ private:
 	void Attach(const Napi::CallbackInfo &info);
 	void RunIterator(const Napi::CallbackInfo &info);
 	Napi::Value WalkObject(const Napi::CallbackInfo &info);
+	Napi::Value WalkBytes(const Napi::CallbackInfo &info);
+	Napi::Value BeginWalk(const Napi::CallbackInfo &info, size_t most);
 	Napi::Value Detach(const Napi::CallbackInfo &info);
 	void Unload(const Napi::CallbackInfo &info);
+	Napi::Value AttachHook(const Napi::CallbackInfo &info);
+	Napi::Value DetachHook(const Napi::CallbackInfo &info);
 	Napi::Value RecursionMisses(const Napi::CallbackInfo &info);
 	void PutEntry(const Napi::CallbackInfo &info);
 	Napi::Value DropEntry(const Napi::CallbackInfo &info);
@@ -68,7 +73,9 @@ private:
 	std::map<uint32_t, std::unique_ptr<LoadedObject>> objects_;
 	std::vector<Napi::Reference<Napi::ArrayBuffer>> buffers_;
 	KernelIds ids_; // of what was closed
+	std::map<uint32_t, std::unique_ptr<NetHook>> hooks_;
 	uint32_t nextObject_ = 1;
+	uint32_t nextHook_ = 1;
 	int ringFd_ = -1;
 	int countersFd_ = -1;
 	uint32_t flushMs_ = 50;

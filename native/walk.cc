@@ -111,24 +111,32 @@ Failure LoadedObject::ReadIterator(const std::string &program, size_t most, std:
 
 namespace {
 
+// What it wrote becomes the value of the promise, or nothing.
 class Walking : public Napi::AsyncWorker {
 public:
-	Walking(Napi::Env env, Walk walk) : Napi::AsyncWorker(env), promise_(Napi::Promise::Deferred::New(env)), walk_(std::move(walk)) {}
+	Walking(Napi::Env env, Walk walk, size_t most)
+		: Napi::AsyncWorker(env), promise_(Napi::Promise::Deferred::New(env)), walk_(std::move(walk)), most_(most)
+	{
+	}
 	Napi::Promise Promise() const { return promise_.Promise(); }
 
 protected:
-	void Execute() override { failure_ = walk_.Run(); }
+	void Execute() override { failure_ = walk_.Run(most_, output_); }
 	void OnOK() override
 	{
 		if (failure_)
 			promise_.Reject(ErrorOf(Env(), failure_).Value());
-		else
+		else if (most_ == 0)
 			promise_.Resolve(Env().Undefined());
+		else
+			promise_.Resolve(Napi::Buffer<uint8_t>::Copy(Env(), output_.data(), output_.size()));
 	}
 
 private:
 	Napi::Promise::Deferred promise_;
 	Walk walk_;
+	size_t most_;
+	std::vector<uint8_t> output_;
 	Failure failure_;
 };
 
@@ -163,7 +171,7 @@ void Session::RunIterator(const Napi::CallbackInfo &info)
 }
 
 // A promise: over many entries it takes milliseconds.
-Napi::Value Session::WalkObject(const Napi::CallbackInfo &info)
+Napi::Value Session::BeginWalk(const Napi::CallbackInfo &info, size_t most)
 {
 	const Napi::Env env = info.Env();
 	Walk walk;
@@ -176,9 +184,23 @@ Napi::Value Session::WalkObject(const Napi::CallbackInfo &info)
 		Throw(env, failure);
 		return env.Undefined();
 	}
-	auto *walking = new Walking(env, std::move(walk)); // deletes itself
+	auto *walking = new Walking(env, std::move(walk), most); // deletes itself
 	walking->Queue();
 	return walking->Promise();
+}
+
+Napi::Value Session::WalkObject(const Napi::CallbackInfo &info)
+{
+	return BeginWalk(info, 0);
+}
+
+Napi::Value Session::WalkBytes(const Napi::CallbackInfo &info)
+{
+	if (!info[3].IsNumber() || info[3].As<Napi::Number>().Uint32Value() == 0) {
+		ThrowType(info.Env(), "walkBytes: expected a number of bytes");
+		return info.Env().Undefined();
+	}
+	return BeginWalk(info, info[3].As<Napi::Number>().Uint32Value());
 }
 
 } // namespace ringtail

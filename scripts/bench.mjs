@@ -25,6 +25,7 @@ const benches = [
   'call-flood',
   'sockets',
   'metrics-cost',
+  'packets',
   'who',
 ];
 

@@ -53,6 +53,7 @@ const mapStructs = [
   'rule_class',
   'rule_set',
   'session',
+  'session_shown',
   'socket_holder',
   'flow_key',
   'session_settings',
@@ -60,6 +61,8 @@ const mapStructs = [
   'session_rule_set',
   'packet_key',
   'packet_count',
+  'packet_slot',
+  'packet_place',
   'session_count_key',
   'session_count',
   'session_live',
@@ -180,6 +183,8 @@ const generate = (types: readonly BtfType[]): string => {
     ['session_rule_flags', 'SESSION_RULE_'],
     ['session_stat', 'SESSION_'],
     ['session_duration', 'DURATION_'],
+    ['packet_family', 'PACKET_'],
+    ['packet_transport', 'PACKET_'],
   ] as const) {
     out.push('', `/** \`enum ${name}\`. */`, `export const ${camel(name.replace(/s$/, ''))} = {`);
     for (const value of find('ENUM', name).values!) out.push(`  ${camel(value.name.replace(prefix, '').toLowerCase())}: ${value.val},`);

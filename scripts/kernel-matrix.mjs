@@ -96,7 +96,7 @@ const runGuests = async (work) => {
   /** @type {import('../test/kernels/table.mjs').KernelDescription[]} */
   const descriptions = [];
   const parts = values.only === undefined && !values.table ? PARTS : 1;
-  const initrd = buildInitrd({ work, guestArguments: { only: values.only, table: values.table } });
+  const initrd = buildInitrd({ work, kernels: images, guestArguments: { only: values.only, table: values.table } });
   /** @param {(typeof images)[number]} kernel @param {number} number @param {number} [from] @param {boolean} [again] */
   const runIn = async (kernel, number, from = 0, again = false) => {
     const { series, image, release } = kernel;

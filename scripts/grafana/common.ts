@@ -6,7 +6,7 @@ import { lines, stat } from './panels.ts';
 import type { Panel, Variable } from './model.ts';
 
 /** Targets that have metrics of the kernel, whatever receivers they run. */
-const ANY = '{__name__=~"ringtail_(session_count|process_count|syscall_count_total)"}';
+const ANY = '{__name__=~"ringtail_(session_count|process_count|syscall_count_total|packet_count_total)"}';
 export const kernelTargets: readonly Variable[] = [
   ...targetVariables(ANY),
   variable({

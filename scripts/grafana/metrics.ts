@@ -58,9 +58,10 @@ const secondsBuckets = metric('_seconds_bucket');
 
 const { errorType, networkTransport, networkType, networkProtocol, networkConnectionState, sessionRole, cgroupId, netnsCookie } =
   attributeName;
-const { networkIoDirection, overflow } = metricAttributeName;
+const { networkIoDirection, networkInterfaceName, overflow } = metricAttributeName;
 const session = [networkTransport, networkType, networkProtocol, sessionRole, cgroupId, netnsCookie, overflow] as const;
 const process = [attributeName.processOwner, attributeName.processUserId, cgroupId, netnsCookie, overflow] as const;
+const packet = [networkInterfaceName, networkType, networkTransport, networkProtocol, overflow] as const;
 const call = [attributeName.syscallName, attributeName.processExecutableName, cgroupId, netnsCookie, overflow] as const;
 
 /** Counted in the kernel. */
@@ -79,6 +80,8 @@ export const kernel = {
     netnsCookie,
     overflow,
   ),
+  packets: total(metricName.packetCount, ...packet),
+  packetIo: bytesTotal(metricName.packetIo, ...packet),
   execs: total(metricName.processExecCount, ...process),
   exits: total(metricName.processExitCount, ...process),
   processes: level(metricName.processCount, cgroupId, netnsCookie, overflow),

@@ -14,7 +14,7 @@ export type Target = {
   readonly range: boolean;
 };
 
-export type Unit = 'short' | 'none' | 'bytes' | 'Bps' | 's' | 'percentunit' | 'reqps' | 'ops' | 'eps' | 'cps' | 'wps' | 'string';
+export type Unit = 'short' | 'none' | 'bytes' | 'Bps' | 's' | 'percentunit' | 'reqps' | 'ops' | 'eps' | 'cps' | 'pps' | 'wps' | 'string';
 
 export type Step = { readonly value: number | null; readonly color: string };
 

@@ -1,5 +1,5 @@
-/** Sessions and bytes: by protocol, role, state, error, how long, and whose. */
-import { kernelTargets, networkIo, networkStats, openByState, openStates, OTHER } from './common.ts';
+/** Sessions and bytes: by protocol, role, state, error, how long, and whose; packets by interface. */
+import { kernelTargets, largest, networkIo, networkStats, openByState, openStates, OTHER } from './common.ts';
 import { dashboard, topVariable } from './dashboard.ts';
 import { kernel, type Metric } from './metrics.ts';
 import { heatmap, lines, stat, table } from './panels.ts';
@@ -11,16 +11,18 @@ const protocolLegend = '{{network_transport}}{{ringtail_network_protocol}} {{net
 
 const failedShare = `${perSecond(kernel.sessionsFailed)} / (${perSecond(kernel.sessionsFailed)} + ${perSecond(kernel.sessionsOpened)})`;
 
+const ofInterface = 'network_interface_name';
+
 /** Columns of what happened in the range that is shown, for each value of a label. */
 const usage = (label: 'ringtail_netns_cookie' | 'ringtail_cgroup_id') => {
   const by = [label] as const;
-  const largest = <Label extends string>(metric: Metric<Label | typeof label>, where?: Conditions<NoInfer<Label>>) =>
+  const most = <Label extends string>(metric: Metric<Label | typeof label>, where?: Conditions<NoInfer<Label>>) =>
     top('$top', grown(metric, { where: where as Conditions<Label | typeof label>, by }));
   return [
-    { title: 'Sent', expr: largest(kernel.networkIo, { network_io_direction: is('transmit') }), unit: 'bytes' },
-    { title: 'Received', expr: largest(kernel.networkIo, { network_io_direction: is('receive') }), unit: 'bytes' },
-    { title: 'Opened', expr: largest(kernel.sessionsOpened), unit: 'short' },
-    { title: 'Failed', expr: largest(kernel.sessionsFailed), unit: 'short' },
+    { title: 'Sent', expr: most(kernel.networkIo, { network_io_direction: is('transmit') }), unit: 'bytes' },
+    { title: 'Received', expr: most(kernel.networkIo, { network_io_direction: is('receive') }), unit: 'bytes' },
+    { title: 'Opened', expr: most(kernel.sessionsOpened), unit: 'short' },
+    { title: 'Failed', expr: most(kernel.sessionsFailed), unit: 'short' },
     { title: 'Open', expr: top('$top', now(kernel.sessionsOpen, { where: openStates, by })), unit: 'short' },
   ] as const;
 };
@@ -30,7 +32,7 @@ const quantiles = [0.5, 0.9, 0.99];
 export const network = dashboard({
   name: 'network',
   title: 'Network',
-  description: 'Sessions and payload by protocol, role, state, error, duration, network namespace and cgroup.',
+  description: 'Sessions and payload by protocol, role, state, error, duration, network namespace and cgroup; packets by interface.',
   variables: [...kernelTargets, topVariable],
   sections: [
     {
@@ -104,6 +106,32 @@ export const network = dashboard({
             expr: quantile(q, perSecond(kernel.sessionDurations, { by: ['le'] })),
             legend: `p${q * 100}`,
           })),
+        }),
+      ],
+    },
+    {
+      height: 8,
+      perRow: 3,
+      panels: [
+        lines({
+          title: 'Packets that arrive, by interface',
+          description:
+            'A second, whoever they are for; of the receiver packets. A device above others, such as a bridge, counts them again.',
+          unit: 'pps',
+          queries: [{ expr: largest(kernel.packets, ofInterface, { count: '$top' }), legend: `{{${ofInterface}}}` }],
+        }),
+        lines({
+          title: 'Bytes that arrive, by interface',
+          description: 'On the wire, with headers.',
+          unit: 'Bps',
+          queries: [{ expr: largest(kernel.packetIo, ofInterface, { count: '$top' }), legend: `{{${ofInterface}}}` }],
+        }),
+        lines({
+          title: 'Packets that arrive, by protocol',
+          description: 'All interfaces together. Without a protocol stand other ones and what does not say; other is not IP.',
+          unit: 'pps',
+          stacked: true,
+          queries: [{ expr: perSecond(kernel.packets, { by: protocol }), legend: protocolLegend }],
         }),
       ],
     },

@@ -4,8 +4,10 @@ import type { Counters } from '../core/counters.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Recorder } from '../kernel/capture/recorder.ts';
 import type { ProbeReport } from '../kernel/probe.ts';
+import type { KernelServices } from '../kernel/services.ts';
 import type { LineStream } from '../service/logging.ts';
 import type { ServiceKernel } from '../service/reload.ts';
+import type { TerminalHost } from '../text/screen/terminal.ts';
 
 /** The kernel side as commands use it; components see more of it. */
 export type CommandKernel = ServiceKernel & { probe(): Promise<ProbeReport> };
@@ -31,10 +33,16 @@ export type CommandContext = {
   /** Loaded when a command needs it: the help does not. */
   registry(): Promise<Registry>;
   createKernel(options: KernelOptions): Promise<CommandKernel>;
+  /** The same with all that live views use; nothing is loaded yet. */
+  createServices(options: KernelOptions): Promise<KernelServices>;
   /** SIGINT and SIGTERM; returns a function that takes the handler out again. */
   onSignal(handler: (name: string) => void): () => void;
   /** SIGHUP; returns a function that takes the handler out again. */
   onReload(handler: (name: string) => void): () => void;
+  /** What anybody writes to stdout waits from now on; the function that it returns writes its text before all of that, and lets go. */
+  holdOutput(): (first: string) => void;
   /** The reader of stdout went away. */
   onOutputClosed(handler: () => void): () => void;
+  /** What we are on, when both ends of it are a terminal that has a cursor; undefined otherwise. */
+  terminal(): TerminalHost | undefined;
 };

@@ -6,6 +6,8 @@ Examples:
   $ ringtail run --config config/collector.yaml  every process to an OpenTelemetry Collector
   $ ringtail validate --config my.yaml           all mistakes of a file, with line and column
   $ ringtail doctor                              what works on this kernel
+  $ ringtail events                              what happens on this host, as it happens
+  $ ringtail top                                 what is open now, and how much it sends and receives
   $ ringtail ledger                              the books of the instance that runs
 
 Exit codes: 0 done, 1 configuration, 2 usage, 3 the kernel or a privilege is missing, 4 run-time failure`;
@@ -57,6 +59,28 @@ Examples:
 
 The replay receiver plays the file, on any machine and without privileges. It holds command lines as they were, secrets among them: nothing is
 redacted before the replay, and only its owner may read it.`,
+  top: `
+Examples:
+  $ ringtail top                                      a screen; ? tells its keys, q ends it
+  $ ringtail top --view process --sort total          who has sent and received most
+  $ ringtail top --container web --port 443           of one container
+  $ ringtail top --transport udp --listening
+  $ ringtail top --once                               one table
+  $ ringtail top --json --interval 5s --count 12      for programs, a page a line
+  $ ringtail top --alone                              although a Ringtail runs
+
+Asks the Ringtail that runs; without one it asks the kernel itself, as root. A rate is of the interval before, so that the first table comes after one.
+Exit codes: 0 stopped or done, 2 usage, 3 no Ringtail and no privileges, 4 Ringtail ended meanwhile (on a screen it is waited for).`,
+  report: `
+Examples:
+  $ sudo ringtail report                                    totals, cgroups and network namespaces every 5 s
+  $ sudo ringtail report --interval 1s --count 10
+  $ sudo ringtail report --show-containers --show-events    containers one by one, and the last 10 sessions
+  $ sudo ringtail report --cgroup /system.slice/docker.service
+  $ sudo ringtail report --interval 1m --json >> sessions.jsonl
+
+It asks the Ringtail that runs, if its extension control lets this user; else it looks itself, which takes root.
+Exit codes: 0 done, 2 usage or no such cgroup, 3 no permission or the kernel cannot tell, 4 what was asked has ended.`,
   components: `
 Examples:
   $ ringtail components
@@ -68,6 +92,23 @@ Examples:
   $ ringtail doctor --json
 
 Exit code 3 when processes can be followed by nothing, not even procfs.`,
+  events: `
+Examples:
+  $ ringtail events                                     what a running Ringtail sees; without one: execs, exits, sessions
+  $ ringtail events --process nginx --event session
+  $ ringtail events --container web --event exec --event file.*
+  $ ringtail events --path /etc --event file.open
+  $ ringtail events --port 443 --user www-data
+  $ ringtail events --event * --pid 4711 --duration 10s
+  $ ringtail events --json --count 100
+
+Attaches to the Ringtail that runs (its extension control) and shows what goes through its pipelines; where none runs, or with --alone, it looks at the kernel itself, which
+takes root. Alone it shows what ran and how it ended (process.exec, process.exit) and who talked to whom (session.start, session.end, session.listen); with --path
+also files that are opened and unlinked. --event names others: process.fork, session.state, file.read, file.write, network.*, syscall.failed. Events of different options
+must match all of them, of one option one. Names and paths may have * and ?; a path without them stands for all below it too.
+
+A reader that is too slow holds up nobody: what it missed is told. Losses of the kernel (ringtail.loss) are always shown.
+Exit codes: 0 ended, 2 usage, 3 the kernel or a privilege is missing, 4 the running Ringtail went away.`,
   who: `
 Examples:
   $ ringtail who :8080                                who listens there, and who is connected to it

@@ -92,7 +92,7 @@ const componentFindings = async (config: RingtailConfig): Promise<readonly Findi
         add(['service'], { severity: 'warning', message: `${found.message}, or Ringtail runs without its metrics page` });
     }
     for (const { component, need } of needsOf(config)) {
-      if (need.kind === 'kernel') continue;
+      if (need.kind === 'kernel' || need.kind === 'packets') continue;
       const path = [...component, ...need.option];
       if (need.kind === 'port') add(path, await ports.take(need.host, need.port, formatPath(path)));
       else if (need.kind === 'file') add(path, await fileFinding(need));

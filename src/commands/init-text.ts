@@ -22,8 +22,10 @@ export type Findings = {
   readonly rootPath: string;
   /** Types of processors that stand in every pipeline by themselves. */
   readonly implicit: readonly string[];
-  /** There is an extension of this type to be offered. */
+  /** Extensions and receivers of these types are there to be offered. */
   readonly healthCheck: boolean;
+  readonly control: boolean;
+  readonly packets: boolean;
 };
 
 const comment = (indent: string, lines: readonly string[]): string => lines.map((line) => `${indent}# ${line}\n`).join('');
@@ -50,9 +52,33 @@ ${insecure ? `${comment('    ', ['Plain text to another host: anybody on the way
   )}`;
 };
 
+const extensionsOf = ({ healthCheck, control }: Findings): readonly string[] => {
+  const health = ['For probes of an orchestrator; name it in service.extensions too:'];
+  if (!control) return healthCheck ? [comment('', [...health, 'extensions:', '  health_check:'])] : [];
+  const live = [
+    'What "ringtail events", "ringtail top" and "ringtail report" ask: root and this user; others with "group:".',
+    'Where its socket cannot be had Ringtail runs on without it, and says so; "required: true" refuses the start.',
+  ];
+  return [
+    `extensions:\n${comment('  ', live)}  control:\n    required: false\n${healthCheck ? comment('  ', [...health, 'health_check:']) : ''}`,
+  ];
+};
+
+const serviceOf = ({ healthCheck, control, packets }: Findings, exporter: string): string =>
+  [
+    'service:\n',
+    control ? '  extensions: [control]\n' : healthCheck ? comment('  ', ['extensions: [health_check]']) : '',
+    `  pipelines:
+    logs:
+      receivers: [process]
+      processors: [resolve_container, resolve_process, resolve_user]
+      exporters: [${exporter}]\n`,
+    packets ? comment('    ', ['metrics:', '  receivers: [packets]', `  exporters: [${exporter}]`]) : '',
+  ].join('');
+
 /** YAML that `ringtail validate` has nothing against. */
 export const initialText = (findings: Findings): string => {
-  const { file, destination, runtimes, kernel, rootPath, implicit, healthCheck } = findings;
+  const { file, destination, runtimes, kernel, rootPath, implicit, control, packets } = findings;
   const exporter = destination?.exporter ?? 'debug';
   const containers =
     runtimes.length === 0
@@ -65,23 +91,18 @@ export const initialText = (findings: Findings): string => {
       'Written by "ringtail init" for what it found here. Check changes with:',
       `  ringtail validate --config ${file}`,
       'What may stand here is told by "ringtail components", and key by key by "ringtail schema".',
+      ...(control ? ['While it runs, look at it with "ringtail events", "ringtail top" and "ringtail report".'] : []),
     ]),
+    ...extensionsOf(findings),
     `receivers:\n${comment('  ', ['Every exec, fork and exit on this host.', ...kernel])}  process:\n${comment('  ', [
       'For each connection the process that owns it, write this too, and name it in the pipeline below:',
       'sockets:',
-    ])}`,
+    ])}${packets ? comment('  ', ['Packets and bytes of each interface, counted in the kernel; with the pipeline of metrics below:', 'packets:']) : ''}`,
     `processors:\n${comment('  ', ['Container or unit of each process.', ...containers])}  resolve_container:\n${comment('  ', [
       'Executable, creation time and cgroup of each process.',
     ])}  resolve_process:\n${comment('  ', ['Names of users.'])}  resolve_user:\n${implicit.length === 0 ? '' : comment('  ', [`Not written here and at work all the same, first in every pipeline: ${implicit.join(', ')}.`])}`,
     `exporters:\n${exportersOf(findings)}`,
     ...(rootPath === '/' ? [] : [`kernel:\n${comment('  ', ["Where the host's root is mounted."])}  root_path: ${quoted(rootPath)}\n`]),
-    ...(healthCheck
-      ? [comment('', ['For probes of an orchestrator; name it in service.extensions too:', 'extensions:', '  health_check:'])]
-      : []),
-    `service:\n${healthCheck ? comment('  ', ['extensions: [health_check]']) : ''}  pipelines:
-    logs:
-      receivers: [process]
-      processors: [resolve_container, resolve_process, resolve_user]
-      exporters: [${exporter}]\n`,
+    serviceOf(findings, exporter),
   ].join('\n');
 };

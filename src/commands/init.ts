@@ -120,6 +120,8 @@ export const initCommand = async (options: InitOptions, context: CommandContext)
     rootPath,
     implicit: registry.factories.filter((factory) => factory.implicit === true).map(({ type }) => type),
     healthCheck: registry.find('extension', 'health_check') !== undefined,
+    control: registry.find('extension', 'control') !== undefined,
+    packets: registry.find('receiver', 'packets') !== undefined,
   });
   // What the exporter has against an endpoint, it says itself.
   const { problems } = loadConfig([{ file: output, text }], registry, context.environment);

@@ -31,6 +31,28 @@ export const rootPathOf = ({ rootPath = '/' }: { readonly rootPath?: string }): 
   throw new UsageError(`--root-path ${JSON.stringify(rootPath)} is not an absolute path`);
 };
 
+/** Who is asked what happens now. */
+export type LiveOptions = { readonly socket?: string; readonly alone?: boolean; readonly rootPath?: string };
+
+/** Adds what commands share that ask a running Ringtail, else the kernel: `--socket`, `--alone`, `--root-path`, `--no-colour`. */
+export const withLiveOptions = (command: Command): Command =>
+  command
+    .option('--socket <path>', 'control socket of a running Ringtail (default: /run/ringtail/control.sock)')
+    .option('--alone', 'look at the kernel itself, although a Ringtail runs')
+    .option('--root-path <dir>', "where the host's root is mounted")
+    .option('--no-colour', 'without colours on a terminal too; so does NO_COLOR');
+
+/** Throws a UsageError for options that exclude each other. */
+export const liveSourceOf = ({ socket, alone, rootPath }: LiveOptions): LiveOptions => {
+  if (socket !== undefined && alone === true)
+    throw new UsageError('--socket and --alone exclude each other', { advice: 'leave one of them out' });
+  return {
+    ...(socket === undefined ? {} : { socket }),
+    ...(alone === true ? { alone } : {}),
+    ...(rootPath === undefined ? {} : { rootPath: rootPathOf({ rootPath }) }),
+  };
+};
+
 /** Shells that can complete this command line. */
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];

@@ -4,12 +4,15 @@ import { exitCode, type ExitCode } from '../core/errors.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import type { DoctorOptions } from './doctor.ts';
+import type { EventsOptions } from './events.ts';
 import { commandHelp, programHelp } from './help.ts';
 import type { InitOptions } from './init.ts';
 import { tellFailure } from './failure.ts';
-import { type ConfigOptions, type Shell, shells, withConfigOptions } from './options.ts';
+import { collect, type ConfigOptions, type Shell, shells, withConfigOptions, withLiveOptions } from './options.ts';
 import type { RecordOptions } from './record.ts';
+import type { ReportOptions } from './report.ts';
 import type { RunOptions } from './run.ts';
+import type { TopOptions } from './top-options.ts';
 import type { ValidateOptions } from './validate.ts';
 import type { WhoOptions } from './who.ts';
 
@@ -56,6 +59,51 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
     .option('--duration <time>', 'how long, as in 30s; else until SIGINT or SIGTERM')
     .option('--max-size <size>', 'ends the recording when the file is as large as this', '1GiB')
     .action(async (options: RecordOptions) => finish(await (await import('./record.ts')).recordCommand(options, context)));
+  withLiveOptions(
+    command('events', 'show what happens on this host, as it happens')
+      .option('--event <name>', 'only these: process.exec, session, file.*; may be repeated, as all that follow', collect)
+      .option('--container <name>', 'a name, the beginning of an id, any or host', collect)
+      .option('--process <name>', 'name or path of the executable', collect)
+      .option('--pid <number>', 'process', collect)
+      .option('--user <name>', 'name or number of the user', collect)
+      .option('--port <number>', 'port of either end', collect)
+      .option('--path <path>', 'file, folder, executable or unix socket', collect)
+      .option('--json', 'one JSON object a line')
+      .option('--count <number>', 'end after so many events')
+      .option('--duration <time>', 'end after this time, as in 30s'),
+  ).action(async (options: EventsOptions) => finish(await (await import('./events.ts')).eventsCommand(options, context)));
+  withLiveOptions(
+    command('top', 'show the sessions that are open now, by session, process or container')
+      .option('--interval <time>', 'how often it looks', '1s')
+      .option('--view <name>', 'sessions, process or container', 'sessions')
+      .option('--sort <column>', 'what stands first: rate, total, sent, received, age, process, …', 'rate')
+      .option('--reverse', 'the other way round')
+      .option('--search <text>', 'what a row must have somewhere')
+      .option('--container <name>', 'name or id; host: none, any: each; may be repeated, as all that follow', collect)
+      .option('--process <name>', 'name or path of the executable', collect)
+      .option('--pid <number>', 'of the process', collect)
+      .option('--user <name>', 'name or number', collect)
+      .option('--port <number>', 'at either end', collect)
+      .option('--state <name>', 'as established, close_wait; open for what has no states', collect)
+      .option('--transport <name>', 'tcp, udp, icmp, raw or unix', collect)
+      .option('--listening', 'sockets that listen too')
+      .option('--limit <number>', 'rows at most (default: as many as fit; 50 where there is no screen)')
+      .option('--once', 'print one table instead of a screen')
+      .option('--count <number>', 'print so many tables instead of a screen')
+      .option('--json', 'as JSON, an object a line'),
+  ).action(async (options: TopOptions) => {
+    const [{ topCommand }, { openSessionsFeed }] = await Promise.all([import('./top.ts'), import('./sessions-feed.ts')]);
+    finish(await topCommand(options, context, openSessionsFeed));
+  });
+  withLiveOptions(
+    command('report', 'tell at each interval what sessions there were, of host and containers')
+      .option('--interval <time>', 'how often, as in 1s or 5m', '5s')
+      .option('--count <number>', 'ends after so many reports; else with SIGINT or SIGTERM')
+      .option('--show-containers', 'containers one by one')
+      .option('--show-events [number]', 'the most recent sessions too, 10 unless it is said how many')
+      .option('--cgroup <path>', 'only this cgroup and all below it, as in /system.slice/docker.service')
+      .option('--json', 'a report a line, as JSON'),
+  ).action(async (options: ReportOptions) => finish(await (await import('./report.ts')).reportCommand(options, context)));
   command('components', 'list what a configuration may name')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => finish(await (await import('./components.ts')).componentsCommand(options, context)));

@@ -62,6 +62,8 @@ export type Revisions = {
   next(): Promise<Revision>;
   /** Those of the last reading that came to its end; before the first one those of the command line. */
   files(): readonly string[];
+  /** `host:port` of the page of its own metrics; undefined: there is none. */
+  metricsPlace(): string | undefined;
   /** The error of a start, with the places in the configuration that are behind it when there are some. */
   explained(error: unknown): Promise<unknown>;
   close(): Promise<void>;
@@ -106,6 +108,7 @@ export const createRevisions = ({ options, context, counters }: RevisionOptions)
     resourceOf,
     read,
     files: () => files,
+    metricsPlace: () => (served?.server === undefined ? undefined : served.place),
     explained,
     async begin({ telemetry: { metrics } }, switchable) {
       logger = switchable;

@@ -1,5 +1,6 @@
 import { config as rxConfig } from 'rxjs';
 import { effectiveConfig } from '../config/effective.ts';
+import type { RingtailConfig } from '../config/load.ts';
 import { createCounters } from '../core/counters.ts';
 import { exitCode, type ExitCode, messageOf, RuntimeError } from '../core/errors.ts';
 import { withFields } from '../core/logger.ts';
@@ -9,8 +10,9 @@ import { createService, type Service } from '../service/service.ts';
 import { version } from '../service/version.ts';
 import { watchFiles } from '../service/watch-files.ts';
 import type { CommandContext } from './context.ts';
+import { ownFirstScreen } from './first-screen.ts';
 import type { ConfigOptions } from './options.ts';
-import { createRevisions } from './revisions.ts';
+import { createRevisions, type Revisions } from './revisions.ts';
 
 /**
  * A signal this soon after the first is the same one again: Ctrl-C under `npm start` comes from the terminal and, a moment later,
@@ -22,6 +24,15 @@ const ECHO_MS = 250;
 const THROUGH_DEADLINE_MS = 60_000;
 
 export type RunOptions = ConfigOptions & { readonly watch?: boolean };
+
+/** On a terminal, for who brought no configuration, and did not ask for more or less than is usual. */
+const wantsFirstScreen = (options: RunOptions, { telemetry: { logs } }: RingtailConfig, { stdout, stderr }: CommandContext): boolean =>
+  options.config === undefined && stdout.isTTY === true && stderr.isTTY === true && logs.level === 'info' && logs.encoding !== 'json';
+
+const screenOf = ({ view }: Service, revisions: Revisions, { stdout, environment, now }: CommandContext): string => {
+  const { columns } = stdout as { readonly columns?: number };
+  return ownFirstScreen({ view, readyMs: now(), metrics: revisions.metricsPlace(), environment, columns });
+};
 
 /**
  * `ringtail run`: until a signal comes or the reader of the output goes away; a second signal stops at once. SIGHUP, and with `watch` a change
@@ -41,6 +52,7 @@ export const runCommand = async (options: RunOptions, context: CommandContext): 
   };
   let service: Service | undefined;
   let reloadAsked = false;
+  let showFirst: ((screen: string) => void) | undefined;
   const counters = createCounters();
   const revisions = createRevisions({ options, context, counters });
   const watch = options.watch === true ? watchFiles({ onChange: () => void reload() }) : undefined;
@@ -65,7 +77,10 @@ export const runCommand = async (options: RunOptions, context: CommandContext): 
     // before it is read, so that no change falls in between
     await watch?.follow(revisions.files());
     const config = await revisions.read((line) => context.stderr.write(`${line}\n`));
-    const logger = createSwitchableLogger(config.telemetry.logs, context.stderr, context.environment);
+    const showsFirstScreen = wantsFirstScreen(options, config, context);
+    // it says what the lines of the start would
+    const { logs } = config.telemetry;
+    const logger = createSwitchableLogger(showsFirstScreen ? { ...logs, level: 'warn' } : logs, context.stderr, context.environment);
     rxConfig.onUnhandledError = (error) => logger.error({ error: messageOf(error) }, 'a component threw outside its stage');
     observeProcess(counters);
     await revisions.begin(config, logger).catch(explain);
@@ -93,7 +108,14 @@ export const runCommand = async (options: RunOptions, context: CommandContext): 
       logger.warn({}, 'stopped at once; what was under way is lost');
       return true;
     });
+    // events that come before all receivers are there stand below it
+    if (showsFirstScreen) showFirst = context.holdOutput();
     if ((await Promise.race([service.start().catch(explain), forced])) === true) return exitCode.runtime;
+    if (showFirst !== undefined) {
+      logger.use(logs);
+      showFirst(screenOf(service, revisions, context));
+      showFirst = undefined;
+    }
     let ended: Error | undefined;
     let deadlineMs: number | undefined;
     const through = service.finished().then((error) => {
@@ -107,6 +129,7 @@ export const runCommand = async (options: RunOptions, context: CommandContext): 
     if (ended !== undefined) throw new RuntimeError('a receiver ended early', { cause: ended });
     return exitCode.done;
   } finally {
+    showFirst?.('');
     for (const end of endings) end();
     await revisions.close();
     rxConfig.onUnhandledError = null;

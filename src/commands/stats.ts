@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { amountText } from '../core/amount-text.ts';
 import { exitCode, type ExitCode } from '../core/errors.ts';
-import { computeStatistics, type Statistics } from '../service/statistics.ts';
+import { computeStatistics, type Statistics } from '../core/statistics.ts';
 import type { CommandContext } from './context.ts';
 import { metricsPageAt } from './metrics-page.ts';
 import { formatTable } from './table.ts';

@@ -1,4 +1,5 @@
 /** What commands get outside tests: the process, the components, the kernel. */
+import { writeSync } from 'node:fs';
 import { createRegistry } from '../config/registry.ts';
 import { UsageError } from '../core/errors.ts';
 import type { CommandContext } from './context.ts';
@@ -9,7 +10,7 @@ const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 const ignore = (): void => {};
 
 /** What is used of the process; tests stand in for it. */
-export type Host = Pick<NodeJS.Process, 'stdout' | 'stderr' | 'env' | 'on' | 'off' | 'exit'>;
+export type Host = Pick<NodeJS.Process, 'stdin' | 'stdout' | 'stderr' | 'env' | 'on' | 'off' | 'exit' | 'prependListener' | 'kill' | 'pid'>;
 
 /** Faults on purpose: what the kernel is said to have instead of what it has. */
 const injectedFacts = (text: string | undefined): object => {
@@ -25,6 +26,23 @@ const injectedFacts = (text: string | undefined): object => {
 
 export const systemContext = (host: Host = process): CommandContext => {
   const { stdout, stderr } = host;
+
+  const createServices: CommandContext['createServices'] = async ({ config, exclude, counters, logger, recorder }) => {
+    const { createKernelServices } = await import('../kernel/services.ts');
+    return createKernelServices({
+      ringBytes: config.ring_bytes,
+      flushRows: config.flush_rows,
+      flushIntervalMs: config.flush_interval,
+      rootPath: config.root_path,
+      rung: config.rung,
+      procfsIntervalMs: config.procfs_interval,
+      ...(exclude === undefined ? {} : { exclude }),
+      counters,
+      logger,
+      recorder,
+      injectedFacts: injectedFacts(host.env['RINGTAIL_INJECT_FACTS']),
+    });
+  };
   const outputClosed = new Set<() => void>();
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     // EIO: the terminal went away
@@ -41,22 +59,8 @@ export const systemContext = (host: Host = process): CommandContext => {
     environment: host.env,
     now: () => performance.now(),
     registry: async () => createRegistry((await import('../components.ts')).components),
-    async createKernel({ config, exclude, counters, logger, recorder }) {
-      const { createKernelServices } = await import('../kernel/services.ts');
-      return createKernelServices({
-        ringBytes: config.ring_bytes,
-        flushRows: config.flush_rows,
-        flushIntervalMs: config.flush_interval,
-        rootPath: config.root_path,
-        rung: config.rung,
-        procfsIntervalMs: config.procfs_interval,
-        ...(exclude === undefined ? {} : { exclude }),
-        counters,
-        logger,
-        recorder,
-        injectedFacts: injectedFacts(host.env['RINGTAIL_INJECT_FACTS']),
-      });
-    },
+    createKernel: createServices,
+    createServices,
     onSignal(handler) {
       for (const name of stopSignals) host.on(name, ignore).on(name, handler);
       return () => {
@@ -67,9 +71,22 @@ export const systemContext = (host: Host = process): CommandContext => {
       host.on('SIGHUP', ignore).on('SIGHUP', handler);
       return () => host.off('SIGHUP', handler);
     },
+    holdOutput() {
+      stdout.cork();
+      return (first) => {
+        try {
+          if (first !== '') writeSync(stdout.fd, first);
+        } catch {
+          stdout.write(first); // behind the rest, where the terminal takes nothing just now
+        }
+        stdout.uncork();
+      };
+    },
     onOutputClosed(handler) {
       outputClosed.add(handler);
       return () => outputClosed.delete(handler);
     },
+    terminal: () =>
+      stdout.isTTY && host.stdin.isTTY && host.env['TERM'] !== 'dumb' ? { input: host.stdin, output: stdout, process: host } : undefined,
   };
 };

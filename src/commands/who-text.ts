@@ -1,6 +1,7 @@
 /** The answer of `ringtail who` for people: a process, and under it what it has open. */
 import { amountText } from '../core/amount-text.ts';
 import { printable } from '../core/printable.ts';
+import { hostPortText } from '../otlp/field-text.ts';
 import { durationText } from '../core/duration-text.ts';
 import type { WhoAnswer, WhoEnd, WhoProcess, WhoSocket, WhoUser } from './who-answer.ts';
 
@@ -13,8 +14,7 @@ const endText = (end: WhoEnd | undefined): string => {
   if (end === undefined) return '';
   // an interface may have any name
   const safe = end.address.includes('%') ? printable(end.address) : end.address;
-  if (end.port === undefined) return safe;
-  return safe.includes(':') ? `[${safe}]:${end.port}` : `${safe}:${end.port}`;
+  return hostPortText(safe, end.port);
 };
 
 const userText = (user: WhoUser | undefined): string => (user === undefined ? '' : printable(user.name ?? `uid ${user.id}`));

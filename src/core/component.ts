@@ -123,13 +123,16 @@ export type ServiceView = {
   config(): string;
   lastReload(): ReloadOutcome | undefined;
   /**
-   * Shows every batch of logs as it is given to the exporters of a pipeline, whatever these do with it; valid during the call only. What the listener
+   * Shows every batch of logs, or of spans, as it is given to the exporters of a pipeline, whatever these do with it; valid during the call only. What the listener
    * throws is counted and logged, and does not reach the pipeline. Returns a function that takes it back. Over a reload it stays.
    */
-  tap(listener: BatchTap): () => void;
+  tap(listener: BatchTap, signal?: TappedSignal): () => void;
 };
 
-export type BatchTap = (pipeline: string, batch: Batch) => void;
+/** Logs when it is not said. */
+export type TappedSignal = 'logs' | 'traces';
+/** `isFirst`: of the pipelines that its receiver is connected to, this one stands first; who wants to see a record once looks at those. */
+export type BatchTap = (pipeline: string, batch: Batch, isFirst: boolean) => void;
 
 /** Serves the service and not the data: pages, health, profiles. Starts first and stops last. */
 export type Extension = Lifecycle;
@@ -158,7 +161,15 @@ export type HostNeed =
   /** A cgroup of the v2 hierarchy, by its folder. */
   | { readonly kind: 'cgroup'; readonly path: string; readonly option: OptionPath }
   /** Processes as the kernel programs, or procfs, tell of them. */
-  | { readonly kind: 'kernel' };
+  | { readonly kind: 'kernel' }
+  /** Packets of interfaces, as `PacketNeeds` has them. */
+  | {
+      readonly kind: 'packets';
+      readonly interfaces: readonly string[];
+      readonly exclude: readonly string[];
+      readonly mode: string;
+      readonly option: OptionPath;
+    };
 
 /** What is allowed and yet worth a word. */
 export type ConfigWarning = { readonly option: OptionPath; readonly message: string };

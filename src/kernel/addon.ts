@@ -23,8 +23,54 @@ export type Addon = {
   }): readonly MapEntries[];
   /** Loads an object, runs its iterator programs and lets go of it. Gives what they wrote, at most `mostBytes`. */
   runOnce(spec: ObjectSpec, mostBytes: number): Buffer;
+  readonly LinkWatch: new (onChange: (changes: readonly NativeLink[] | null) => void) => NativeLinkWatch;
+  /** Network interfaces of this network namespace. Rejects with a NativeError. */
+  links(): Promise<readonly NativeLink[]>;
+  /** The XDP program of an interface; undefined without one. Rejects with a NativeError. */
+  xdpOn(
+    ifindex: number,
+  ): Promise<{ readonly mode: 'native' | 'generic' | 'offloaded'; readonly id: number; readonly name: string } | undefined>;
+  /** BPF filters of traffic control for what arrives, of all interfaces. Rejects with a NativeError. */
+  filters(): Promise<readonly NativeFilter[]>;
+  removeFilter(filter: Pick<NativeFilter, 'ifindex' | 'handle' | 'priority'>): Promise<void>;
   /** User names by NSS, off the main thread; null for a number that has no name. */
   lookupUsers(uids: readonly number[]): Promise<(string | null)[]>;
+};
+
+/** A network interface. */
+export type NativeLink = {
+  readonly index: number;
+  readonly name: string;
+  /** ARPHRD_… of linux/if_arp.h. */
+  readonly type: number;
+  /** `veth`, `vlan`, `bond`, `tun`, …; empty for cards and for lo. */
+  readonly kind: string;
+  /** Of a card; else, or when it is not known, empty. */
+  readonly driver: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  /** In a change: it is no longer there, or no longer in this network namespace. */
+  readonly gone: boolean;
+};
+
+/** Calls back, until it is closed, with what changed, in its order; null: some of that was lost, and all must be listed anew. Does not keep the process. */
+export type NativeLinkWatch = { close(): void };
+
+export type NativeFilter = {
+  readonly ifindex: number;
+  readonly handle: number;
+  readonly priority: number;
+  /** Of the program. */
+  readonly id: number;
+  readonly name: string;
+};
+
+/** Where a program is put on an interface; a filter (clsact) has a number and a priority of its own. */
+export type NativeHook = {
+  readonly kind: 'xdp' | 'xdp_generic' | 'tcx' | 'clsact';
+  readonly ifindex: number;
+  readonly handle?: number;
+  readonly priority?: number;
 };
 
 export type KernelFacts = {
@@ -50,7 +96,7 @@ export type NativeSessionOptions = {
   readonly ringBytes: number;
   /** 2 MiB to 64 MiB. */
   readonly frameBytes: number;
-  /** 1 to 64. */
+  /** 1 to 64; 0: no ring either, for objects that write no records. */
   readonly frames: number;
   readonly flushMs: number;
   readonly maxRows: number;
@@ -128,9 +174,18 @@ export type NativeSession = {
   runIterator(object: number, program: string): void;
   /** The same off the main thread, over a map of the object, or in the network namespace of a path. Throws when it cannot begin. */
   walk(object: number, program: string, over?: { readonly map?: string; readonly netns?: string }): Promise<void>;
+  /** The same for an iterator that writes: what it wrote, at most `mostBytes` of it. */
+  walkBytes(object: number, program: string, over: { readonly map?: string; readonly netns?: string }, mostBytes: number): Promise<Buffer>;
   /** One program or all, off the main thread: the kernel may take seconds when it is busy. One that is not attached is no error. */
   detach(object: number, program?: string): Promise<void>;
   unload(object: number): void;
+  /**
+   * Puts a program on a network interface, off the main thread, beside what is there: never in its place. Resolves to the number of the hook; undefined when
+   * the session was closed meanwhile. Rejects with a NativeError.
+   */
+  attachHook(object: number, program: string, hook: NativeHook): Promise<number | undefined>;
+  /** Takes it away; one that is not there is no error. */
+  detachHook(hook: number): Promise<void>;
   /** Writes one entry of a map of the object; key and value must have the sizes of the map, which is no per-CPU one. */
   putEntry(object: number, map: string, key: Uint8Array, value: Uint8Array): void;
   /** Takes one entry out; false when there is none. */

@@ -296,6 +296,21 @@ export const sessionDuration = {
   h2: 7200000,
 } as const;
 
+/** `enum packet_family`. */
+export const packetFamily = {
+  other: 0,
+  ipv4: 1,
+  ipv6: 2,
+} as const;
+
+/** `enum packet_transport`. */
+export const packetTransport = {
+  protoOther: 0,
+  tcp: 1,
+  udp: 2,
+  icmp: 3,
+} as const;
+
 /** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */
 export const mapLayout = {
   processCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, uid: 16, flags: 20 },
@@ -318,17 +333,20 @@ export const mapLayout = {
   ruleClass: { size: 4, field: 0, slot: 1, rule: 2 },
   ruleSet: { size: 792, generation: 0, looks: 4, droppable: 8, filters: 12, tag: 16, zero: 20, later: 24, results: 32, stages: 48, tests: 176, kinds: 248, actors: 504, classes: 536 },
   session: { size: 264, owner: 0, id: 80, sk: 88, cookie: 96, startNs: 104, lastNs: 112, sent: 120, received: 128, unacked: 136, netnsCookie: 144, cgroupId: 152, netns: 160, uid: 164, flags: 168, retransmits: 172, family: 176, localPort: 178, peerPort: 180, error: 182, transport: 184, role: 185, state: 186, knownBy: 187, mark: 188, local: 192, peer: 208, zone: 224, beforeSent: 240, beforeReceived: 248, steps: 256, lastState: 260 },
+  sessionShown: { size: 160, id: 0, sk: 8, startNs: 16, sent: 24, received: 32, ownerStartNs: 40, cgroupId: 48, netnsCookie: 56, netns: 64, pid: 68, uid: 72, ownerFlags: 76, flags: 80, family: 84, localPort: 86, peerPort: 88, transport: 90, role: 91, state: 92, knownBy: 93, zero: 94, local: 96, peer: 112, zone: 128, comm: 144 },
   socketHolder: { size: 280, session: 0, inode: 264, fd: 272, zero: 276 },
   flowKey: { size: 32, sk: 0, peer: 8, port: 24, family: 26, scope: 28 },
-  sessionSettings: { size: 96, idleNs: 0, cgroupId: 64, wants: 72, states: 76, protocols: 80, families: 84, noLoopback: 88, zero: 92 },
+  sessionSettings: { size: 96, idleNs: 0, cgroupId: 64, wants: 72, states: 76, protocols: 80, families: 84, noLoopback: 88, told: 92 },
   sessionRule: { size: 48, address: 0, mask: 16, portMin: 32, portMax: 34, flags: 36, kinds: 38, set: 40, number: 42, zero: 44 },
   sessionRuleSet: { size: 3080, rules: 0, sets: 4, entries: 8 },
   packetKey: { size: 8, ifindex: 0, family: 4, transport: 5, zero: 6 },
   packetCount: { size: 16, packets: 0, bytes: 8 },
+  packetSlot: { size: 192, counts: 0 },
+  packetPlace: { size: 8, ifindex: 0, slot: 4 },
   sessionCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, transport: 16, family: 17, role: 18, state: 19, error: 20, zero: 22 },
-  sessionCount: { size: 160, opened: 0, failed: 8, ended: 16, sent: 24, received: 32, durationNs: 40, durations: 48 },
+  sessionCount: { size: 168, opened: 0, failed: 8, ended: 16, sent: 24, received: 32, durationNs: 40, durations: 48, closed: 160 },
   sessionLive: { size: 24, open: 0, sent: 8, received: 16 },
-  sessionRest: { size: 200, ended: 0, live: 160, sessions: 184, flows: 192 },
+  sessionRest: { size: 208, ended: 0, live: 168, sessions: 192, flows: 200 },
 } as const;
 
 /** `struct event_counters`: u64 each, in this order. */

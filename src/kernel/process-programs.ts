@@ -3,6 +3,7 @@ import { messageOf } from '../core/errors.ts';
 import type { KernelFacts, NativeError, NativeSession } from './addon.ts';
 import { flavourFacts, objectPath } from './flavours.ts';
 import { processWant } from './layouts.gen.ts';
+import { packetFacts } from './packets/facts.ts';
 
 /** From best to worst. `procfs` needs no program. */
 export const rungs = ['tp_btf', 'raw_tp', 'tp', 'procfs'] as const;
@@ -10,7 +11,8 @@ export type Rung = (typeof rungs)[number];
 
 /** What the kernel is asked by its BTF before the programs are chosen. */
 export const wantedFacts = {
-  ...flavourFacts,
+  functions: [...flavourFacts.functions, ...packetFacts.functions],
+  helpers: [...flavourFacts.helpers, ...packetFacts.helpers],
   tracepoints: [
     'sched_process_exec', 'sched_process_exit', 'task_newtask', 'sys_exit', 'sock_send_length', 'sock_recv_length', 'udp_fail_queue_rcv_skb',
     'io_uring_complete', 'cgroup_mkdir', 'cgroup_rmdir', 'cgroup_attach_task',

@@ -4,7 +4,7 @@ import type { Counters } from '../core/counters.ts';
 import type { Health, Lifecycle } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
 import { createAsked } from './asked.ts';
-import { loadAddon, type KernelFacts, type MapEntries } from './addon.ts';
+import { loadAddon, type Addon, type KernelFacts, type MapEntries } from './addon.ts';
 import type { Recorder } from './capture/recorder.ts';
 import { cgroupEventLabels } from './cgroups/programs.ts';
 import { createExclusion, NOBODY_EXCLUDED, type ExcludeRules } from './exclude.ts';
@@ -23,7 +23,10 @@ import { nextGeneration } from './sums.ts';
 import type { RingSource } from './ring-source.ts';
 import type { CountMaps as CallCountMaps } from './calls/counts.ts';
 import type { CallNeeds, CallsClaim, CallsStatus } from './calls/needs.ts';
+import type { PacketServices } from './packets/needs.ts';
+import { createPacketService } from './packets/service.ts';
 import type { SocketNeeds, SocketsClaim, SocketsStatus } from './sockets/needs.ts';
+import { createLiveSockets, type LiveSockets } from './sockets/live.ts';
 import { createLookupService } from './sockets/lookup-service.ts';
 import { createHostTraces, type Traces } from './traces/host.ts';
 import { createSocketService, programNeeds, type SocketMaps } from './sockets/service.ts';
@@ -57,7 +60,8 @@ export type KernelStatus = {
 };
 
 export type KernelServices = Lifecycle &
-  KernelLookups & {
+  KernelLookups &
+  PacketServices & {
     readonly hub: Hub;
     /**
      * Said by receivers while somebody listens to them; the programs do what any of them needs from the next `reconfigure` on. Without anybody
@@ -77,6 +81,8 @@ export type KernelServices = Lifecycle &
     /** What became of that; the maps of the programs. */
     sockets(): SocketsStatus;
     readonly socketMaps: SocketMaps;
+    /** What is open now; while somebody asks for sockets. */
+    readonly liveSockets: LiveSockets;
     /**
      * Calls back once when the programs have been detached for good and pipelines still listen: what the kernel has added up is final then, and may be
      * handed to the hub; what it promises is waited for. Returns a function that takes it back.
@@ -92,7 +98,8 @@ export type KernelServices = Lifecycle &
     readonly callMaps: CallMaps;
     /**
      * Brings the programs in line with what is needed now: they are loaded, changed while they run, or detached; what stays is not let go of.
-     * Throws a KernelError when it cannot be; the programs then do what they did before.
+     * Throws a KernelError when it cannot be; the programs then do what they did before. Calls are served one after the other; behind `quiesce` nothing
+     * changes any more.
      */
     reconfigure(): Promise<void>;
     health(): Health;
@@ -172,6 +179,8 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   });
   const traces = createHostTraces({ root, hub, lookups });
   const socketLookup = createLookupService({ root, counters, readMaps: (map, match) => sockets.maps.read(map, match) });
+  const factsOf = (addon: Addon): KernelFacts => ({ ...probeFacts(addon), ...injectedFacts });
+  const packets = createPacketService({ logger, loadAddon, factsOf });
   let current: KernelStatus = UNUSED;
   let unregisterRung = (): void => {};
   let ring: RingSource | undefined;
@@ -222,6 +231,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       await watcher?.scan();
       await watcher?.stop();
       await sockets.stop();
+      await packets.quiesce();
       const complete = (await ring?.quiesce(deadlineMs)) ?? true;
       if (!complete) logger.warn({ deadline_ms: deadlineMs }, 'the ring was not read to its end by the deadline');
       await Promise.all(Array.from(quietListeners, (listener) => listener()));
@@ -273,7 +283,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     gate.forget('cgroup');
   };
 
-  const reconfigure = async (): Promise<void> => {
+  const followProcesses = async (): Promise<void> => {
     const needs = asked.processes();
     const wantedSockets = asked.sockets();
     if (needs === undefined) {
@@ -285,6 +295,19 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     await gate.start();
     await ring?.change(needs, asked.calls(), programNeeds(wantedSockets));
     await sockets.change(wantedSockets);
+  };
+  const follow = async (): Promise<void> => {
+    // what has come to rest stays so
+    if (quiet !== undefined) return;
+    await followProcesses();
+    await packets.change();
+  };
+  /** A reload and live views may ask at the same time. */
+  let followed: Promise<unknown> = Promise.resolve();
+  const reconfigure = (): Promise<void> => {
+    const mine = followed.then(follow);
+    followed = mine.catch(() => {});
+    return mine;
   };
 
   const status = (): KernelStatus => {
@@ -310,6 +333,9 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     },
     needCalls: asked.needCalls,
     needSockets: asked.needSockets,
+    needPackets: packets.needPackets,
+    packets: packets.packets,
+    packetMaps: packets.packetMaps,
     onQuiet(listener) {
       quietListeners.add(listener);
       return () => quietListeners.delete(listener);
@@ -322,6 +348,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     calls: () => ring?.calls.status() ?? { ...NO_CALLS, notes: current.rung === 'procfs' ? [PROCFS_NO_CALLS] : [] },
     sockets: sockets.status,
     socketMaps: sockets.maps,
+    liveSockets: createLiveSockets({ root, show: sockets.show, processes: lookups.processes }),
     callMaps: {
       read: (map) => ring?.calls.read(map),
       take: (map, key) => ring?.calls.take(map, key),
@@ -341,12 +368,11 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     async stop(deadlineMs) {
       await quiesce(deadlineMs);
       exclusion.stop();
-      await ring?.close();
+      await Promise.all([ring?.close(), packets.close()]);
     },
     async probe() {
       const addon = loadAddon();
-      const facts: KernelFacts = { ...probeFacts(addon), ...injectedFacts };
-      return probeKernel({ addon, facts, procfsRoot: `${root}/proc`, cgroup2Path: await cgroupRoot() });
+      return probeKernel({ addon, facts: factsOf(addon), procfsRoot: `${root}/proc`, cgroup2Path: await cgroupRoot() });
     },
   };
 };

@@ -58,3 +58,9 @@ export const addressText = (bytes: Uint8Array, decode: (bytes: Uint8Array) => st
   const text = v6Text(bytes.subarray(0, V6_BYTES));
   return bytes.length === V6_BYTES ? text : `${text}%${decode(bytes.subarray(V6_BYTES))}`;
 };
+
+/** `192.0.2.1:80`, `[fe80::1%eth0]:80`; without a port the address alone. */
+export const hostPortText = (address: string, port: number | string | undefined): string => {
+  if (port === undefined) return address;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+};

@@ -76,7 +76,8 @@ const addHead = (to: Attribute[], batch: Batch, actor: number, decode: Decode, w
   add(attributeName.kernelThread, has(HEAD_KERNEL_THREAD), () => true);
 };
 
-const holds = (condition: FieldCondition, value: number | undefined): boolean => {
+/** Whether a condition of a field holds for what stands in its column; undefined: the batch has none. */
+export const conditionHolds = (condition: FieldCondition, value: number | undefined): boolean => {
   if (value === undefined) return false;
   return condition.is === 'not' ? value !== condition.value >>> 0 : ((value & condition.mask) !== 0) === (condition.is === 'set');
 };
@@ -84,7 +85,7 @@ const holds = (condition: FieldCondition, value: number | undefined): boolean =>
 /** Undefined = left out. */
 const valueOf = ({ frame, columns }: Batch, field: AttributeField, row: number, decode: Decode): AttributeValue | undefined => {
   const cell = (column: string): number | undefined => columns[column]?.[row];
-  if (!conditionsOf(field).every((condition) => holds(condition, cell(condition.column)))) return undefined;
+  if (!conditionsOf(field).every((condition) => conditionHolds(condition, cell(condition.column)))) return undefined;
   if (field.type === 'constant') return field.value;
   if (field.type === 'u64' || field.type === 'decimal') {
     const lo = cell(`${field.column}Lo`);

@@ -1,7 +1,7 @@
 /** What flows between instances: which pipelines are connected, and the one source that all pipelines of a receiver share. */
 import { Observable, share, type Subscription } from 'rxjs';
 import type { Batch } from '../core/batch.ts';
-import type { BatchTap, Exporter, Processor, Receiver } from '../core/component.ts';
+import type { BatchTap, Exporter, Processor, Receiver, TappedSignal } from '../core/component.ts';
 import type { Counters } from '../core/counters.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
@@ -29,7 +29,7 @@ export type Connector = {
   /** Why a receiver sends nothing more; undefined while it may. */
   failureOf(receiver: Instance): string | undefined;
   /** See `ServiceView.tap`. */
-  tap(listener: BatchTap): () => void;
+  tap(listener: BatchTap, signal?: TappedSignal): () => void;
 };
 
 export type ConnectorOptions = { readonly counters: Counters; readonly logger: Logger; readonly backPressure: BackPressure };
@@ -46,11 +46,14 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
   /** True when a pipeline refused the batch that is on its way; everything is synchronous, so one flag serves all. */
   let batchRefused = false;
 
-  const taps = new Set<BatchTap>();
-  const showToTaps = (pipeline: string, batch: Batch): void => {
-    for (const tap of taps) {
+  const taps = { logs: new Set<BatchTap>(), traces: new Set<BatchTap>() };
+  /** By receiver, the first logs pipeline that has it. */
+  let firstPipelines: ReadonlyMap<string, string> = new Map();
+  const showToTaps = (signal: TappedSignal, pipeline: string, batch: Batch): void => {
+    const isFirst = (firstPipelines.get(batch.receiver) ?? pipeline) === pipeline;
+    for (const tap of taps[signal]) {
       try {
-        tap(pipeline, batch);
+        tap(pipeline, batch, isFirst);
       } catch (error) {
         counters.counter('ringtail_tap_failures', {}).value++;
         rateLimit(`${pipeline} tap`, logger.error.bind(logger), { pipeline, error: messageOf(error) }, 'who looks at a pipeline failed');
@@ -98,7 +101,7 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
       rateLimit,
       onRefused: () => (batchRefused = true),
       onDelivered: (batch) => {
-        if (signal === 'logs' && taps.size > 0) showToTaps(id, batch as Batch);
+        if (signal !== 'metrics' && taps[signal].size > 0) showToTaps(signal, id, batch as Batch);
       },
     });
 
@@ -122,14 +125,16 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
         connection.unsubscribe();
         connections.delete(pipeline);
       }
+      const ofLogs = pipelines.filter(({ signal }) => signal === 'logs');
+      firstPipelines = new Map(ofLogs.toReversed().flatMap(({ id, receivers }) => receivers.map((receiver) => [receiver.id, id] as const)));
       // records and spans come from the ring that is held back
       const ofRing = pipelines.filter(({ signal }) => signal !== 'metrics');
       backPressure.follow(ofRing.flatMap(({ exporters }) => exporters.map(({ component }) => component)));
     },
     failureOf: (receiver) => failures.get(receiver),
-    tap(listener) {
-      taps.add(listener);
-      return () => taps.delete(listener);
+    tap(listener, signal = 'logs') {
+      taps[signal].add(listener);
+      return () => taps[signal].delete(listener);
     },
   };
 };

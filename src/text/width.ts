@@ -1,11 +1,15 @@
-/** How much room text takes on a terminal. Good enough for what stands in command lines; no table of Unicode. */
+/** How much room text takes on a terminal. Good enough for what stands in command lines; where terminals differ, rather too much than too little. */
 
 /** East Asian wide and fullwidth blocks, and pictures. */
 const wide =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-const mark = /\p{M}/u;
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f64f}\u{1f680}-\u{1faff}\u{20000}-\u{3fffd}\p{Emoji_Presentation}]/u;
+/** They stand on the character before; spacing marks take room of their own. */
+const mark = /[\p{Mn}\p{Me}]/u;
+/** Makes some characters before it wide. */
+const PICTURE_SELECTOR = '\ufe0f';
 
-const widthOf = (character: string): number => (character < '\u0300' ? 1 : mark.test(character) ? 0 : wide.test(character) ? 2 : 1);
+const widthOf = (character: string): number =>
+  character < '\u0300' ? 1 : character === PICTURE_SELECTOR ? 1 : mark.test(character) ? 0 : wide.test(character) ? 2 : 1;
 
 export const textWidth = (text: string): number => {
   let width = 0;

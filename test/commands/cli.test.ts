@@ -394,7 +394,7 @@ describe('ringtail run', () => {
   it('runs what is built in when no file is given', async () => {
     const cli = createCli();
     expect(await cli.run('run')).toBe(1);
-    expect(cli.stderr()).toContain('(built-in configuration):3:3: receivers.process: unknown receiver "process"');
+    expect(cli.stderr()).toContain('(built-in configuration):9:3: receivers.process: unknown receiver "process"');
   });
 
   it('passes warnings on', async () => {

@@ -1,7 +1,9 @@
+import { KernelError } from '../../src/core/errors.ts';
 import type { Registry } from '../../src/config/registry.ts';
 import type { ProbeReport } from '../../src/kernel/probe.ts';
 import type { CommandContext, CommandKernel, KernelOptions } from '../../src/commands/context.ts';
 import { runCli } from '../../src/commands/program.ts';
+import type { TerminalHost } from '../../src/text/screen/terminal.ts';
 import { createWorld, lifecycleOf, type World, worldRegistry } from '../service/fakes.ts';
 
 export const fullProbe: ProbeReport = {
@@ -20,6 +22,7 @@ export const createCli = (
   probe: ProbeReport = fullProbe,
   registry: Registry = worldRegistry(world),
   environment: Readonly<Record<string, string>> = { TOKEN: 'x' },
+  terminal?: TerminalHost,
 ) => {
   const out: string[] = [];
   const err: string[] = [];
@@ -46,6 +49,7 @@ export const createCli = (
       world.hooks.get('create kernel')?.();
       return kernel;
     },
+    createServices: () => Promise.reject(new KernelError('there is no kernel side here')),
     onSignal(handler) {
       signals.add(handler);
       return () => signals.delete(handler);
@@ -54,13 +58,16 @@ export const createCli = (
       reloads.add(handler);
       return () => reloads.delete(handler);
     },
+    holdOutput: () => (first) => void out.push(first),
     onOutputClosed(handler) {
       closers.add(handler);
       return () => closers.delete(handler);
     },
+    terminal: () => terminal,
   };
   return {
     world,
+    context,
     run: (...argv: string[]) => runCli(argv, context),
     stdout: () => out.join(''),
     stderr: () => err.join(''),

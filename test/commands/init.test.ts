@@ -116,6 +116,9 @@ describe('ringtail init', () => {
     const text = readFileSync(file, 'utf8');
     expect(text).toContain(`  # It takes logs over gRPC.\n  otlp_grpc:\n    endpoint: 127.0.0.1:${port}\n`);
     expect(text).toContain('Linux 6.1.0');
+    expect(text).toContain('\n  control:\n    required: false\n');
+    expect(text).toContain('\n  extensions: [control]\n');
+    expect(text).toContain('"ringtail top"');
     expect(await validates(file)).toEqual([0, '']);
     const again = await init('--output', file, '--endpoint', 'https://collector.example');
     expect(again).toMatchObject({
@@ -185,6 +188,8 @@ it('the text is right for whatever is found', () => {
     rootPath: fc.stringMatching(/^\/[ -~]{0,20}$/),
     implicit: fc.constantFrom([], ['redact']),
     healthCheck: fc.boolean(),
+    control: fc.boolean(),
+    packets: fc.constant(registry.find('receiver', 'packets') !== undefined),
   });
   fc.assert(
     fc.property(findings, (found) => {
@@ -193,13 +198,20 @@ it('the text is right for whatever is found', () => {
       expect(problems).toEqual([]);
       expect(config?.kernel.root_path).toBe(found.rootPath);
       // what it offers in comments is right too
-      const offered = text.replace(
-        /^( *)# (debug:|otlp_http:|extensions:|extensions: \[health_check\]| {2}endpoint: .*| {2}health_check:)$/gm,
-        '$1$2',
-      );
+      const offered = text
+        .replace(
+          /^( *)# (debug:|otlp_http:|sockets:|packets:|extensions:|extensions: \[health_check\]|health_check:|metrics:| {2}(?:endpoint|health_check|receivers|exporters):.*)$/gm,
+          '$1$2',
+        )
+        .replace('receivers: [process]', 'receivers: [process, sockets]')
+        .replace('extensions: [control]', found.healthCheck ? 'extensions: [control, health_check]' : '$&');
       const whole = loadConfig([{ file: 'x', text: offered }], registry, {});
       expect(whole.problems.filter(({ severity }) => severity === 'error')).toEqual([]);
-      expect([...whole.config!.extensions.keys()]).toEqual(found.healthCheck ? ['health_check'] : []);
+      expect([...whole.config!.extensions.keys()]).toEqual([
+        ...(found.control ? ['control'] : []),
+        ...(found.healthCheck ? ['health_check'] : []),
+      ]);
+      expect([...whole.config!.receivers.keys()]).toEqual(['process', 'sockets', ...(found.packets ? ['packets'] : [])]);
       expect(whole.problems.map(({ path: place }) => place)).toEqual([
         found.destination === undefined ? 'exporters.otlp_http' : 'exporters.debug',
       ]);

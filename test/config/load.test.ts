@@ -2,7 +2,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { components } from '../../src/components.ts';
 import { defaultConfig } from '../../src/config/default-config.ts';
+import { createRegistry } from '../../src/config/registry.ts';
 import { loadConfig, requireConfig } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problems.ts';
 import { readConfigSource } from '../../src/config/read-source.ts';
@@ -230,14 +232,14 @@ describe('files', () => {
 
   it('runs without a file by what config/default.yaml shows', async () => {
     expect(await readFile(new URL('../../config/default.yaml', import.meta.url), 'utf8')).toBe(defaultConfig.text);
-    const { config, problems } = loadConfig([defaultConfig], fakeRegistry, {});
+    const { config, problems } = loadConfig([defaultConfig], createRegistry(components), {});
     expect(problems).toEqual([]);
     expect(config?.pipelines).toEqual([
       {
         id: 'logs',
         signal: 'logs',
-        receivers: ['process'],
-        processors: ['resolve_container', 'resolve_process', 'resolve_user'],
+        receivers: ['process', 'sockets'],
+        processors: ['resolve_container', 'resolve_process', 'resolve_user', 'redact'],
         exporters: ['debug'],
       },
     ]);

@@ -24,7 +24,7 @@ it('every block says what it is', () => {
 
 it('what is marked as text is neither a command nor a configuration', () => {
   const hidden = shown('text').filter(
-    ([, { text }]) => /^(\$ |npm |(bin\/)?ringtail (?!run stopped))/m.test(text) || /^(receivers|exporters|service):$/m.test(text),
+    ([, { text }]) => /^(\$ |npm |(bin\/)?ringtail (?!run stopped|top ·))/m.test(text) || /^(receivers|exporters|service):$/m.test(text),
   );
   expect(hidden.map(([place]) => place)).toEqual([]);
 });

@@ -76,6 +76,7 @@ const configOf = (way: Way, { folder, docker, page, own, grpc }: Places): string
       process: { metrics: METRICS },
       syscalls: { calls: ['files', 'io', 'network'], metrics: METRICS },
       sockets: { metrics: METRICS },
+      packets: { metrics: METRICS },
     },
     processors: { resolve_process: {}, resolve_user: {}, resolve_container: { runtimes: { docker: [docker] } } },
     exporters: {
@@ -88,7 +89,7 @@ const configOf = (way: Way, { folder, docker, page, own, grpc }: Places): string
       telemetry: { metrics: { address: `127.0.0.1:${own}` } },
       pipelines: {
         logs: { receivers: ['process', 'sockets'], processors: ['resolve_process', 'resolve_user', 'resolve_container'], exporters: ['file'] },
-        metrics: { receivers: ['process', 'syscalls', 'sockets'], processors: ['resolve_container'], exporters: [exporterOf[way]] },
+        metrics: { receivers: ['process', 'syscalls', 'sockets', 'packets'], processors: ['resolve_container'], exporters: [exporterOf[way]] },
       },
     },
   }); // prettier-ignore

@@ -1,5 +1,5 @@
 /** `ringtail run` as people use it: start, stop, signals, exit codes, what stays behind. */
-import { symlinkSync } from 'node:fs';
+import { realpathSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { kernelObjectsOf, leftOf, untilGone } from './support/kernel-objects.ts';
@@ -60,8 +60,13 @@ describe('npm start', () => {
       .split('\n')
       .find((text) => text.includes(word))!;
     expect(line).toMatch(/^\d\d:\d\d:\d\d\.\d{3} +root +\d+ .*\/true/);
-    const startup = /startup_ms=(\d+)/.exec(withoutColours(running.stdout()))?.[1];
-    console.log(`start-up of the product: ${startup} ms; a line of it: ${line.trim()}`);
+    const screen = withoutColours(running.stdout());
+    const startup = /ready after ([\d.]+ \w+)\./.exec(screen)?.[1];
+    expect(screen).toMatch(/^seen {4}every program that starts or ends +by tracepoints \(\w+\)\r?$/m);
+    expect(screen).toMatch(/^ +every connection, and who owns it +by eBPF programs\r?$/m);
+    expect(screen).toContain(`in another terminal, in ${realpathSync(projectRoot)}:`.slice(0, 70));
+    expect(screen).not.toContain('receiver started');
+    console.log(`start-up of the product: ${startup}; a line of it: ${line.trim()}`);
     const pid = ringtailBelow(running.pid);
     const objects = kernelObjectsOf(pid);
     expect(objects.prog.length).toBeGreaterThan(0);
@@ -71,6 +76,16 @@ describe('npm start', () => {
     expect(await running.ended).toEqual({ code: 0, signal: null });
     expect(withoutColours(running.stdout())).toContain('the books balance');
     await untilGone(objects);
+  });
+
+  test('piped, it says nothing of itself between its events', async () => {
+    const word = marker('piped');
+    const running = start(ringtailCommand, ['run']);
+    await untilSeen(running, word);
+    running.child.kill('SIGINT');
+    expect(await running.ended).toEqual({ code: 0, signal: null });
+    expect(running.stdout()).not.toContain('another terminal');
+    expect(parseLog(running.stderr()).map(({ msg }) => msg)).toContain('ready');
   });
 });
 

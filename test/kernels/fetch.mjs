@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** Debian's cloud kernels: small, with BTF, and one for each long-term series. */
 export const kernels = [
@@ -9,6 +9,9 @@ export const kernels = [
   { series: '6.1', meta: 'linux-image-cloud-amd64', suite: 'bookworm-security' },
   { series: '6.12', meta: 'linux-image-6.12-cloud-amd64', suite: 'bookworm-security' },
 ];
+
+/** What the kernels have not built in, in the order in which it is loaded. */
+export const kernelModules = ['veth', 'sch_ingress', 'cls_bpf', 'llc', 'stp', 'mrp', 'garp', '8021q', 'tun'];
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
@@ -58,6 +61,18 @@ const aptIn = (work) => {
   return options;
 };
 
+/** Module files ready to be loaded; one that is built in has none. @param {string} root of the package @param {string} target */
+const keepModules = (root, target) => {
+  mkdirSync(target);
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' });
+  for (const name of kernelModules) {
+    const file = files.find((path) => basename(path) === `${name}.ko` || basename(path) === `${name}.ko.xz`);
+    if (file === undefined) continue;
+    copyFileSync(join(root, file), join(target, basename(file)));
+    if (file.endsWith('.xz')) run('busybox', ['unxz', join(target, basename(file))]);
+  }
+};
+
 /** @param {readonly string[]} apt @param {(typeof kernels)[number]} kernel @param {string} work */
 const download = (apt, { series, meta, suite }, work) => {
   const versions = run('apt-cache', [...apt, 'madison', meta]).split('\n');
@@ -86,25 +101,34 @@ const download = (apt, { series, meta, suite }, work) => {
   mkdirSync(kept);
   renameSync(join(boot, file), join(kept, 'vmlinuz'));
   writeFileSync(join(kept, 'release'), file.slice('vmlinuz-'.length));
+  keepModules(join(folder, 'root'), join(kept, 'modules'));
   return kept;
 };
 
+/** What an older version of this file kept is without modules. @param {string} folder */
+const isWhole = (folder) => existsSync(join(folder, 'vmlinuz')) && existsSync(join(folder, 'modules'));
+
 /**
- * Kernel images of the wanted series; what is not in the cache is fetched from Debian's archive, checked by its keyring.
+ * Kernel images and modules of the wanted series; what is not in the cache is fetched from Debian's archive, checked by its keyring.
  * @param {readonly string[]} series
  * @param {(line: string) => void} say
  */
 export const fetchKernels = (series, say) => {
   const cache = cacheFolder();
   mkdirSync(cache, { recursive: true });
-  const missing = kernels.filter((kernel) => series.includes(kernel.series) && !existsSync(join(cache, kernel.series, 'vmlinuz')));
+  const missing = kernels.filter((kernel) => series.includes(kernel.series) && !isWhole(join(cache, kernel.series)));
   if (missing.length > 0) {
     // beside the cache, so that a rename suffices
     const work = mkdtempSync(join(cache, 'fetch-'));
     try {
       say(`fetching kernels: ${missing.map((kernel) => kernel.series).join(', ')}`);
       const apt = aptIn(work);
-      for (const kernel of missing) renameSync(download(apt, kernel, work), join(cache, kernel.series));
+      for (const kernel of missing) {
+        const kept = download(apt, kernel, work);
+        const place = join(cache, kernel.series);
+        if (existsSync(place)) renameSync(place, join(work, `${kernel.series}.old`));
+        renameSync(kept, place);
+      }
     } finally {
       rmSync(work, { recursive: true, force: true });
     }
@@ -114,6 +138,7 @@ export const fetchKernels = (series, say) => {
     .map((kernel) => ({
       series: kernel.series,
       image: join(cache, kernel.series, 'vmlinuz'),
+      modules: join(cache, kernel.series, 'modules'),
       release: readFileSync(join(cache, kernel.series, 'release'), 'utf8').trim(),
     }));
 };

@@ -3,6 +3,7 @@ import { chmodSync, closeSync, copyFileSync, cpSync, existsSync, mkdirSync, open
 import { basename, dirname, extname, join } from 'node:path';
 import { inRoot } from '../../scripts/lib/paths.mjs';
 import { findBpftool } from '../../scripts/lib/tools.mjs';
+import { kernelModules } from './fetch.mjs';
 
 const nodePackage = () => inRoot('node_modules', `node-linux-${process.arch}`, 'bin', 'node');
 
@@ -13,6 +14,10 @@ const init = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev; mount -t tmpfs t /tmp; mount -t tmpfs r /run
 mount -t tracefs t /sys/kernel/tracing; mount -t cgroup2 c /sys/fs/cgroup; mount -t bpf b /sys/fs/bpf
+for module in ${kernelModules.join(' ')}; do
+  file=/modules/$(uname -r)/$module.ko
+  if [ -e $file ]; then insmod $file; fi
+done
 ifconfig lo 127.0.0.1 up
 hostname guest
 cd /ringtail
@@ -58,11 +63,11 @@ const runtimePackages = () => {
 
 /**
  * A root file system with Node, the product as JavaScript, its objects, the workloads and the scenarios. Not compressed: under
- * emulation unpacking costs more than loading.
- * @param {{ work: string, guestArguments: { only?: string | undefined, table?: boolean | undefined } }} options
+ * emulation unpacking costs more than loading. Modules of the kernels lie in `modules/<release>`.
+ * @param {{ work: string, kernels: readonly { release: string, modules: string }[], guestArguments: { only?: string | undefined, table?: boolean | undefined } }} options
  * @returns {string} path of the initrd
  */
-export const buildInitrd = ({ work, guestArguments }) => {
+export const buildInitrd = ({ work, kernels, guestArguments }) => {
   const root = join(work, 'root');
   const home = join(root, 'ringtail');
   rmSync(root, { recursive: true, force: true });
@@ -91,6 +96,7 @@ export const buildInitrd = ({ work, guestArguments }) => {
   copyFileSync(run('sh', ['-c', 'command -v busybox']).trim(), join(root, 'bin/busybox'));
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n');
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
+  for (const { release, modules } of kernels) cpSync(modules, join(root, 'modules', release), { recursive: true });
   writeFileSync(join(root, 'init'), init);
   chmodSync(join(root, 'init'), 0o755);
   const image = join(work, 'initrd');

@@ -153,17 +153,19 @@ describe('a reload', () => {
   it('leaves those who look at pipelines, and none of them is a pipeline', async () => {
     const { world, service, reload } = await started();
     const seen: string[] = [];
-    const untap = service.view.tap((pipeline) => void seen.push(pipeline));
+    const untap = service.view.tap((pipeline, _batch, isFirst) => void seen.push(`${pipeline}${isFirst ? ', first' : ''}`));
     service.view.tap(() => {
       throw new Error('looked away');
     });
     world.emit();
-    await reload({ ...plain, pipelines: { 'logs/b': plain.pipelines['logs']! } });
+    await reload({ ...plain, pipelines: { 'logs/b': plain.pipelines['logs']!, 'logs/a': plain.pipelines['logs']! } });
+    world.emit();
+    await reload({ ...plain, pipelines: { 'logs/a': plain.pipelines['logs']! } });
     world.emit();
     untap();
     world.emit();
-    expect(seen).toEqual(['logs', 'logs/b']);
-    expect(world.counts().get(JSON.stringify(['ringtail_tap_failures', {}]))).toBe(3);
+    expect(seen).toEqual(['logs, first', 'logs/b, first', 'logs/a', 'logs/a, first']);
+    expect(world.counts().get(JSON.stringify(['ringtail_tap_failures', {}]))).toBe(5);
     expect((await service.stop()).balanced).toBe(true);
   });
 

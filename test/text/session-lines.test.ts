@@ -10,7 +10,8 @@ const lineOf = (event: string, attributes: Attributes): string => {
     { name: `ringtail.session.${event}`, unixNs: 0n, attributes: Object.entries(attributes) },
     { colour: false, width: undefined },
   );
-  return line.slice('00:00:00.000  '.length);
+  // nobody is known: the columns of who did it are empty
+  return line.slice(59);
 };
 
 const tcp: Attributes = {

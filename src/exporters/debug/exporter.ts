@@ -9,9 +9,10 @@ import { attributesOf, unixNsOf } from '../../otlp/log-text.ts';
 import type { RequestSignal } from '../../otlp/request.ts';
 import { createBooks } from '../shared/books.ts';
 import type { DebugConfig } from './config.ts';
+import { wantsColour } from '../../text/colour.ts';
 import { decodeKeepingBytes, escapeText } from '../../text/escape.ts';
 import { jsonLine } from '../../text/json.ts';
-import { attributeLines, clockText, eventLine, type LineOptions } from '../../text/line.ts';
+import { attributeLines, clockText, createEventLines, type LineOptions } from '../../text/line.ts';
 import { readableSpan, spanDetails, spanJson, spanLine, spanOf } from '../../text/span.ts';
 import { createLineOutput } from './output.ts';
 import { pointDetails, pointJson, pointLine } from '../../text/point.ts';
@@ -28,10 +29,6 @@ export type DebugExporterOptions = {
   readonly env: Readonly<Record<string, string | undefined>>;
 };
 
-/** Colours on a terminal that has them, unless NO_COLOR is set (https://no-color.org). */
-const wantsColour = ({ isTTY }: DebugStream, env: Readonly<Record<string, string | undefined>>): boolean =>
-  isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
-
 export const createDebugExporter = ({ settings, config, stream, env }: DebugExporterOptions): Exporter => {
   const { id, counters, logger } = settings;
   const limit = createRateLimit();
@@ -46,7 +43,8 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
   };
   type Lane = ReturnType<typeof laneOf>;
   const lanes = { logs: laneOf('logs'), metrics: laneOf('metrics'), traces: laneOf('traces') };
-  const colour = wantsColour(stream, env);
+  const colour = wantsColour({ isTTY: stream.isTTY, env });
+  const eventLines = createEventLines();
   const basic = config.format === 'text' && config.verbosity === 'basic';
   const counts = new Map<string, number>();
   let countTimer: NodeJS.Timeout | undefined;
@@ -58,7 +56,7 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
     const event = { name: batch.kind.eventName, unixNs: unixNsOf(batch, row), attributes: [], resource };
     if (config.format === 'json') return `${jsonLine({ ...event, attributes: attributesOf(batch, row) }, batch.receiver)}\n`;
     const readable = { ...event, attributes: attributesOf(batch, row, decodeKeepingBytes) };
-    const lines = [eventLine(readable, options), ...(config.verbosity === 'detailed' ? attributeLines(readable, options) : [])];
+    const lines = [eventLines.line(readable, options), ...(config.verbosity === 'detailed' ? attributeLines(readable, options) : [])];
     return `${lines.join('\n')}\n`;
   };
 

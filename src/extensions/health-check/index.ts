@@ -1,6 +1,7 @@
 import type { Extension, ExtensionFactory, ExtensionSettings, ServiceView } from '../../core/component.ts';
 import { endpointNeeds, endpointWarnings } from '../shared/config.ts';
-import { createHttpServer, json, text, type Reply } from '../shared/http-server.ts';
+import { json, text, type Reply } from '../shared/http-server.ts';
+import { createPageServer } from '../shared/page-server.ts';
 import { healthCheckConfig, type HealthCheckConfig } from './config.ts';
 import { goDuration, healthReport } from './report.ts';
 
@@ -26,7 +27,7 @@ export const healthCheckExtension: ExtensionFactory = {
   hostNeeds: endpointNeeds,
   warnings: (config: HealthCheckConfig) => endpointWarnings(config, 'sees how this host is watched'),
   create({ id, logger, service }: ExtensionSettings, config: HealthCheckConfig): Extension {
-    const server = createHttpServer({
+    const server = createPageServer({
       id,
       logger,
       endpoint: config.endpoint,

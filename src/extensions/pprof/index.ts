@@ -1,6 +1,7 @@
 import type { Extension, ExtensionFactory, ExtensionSettings, HostNeed } from '../../core/component.ts';
 import { endpointNeeds, endpointWarnings } from '../shared/config.ts';
-import { createHttpServer, json, text, type Asked, type Reply } from '../shared/http-server.ts';
+import { json, text, type Asked, type Reply } from '../shared/http-server.ts';
+import { createPageServer } from '../shared/page-server.ts';
 import { pprofConfig, type PprofConfig } from './config.ts';
 import { takeCpuProfile, writeHeapSnapshot } from './profiler.ts';
 
@@ -56,7 +57,7 @@ export const pprofExtension: ExtensionFactory = {
       return json(200, file);
     };
 
-    const server = createHttpServer({
+    const server = createPageServer({
       id,
       logger,
       endpoint: config.endpoint,

@@ -1,20 +1,12 @@
-/**
- * The small HTTP server of extensions: GET and HEAD only, everything bounded. Browsers are answered only for what a person asks there: pages of
- * other sites, also those that let their own name point here (DNS rebinding), are refused.
- */
+/** The small HTTP server of extensions: GET and HEAD only, everything bounded. Where it listens and whom it answers is said by who makes it. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, isIP } from 'node:net';
-import { ConfigError, messageOf } from '../../core/errors.ts';
+import type { Socket } from 'node:net';
+import { messageOf } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { Endpoint } from './config.ts';
+import { json, text, type Reply, type StreamReply } from './http-reply.ts';
+import { sendItems } from './send-items.ts';
 
-export type Reply = {
-  readonly status: number;
-  /** Media type. */
-  readonly type: string;
-  readonly body: string | Buffer;
-  readonly headers?: Readonly<Record<string, string>>;
-};
+export { json, text, type Reply, type StreamReply };
 
 export type Asked = {
   /** Without the query; begins with a slash. */
@@ -27,28 +19,39 @@ export type Asked = {
 };
 
 /** Undefined: there is no such page. May throw. */
-export type Answer = (asked: Asked) => Reply | undefined | Promise<Reply | undefined>;
+export type Answer = (asked: Asked) => Reply | StreamReply | undefined | Promise<Reply | StreamReply | undefined>;
+
+/** Where a server listens. */
+export type Place = {
+  /** Resolves with what the log says of it; rejects with a ConfigError when it cannot be had. */
+  open(server: Server): Promise<Readonly<Record<string, string>>>;
+  /** Gives back what `server.close` does not. */
+  close?(): Promise<void>;
+};
 
 export type HttpServerOptions = {
-  readonly id: string;
-  readonly endpoint: Endpoint;
-  /** Further names that stand in the Host header. */
-  readonly hosts: readonly string[];
   readonly logger: Logger;
+  readonly place: Place;
   readonly answer: Answer;
   /** Listed for who asks for something else. */
   readonly paths: readonly string[];
+  /** Who is not answered, beside what is wrong for everybody. */
+  readonly refusal?: (request: IncomingMessage) => Reply | undefined;
+  /** An answer that tells what is wrong. */
+  readonly problem?: (status: number, message: string) => Reply;
+  /** Stand in every answer. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** How long an answer may take. */
   readonly answerTimeoutMs?: number;
+  /** Connections at a time; what comes on top is closed. */
+  readonly maxConnections?: number;
 };
 
 export type HttpServer = {
-  /** Rejects with a ConfigError when the address cannot be used. */
+  /** Rejects with a ConfigError when the place cannot be used. */
   start(): Promise<void>;
   /** Lets answers that are under way finish, for as long as there is time. */
   stop(deadlineMs: number): Promise<void>;
-  /** Where it listens; undefined when it does not. */
-  address(): Endpoint | undefined;
 };
 
 /** A few people and probes at a time; who comes on top is turned away. */
@@ -60,54 +63,30 @@ const MAX_URL_CHARACTERS = 2048;
 const REQUEST_TIMEOUT_MS = 5000;
 const CHECK_INTERVAL_MS = 1000;
 const ANSWER_TIMEOUT_MS = 10_000;
+/** A page that is not taken is not kept for longer. */
+const SEND_TIMEOUT_MS = 30_000;
 const MAX_REQUESTS_PER_CONNECTION = 1000;
 
-const TEXT = 'text/plain; charset=utf-8';
-export const text = (status: number, body: string): Reply => ({ status, type: TEXT, body: `${body}\n` });
-export const json = (status: number, value: unknown): Reply => ({ status, type: 'application/json', body: `${JSON.stringify(value)}\n` });
+/** What was refused so may have a body, which nobody reads. */
+const closing: ReadonlySet<number> = new Set([405, 413, 414, 503]);
 
-const fixedHeaders = {
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-resource-policy': 'same-origin',
-  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-} as const;
-
-/** The name in a Host header without its port; undefined when it is none. */
-const nameOf = (host: string | undefined): string | undefined => {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?$/i.exec(host ?? '');
-  return (match?.[1] ?? match?.[2])?.toLowerCase();
-};
-
-const reasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the address is in use',
-  EACCES: 'this port needs a privilege',
-  EADDRNOTAVAIL: 'this host has no such address',
-  ENOTFOUND: 'there is no host of that name',
-};
+const isStream = (reply: Reply | StreamReply): reply is StreamReply => 'items' in reply;
 
 export const createHttpServer = (options: HttpServerOptions): HttpServer => {
-  const { id, endpoint, hosts, logger, answer, paths, answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
-  const names = new Set(['localhost', endpoint.host.toLowerCase(), ...hosts.map((host) => host.toLowerCase())]);
+  const { logger, place, answer, paths, refusal, problem = text, headers: fixedHeaders = {} } = options;
+  const { answerTimeoutMs = ANSWER_TIMEOUT_MS, maxConnections = MAX_CONNECTIONS } = options;
   let server: Server | undefined;
   let isStopping = false;
+  const busy = new WeakSet<Socket>();
 
   /** What is refused without looking further. */
-  const refusal = (request: IncomingMessage): Reply | undefined => {
+  const refused = (request: IncomingMessage): Reply | undefined => {
     const { method, url = '', headers } = request;
-    if (method !== 'GET' && method !== 'HEAD') return { ...text(405, 'GET and HEAD only'), headers: { allow: 'GET, HEAD' } };
-    if (url.length > MAX_URL_CHARACTERS) return text(414, 'the address is too long');
+    if (method !== 'GET' && method !== 'HEAD') return { ...problem(405, 'GET and HEAD only'), headers: { allow: 'GET, HEAD' } };
+    if (url.length > MAX_URL_CHARACTERS) return problem(414, 'the address is too long');
     if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
-      return text(413, 'a request has no body here');
-    const name = nameOf(headers.host);
-    if (name === undefined || (isIP(name) === 0 && !names.has(name)))
-      return text(421, `not asked by this name; the option hosts of ${id} adds names`);
-    const site = headers['sec-fetch-site'];
-    if (site !== undefined && site !== 'none' && site !== 'same-origin') return text(403, 'not for pages of other sites');
-    if (headers.origin !== undefined && headers.origin !== `http://${headers.host}`) return text(403, 'not for pages of other sites');
-    return undefined;
+      return problem(413, 'a request has no body here');
+    return refusal?.(request);
   };
 
   const send = (request: IncomingMessage, response: ServerResponse, { status, type, body, headers = {} }: Reply): void => {
@@ -117,33 +96,56 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
       ...fixedHeaders,
       'content-type': type,
       'content-length': bytes.length,
-      // what was refused may have a body, which nobody reads
-      ...(status === 405 || status === 413 || status === 414 || isStopping ? { connection: 'close' } : {}),
+      ...(closing.has(status) || isStopping ? { connection: 'close' } : {}),
       ...headers,
     });
+    const late = setTimeout(() => request.socket.destroy(), SEND_TIMEOUT_MS).unref();
+    response.once('close', () => clearTimeout(late));
     response.end(request.method === 'HEAD' ? undefined : bytes);
   };
 
+  const sendStream = async (response: ServerResponse, { status, type, items }: StreamReply, signal: AbortSignal): Promise<void> => {
+    // it ends with its connection
+    response.writeHead(status, { ...fixedHeaders, 'content-type': type, connection: 'close' });
+    response.flushHeaders();
+    await sendItems(response, items, signal);
+  };
+
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const refused = refusal(request);
-    if (refused !== undefined) return send(request, response, refused);
+    const no = refused(request);
+    if (no !== undefined) return send(request, response, no);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const late = setTimeout(() => {
       gone.abort();
-      send(request, response, text(503, 'it took too long'));
+      send(request, response, problem(503, 'it took too long'));
     }, answerTimeoutMs);
     try {
       const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
-      const reply = await answer({ path, query: new URLSearchParams(query), isHead: request.method === 'HEAD', signal: gone.signal });
-      send(request, response, reply ?? text(404, `there are ${paths.join(', ')}`));
+      const isHead = request.method === 'HEAD';
+      const reply = await answer({ path, query: new URLSearchParams(query), isHead, signal: gone.signal });
+      clearTimeout(late);
+      if (reply === undefined) send(request, response, problem(404, `there are ${paths.join(', ')}`));
+      else if (isStream(reply)) await sendStream(response, reply, gone.signal);
+      else send(request, response, reply);
     } catch (error) {
+      if (gone.signal.aborted) return undefined;
       logger.error({ error: messageOf(error) }, 'a page failed');
-      send(request, response, text(500, 'it failed; the log says more'));
+      if (response.headersSent) request.socket.destroy();
+      else send(request, response, problem(500, 'it failed; the log says more'));
     } finally {
       clearTimeout(late);
     }
     return undefined;
+  };
+
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const { socket } = request;
+    // who does not wait for an answer before the next question has a queue here that nobody bounds
+    if (busy.has(socket)) return void socket.destroy();
+    busy.add(socket);
+    response.once('close', () => busy.delete(socket));
+    void handle(request, response);
   };
 
   return {
@@ -157,30 +159,22 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
           keepAliveTimeout: REQUEST_TIMEOUT_MS,
           connectionsCheckingInterval: CHECK_INTERVAL_MS,
         },
-        (request, response) => void handle(request, response),
+        onRequest,
       );
-      created.maxConnections = MAX_CONNECTIONS;
+      created.maxConnections = maxConnections;
       created.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION;
       // the pages keep nobody from ending
       created.unref();
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      created.once('error', reject);
-      created.listen({ host: endpoint.host, port: endpoint.port }, resolve);
+      let where: Readonly<Record<string, string>>;
       try {
-        await promise;
+        where = await place.open(created);
       } catch (error) {
         created.close();
-        const why = reasons[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
-        throw new ConfigError(`extensions.${id}.endpoint: cannot listen on ${endpoint.host}:${endpoint.port}: ${why}`, {
-          cause: error,
-          advice: `set extensions.${id}.endpoint to an address that is free, or end what has it`,
-        });
+        throw error;
       }
-      created.off('error', reject);
       created.on('error', (error) => logger.error({ error: messageOf(error) }, 'the server of an extension failed'));
       server = created;
-      const { port } = created.address() as AddressInfo;
-      logger.info({ endpoint: `${endpoint.host}:${port}` }, 'extension started');
+      logger.info(where, 'extension started');
     },
     async stop(deadlineMs) {
       const running = server;
@@ -189,14 +183,23 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
       isStopping = true;
       const { promise, resolve } = Promise.withResolvers<void>();
       running.close(() => resolve());
+      await place.close?.();
       running.closeIdleConnections();
       const late = setTimeout(() => running.closeAllConnections(), Math.max(0, deadlineMs));
       await promise;
       clearTimeout(late);
     },
-    address() {
-      const at = server?.address() as AddressInfo | null | undefined;
-      return at === null || at === undefined ? undefined : { host: endpoint.host, port: at.port };
-    },
   };
+};
+
+/** Has the server listen, and throws what it fails with; from then on it has no handler of errors. */
+export const listening = async (server: Server, options: Parameters<Server['listen']>[0] & object): Promise<void> => {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(options, resolve);
+  try {
+    await promise;
+  } finally {
+    server.off('error', reject);
+  }
 };

@@ -1,6 +1,6 @@
 import type { Extension, ExtensionFactory, ExtensionSettings } from '../../core/component.ts';
 import { endpointNeeds, endpointWarnings } from '../shared/config.ts';
-import { createHttpServer } from '../shared/http-server.ts';
+import { createPageServer } from '../shared/page-server.ts';
 import { zpagesConfig, type ZpagesConfig } from './config.ts';
 import { document } from './html.ts';
 import { menu, pageAt, pagePaths } from './pages.ts';
@@ -16,7 +16,7 @@ export const zpagesExtension: ExtensionFactory = {
   hostNeeds: endpointNeeds,
   warnings: (config: ZpagesConfig) => endpointWarnings(config, 'reads the configuration'),
   create({ id, logger, service, version, resource }: ExtensionSettings, { endpoint, hosts }: ZpagesConfig): Extension {
-    const server = createHttpServer({
+    const server = createPageServer({
       id,
       logger,
       endpoint,

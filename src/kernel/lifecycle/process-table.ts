@@ -71,6 +71,8 @@ export type ProcessTable = {
    * table.
    */
   identityOf(pid: number, startNs?: bigint): { readonly startNs: bigint; readonly execId: number } | undefined;
+  /** The slot of the last program that a process is known to have run, living or dead; 0 = not known. `startNs` is boot time. */
+  slotOf(pid: number, startNs: bigint): number;
   /** Executable, attribution and creation time by slot. */
   readonly source: AttributeSource;
   /** The same without the attribution: for records that say themselves where their process is known from. */
@@ -200,6 +202,7 @@ export const createProcessTable = (options: ProcessTableOptions = {}): ProcessTa
       }
       return undefined;
     },
+    slotOf: (pid, startNs) => slots.newest(pid, Number(startNs & 0xffff_ffffn), Number(startNs >> 32n)),
     source,
     programSource,
     callerSource: {

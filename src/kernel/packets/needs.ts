@@ -1,5 +1,5 @@
 /** What receivers ask of the programs of packets. */
-import type { Sums } from '../addon.ts';
+import type { Reading } from '../sums.ts';
 
 /** How packets are counted on an interface. `auto`: the cheapest that delays nobody. */
 export const packetModes = ['auto', 'xdp', 'xdp_generic', 'tcx', 'clsact'] as const;
@@ -48,11 +48,15 @@ export type PacketServices = {
 
 export type PacketMaps = {
   /** Entries of `packet_counts`, all CPUs together: keys are `struct packet_key`, values `struct packet_count`. Undefined while nothing is loaded. */
-  readSums(): Promise<Sums | undefined>;
+  readSums(): Promise<Reading | undefined>;
   /** Takes entries out, whole. */
-  takeSums(keys: Uint8Array): Promise<Sums | undefined>;
+  takeSums(keys: Uint8Array): Promise<Reading | undefined>;
+  /** What found no room in `packet_counts`: `struct packet_count`, its keys say nothing. */
+  readRest(): Promise<Reading | undefined>;
   /** Name that an index of an interface has or had last; undefined: none that was followed. */
   nameOf(index: number): string | undefined;
+  /** Calls back before `nameOf` tells of another name, after a rename or when an index is used again. Returns a function that takes it back. */
+  onRename(listener: (index: number, before: string) => void): () => void;
   /** Whether the interface is gone from this network namespace. */
   isGone(index: number): boolean;
 };

@@ -11,7 +11,7 @@ export type CountMap = 'session_counts' | 'session_live' | 'session_rest';
 export type CountMaps = {
   /** Undefined while the programs are not loaded. Rejects with a NativeError. */
   readSums(map: CountMap): Promise<Reading | undefined>;
-  /** The same of these keys, which are taken out. */
+  /** The same of these keys, which are taken out; never while `exclusively` is at work. */
   takeSums(map: 'session_counts', keys: Uint8Array): Promise<Reading | undefined>;
   /** Runs an iterator over the map that it is about, to its end; false: it cannot be had. */
   walk(program: LiveWalk): Promise<boolean>;
@@ -46,6 +46,8 @@ const countWords = (at: number) => ({
   failed: wordOf(at + sessionCount.failed),
   /** That had a start; the duration and the buckets are theirs. */
   ended: wordOf(at + sessionCount.ended),
+  /** Whether they had a start or not. */
+  closed: wordOf(at + sessionCount.closed),
   sent: wordOf(at + sessionCount.sent),
   received: wordOf(at + sessionCount.received),
   durationNs: wordOf(at + sessionCount.durationNs),
@@ -90,7 +92,8 @@ const forgetRoles = ({ count, keys, keyBytes }: Reading): void => {
     if (keys[at + sessionCountKey.state] === sessionState.tcpTimeWait) keys[at + sessionCountKey.role] = 0;
 };
 
-const walkAll = async (maps: CountMaps): Promise<OpenSessions | undefined> => {
+/** What is open now, for who works `exclusively`. */
+export const walkOpenSessions = async (maps: CountMaps): Promise<OpenSessions | undefined> => {
   const isWalked = await maps.walk('on_clear_live');
   if (isWalked) {
     await maps.walk('on_live_sessions');
@@ -108,18 +111,20 @@ const walkAll = async (maps: CountMaps): Promise<OpenSessions | undefined> => {
   };
 };
 
-/** The walks of one kernel side write into one map: they go one after the other. */
-const lastWalk = new WeakMap<object, Promise<unknown>>();
+const lastWork = new WeakMap<object, Promise<unknown>>();
+
+/** The walks of one kernel side write into one map, and what is taken out is missing in what is read: such work goes one behind the other. */
+export const exclusively = <T>(maps: object, work: () => Promise<T>): Promise<T> => {
+  const mine = (lastWork.get(maps) ?? Promise.resolve()).then(work);
+  lastWork.set(
+    maps,
+    mine.catch(() => {}),
+  );
+  return mine;
+};
 
 /** What is open now. Undefined while the programs are not loaded; rejects with a NativeError. */
-export const readOpenSessions = (maps: CountMaps): Promise<OpenSessions | undefined> => {
-  const walked = (lastWalk.get(maps) ?? Promise.resolve()).then(() => walkAll(maps));
-  lastWalk.set(
-    maps,
-    walked.catch(() => {}),
-  );
-  return walked;
-};
+export const readOpenSessions = (maps: CountMaps): Promise<OpenSessions | undefined> => exclusively(maps, () => walkOpenSessions(maps));
 
 /**
  * Reads what ended, at once, and then what is open: a session that ends meanwhile is in neither, and never in both. Undefined while the programs are not

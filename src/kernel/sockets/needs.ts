@@ -33,6 +33,8 @@ export type SocketNeeds = {
   /** Changes to which become `state` records, by `enum session_state`. */
   readonly states: ReadonlySet<number>;
   readonly protocols: ReadonlySet<SessionProtocol>;
+  /** Those of them of which there are records and counts; undefined: all. Sessions of the others are only kept. */
+  readonly told?: ReadonlySet<SessionProtocol>;
   /** As the socket is: IPv4 through a socket of IPv6 is IPv6. */
   readonly families: ReadonlySet<SessionFamily>;
   /** Whether sessions that stay on this host over loopback count. */
@@ -51,6 +53,11 @@ export type SocketNeeds = {
   readonly procfsIntervalMs: number;
   /** What the pipelines drop; see `Receiver.narrow`. */
   readonly ruleSets: readonly (RuleSet | undefined)[];
+  /**
+   * Somebody who looks for a while: while others ask too, these alone decide what would change their sums or load the programs anew, which are `loopback`,
+   * `cgroup`, `mode`, `idleTimeoutMs` of protocols that they have, `maxSessions` and `procfsIntervalMs`.
+   */
+  readonly isGuest?: boolean;
 };
 
 /** One who asks. */

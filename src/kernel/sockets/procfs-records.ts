@@ -48,7 +48,8 @@ const roleFlags: ReadonlyMap<number, number> = new Map([
   [sessionRole.server, sessionFlag.isServer],
 ]);
 
-const flagsOf = ({ socket, role, isStarted }: ProcfsSession): number =>
+/** `enum session_flags`. */
+export const flagsOfSession = ({ socket, role, isStarted }: ProcfsSession): number =>
   (roleFlags.get(role) ?? 0) |
   (isStarted ? sessionFlag.isTold : 0) |
   (socket.protocol === 'tcp' ? sessionFlag.hasState : 0) |
@@ -62,7 +63,7 @@ export const columnsOf = ({ session, state, oldState }: SessionChange, isNamed: 
   const { protocol, family, local, peer, localPort, peerPort, zone, isDual } = socket;
   return {
     id,
-    flags: flagsOf(session),
+    flags: flagsOfSession(session),
     family: families[family],
     transport: transports[protocol],
     netFlags: protocol === 'unix' ? netFlag.isUnix : netFlag.isInet,

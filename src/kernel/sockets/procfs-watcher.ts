@@ -12,6 +12,7 @@ import type { SocketNeeds } from './needs.ts';
 import { createSocketLook, isListening, listenerOf } from './procfs-look.ts';
 import { createOwners, type Owner } from './procfs-owners.ts';
 import { columnsOf, isLoopback, recordKinds } from './procfs-records.ts';
+import { encodeShown, type OwnedSession } from './shown.ts';
 import { createSessionTracker, isUnaccepted, type ProcfsSession, type SessionChange } from './procfs-sessions.ts';
 import { createBreath, type Breath } from './procfs/breath.ts';
 import { readHolders } from './procfs/holders.ts';
@@ -24,6 +25,8 @@ export const SOCKETS_PROCFS_LIMITS =
 
 /** Owners of sockets that were known before are looked up again every so many looks, and when one of them goes. */
 const LOOKS_PER_OWNER_CHECK = 10;
+/** Who looks at what is open is served by a look that is not older. */
+const SHOWN_MS = 500;
 /** Rows of a frame: what is built in one go. */
 const FRAME_ROWS = 1_024;
 
@@ -51,6 +54,8 @@ export type SocketProcfsWatcher = {
   stop(): Promise<void>;
   /** Looks once, now. False when /proc cannot be read. */
   scan(): Promise<boolean>;
+  /** `struct session_shown` of what is open, as a look of the last half second has it. */
+  show(): Promise<Uint8Array>;
   /** Other needs, from the next look on. */
   change(needs: SocketNeeds): void;
   health(): Health;
@@ -81,6 +86,7 @@ export const createSocketProcfsWatcher = (options: SocketProcfsWatcherOptions): 
   let looksSinceOwners = 0;
   let denied = 0;
   let lookMs = 0;
+  let lookedMs = -Infinity;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<boolean> | undefined;
@@ -117,8 +123,10 @@ export const createSocketProcfsWatcher = (options: SocketProcfsWatcherOptions): 
     return needs.loopback || !isLoopback(session.socket);
   };
 
+  const isLeftOut = ({ actor, process }: Owner): boolean => actor.pid === self || leavesOut(process);
+
   const isTold = (owner: Owner | undefined): boolean => {
-    if (owner !== undefined && (owner.actor.pid === self || leavesOut(owner.process))) return false;
+    if (owner !== undefined && isLeftOut(owner)) return false;
     if (needs.cgroup === undefined) return true;
     const path = owner?.process.facts.cgroups?.unified;
     return path !== undefined && mount !== undefined && isWithin(`${root}${mount}${path}`, needs.cgroup);
@@ -165,8 +173,21 @@ export const createSocketProcfsWatcher = (options: SocketProcfsWatcherOptions): 
     const changes = tracker.finish();
     await findOwners(pids, breath);
     await emit(changes, clock, breath);
-    lookMs = performance.now() - startedMs;
+    lookedMs = performance.now();
+    lookMs = lookedMs - startedMs;
     return true;
+  };
+
+  const show = async (): Promise<Uint8Array> => {
+    const breath = createBreath();
+    const shown: OwnedSession[] = [];
+    if (performance.now() - lookedMs > SHOWN_MS) await scan();
+    for (const session of Array.from(tracker.sessions())) {
+      const owner = session.owner === undefined ? undefined : await owners.ownerOf(session.owner);
+      if (owner === undefined || !isLeftOut(owner)) shown.push({ session, owner: owner?.actor });
+      if (breath.isDue()) await breath.take();
+    }
+    return encodeShown(shown);
   };
 
   const scan = (): Promise<boolean> => {
@@ -193,6 +214,7 @@ export const createSocketProcfsWatcher = (options: SocketProcfsWatcherOptions): 
       await running;
     },
     scan,
+    show,
     change: (changed) => void (nextNeeds = changed),
     health() {
       const { size, skipped } = tracker;

@@ -24,6 +24,8 @@ const SWEEP_MS = 1_000;
 /** How often, in sweeps, all holders of sockets are looked at: an owner that handed its socket on is corrected then. */
 const SWEEPS_PER_OWNERS = 15;
 const NO_RULES: PushDownReport = { places: [] };
+/** Of what a walk writes: 800,000 sessions. */
+const MOST_SHOWN_BYTES = 128 * 2 ** 20;
 const NOTHING: SocketsStatus = { rung: 'none', notes: [], hooks: [], pushDown: NO_RULES };
 
 export type SocketMap =
@@ -77,6 +79,8 @@ export type SocketPrograms = {
   takeSums(map: 'session_counts', keys: Uint8Array): Promise<Reading | undefined>;
   /** Runs an iterator over its map; false when it is not loaded. */
   walk(program: SocketWalk): Promise<boolean>;
+  /** What is open now, `struct session_shown` one behind the other: sessions, then those of UDP; undefined when that cannot be had. */
+  show(): Promise<readonly Buffer[] | undefined>;
   /** Runs an iterator in every network namespace that a process is in; false when it is not loaded. */
   walkNamespaces(program: 'on_time_wait'): Promise<boolean>;
 };
@@ -271,6 +275,14 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
       if (loaded === undefined || !hasGroup(loaded.tracing, 'live')) return false;
       await session.walk(loaded.tracing.object, program, { map: mapOfWalk[program] });
       return true;
+    },
+    async show() {
+      if (loaded === undefined || !hasGroup(loaded.tracing, 'shown')) return undefined;
+      const { object } = loaded.tracing;
+      // one behind the other: together they would hold two of the few threads for such work
+      const sessions = await session.walkBytes(object, 'on_show_session', { map: 'sessions' }, MOST_SHOWN_BYTES);
+      if (loaded?.tracing.object !== object) return [sessions];
+      return [sessions, await session.walkBytes(object, 'on_show_flow', { map: 'flows' }, MOST_SHOWN_BYTES)];
     },
     async walkNamespaces(program) {
       if (loaded === undefined || !hasGroup(loaded.tracing, 'time_wait')) return false;

@@ -7,10 +7,12 @@ import type { EntryMatch, MapEntries } from '../addon.ts';
 import type { Exclusion } from '../exclude.ts';
 import type { Hub } from '../hub.ts';
 import type { ProcessTable } from '../lifecycle/process-table.ts';
-import type { CountMaps } from './counts.ts';
+import { exclusively, type CountMaps } from './counts.ts';
+import type { Reading } from '../sums.ts';
 import type { SocketNeeds, SocketsStatus } from './needs.ts';
 import { createSocketProcfsWatcher, SOCKETS_PROCFS_LIMITS, type SocketProcfsWatcher } from './procfs-watcher.ts';
 import type { SocketMap, SocketPrograms, SocketWalk } from './programs.ts';
+import type { ShownSessions } from './shown.ts';
 import { createSocketTelemetry } from './telemetry.ts';
 import { countTimeWait } from './time-wait.ts';
 
@@ -19,6 +21,8 @@ export type SocketMaps = CountMaps & {
   read(map: SocketMap, match?: readonly EntryMatch[]): MapEntries | undefined;
   /** Runs an iterator over its map; false: it cannot be had. */
   walk(program: SocketWalk): Promise<boolean>;
+  /** Tells what somebody took out, before anybody reads again. Returns a function that ends it. */
+  onTaken(listener: (taken: Reading) => void): () => void;
 };
 
 export type SocketService = {
@@ -28,6 +32,8 @@ export type SocketService = {
   change(needs: SocketNeeds | undefined): Promise<void>;
   status(): SocketsStatus;
   readonly maps: SocketMaps;
+  /** What is open now but for who is left out; undefined: nobody asked, or it cannot be told. Rejects with a NativeError. */
+  show(): Promise<ShownSessions | undefined>;
   health(): Health;
   /** Looks a last time where that is how sockets are followed. */
   stop(): Promise<void>;
@@ -119,10 +125,20 @@ export const createSocketService = ({
   };
 
   const status = (): SocketsStatus => (current.rung === 'ebpf' ? (programs()?.status() ?? NOTHING) : current);
+  const takenListeners = new Set<(taken: Reading) => void>();
   const maps: SocketMaps = {
     read: (map, match) => programs()?.read(map, match),
     readSums: async (map) => await programs()?.readSums(map),
-    takeSums: async (map, keys) => await programs()?.takeSums(map, keys),
+    takeSums: (map, keys) =>
+      exclusively(maps, async () => {
+        const taken = await programs()?.takeSums(map, keys);
+        if (taken !== undefined) for (const listener of takenListeners) listener(taken);
+        return taken;
+      }),
+    onTaken(listener) {
+      takenListeners.add(listener);
+      return () => takenListeners.delete(listener);
+    },
     walk: async (program) => (await programs()?.walk(program)) ?? false,
     walkNamespaces: async (program) => (await programs()?.walkNamespaces(program)) ?? false,
     timeWait: () => countTimeWait(root),
@@ -136,6 +152,11 @@ export const createSocketService = ({
     },
     status,
     maps,
+    async show() {
+      if (watcher !== undefined) return { rung: 'procfs', parts: [await watcher.show()] };
+      const parts = await programs()?.show();
+      return parts && { rung: 'ebpf', parts };
+    },
     health() {
       const { status: how = 'ok', message = '', details } = watcher?.health() ?? {};
       return { status: how, message, details: { rung: current.rung, ...details } };

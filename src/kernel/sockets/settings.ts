@@ -29,22 +29,27 @@ const longestIdle = (all: readonly SocketNeeds[]): SocketNeeds['idleTimeoutMs'] 
     }),
   );
 
-/** Undefined when nobody asks. Who wants no records has no say in what becomes of them. */
+/** Undefined when nobody asks. Who wants no records has no say in what becomes of them; guests, see `SocketNeeds.isGuest`. */
 export const unionOfSockets = (all: readonly SocketNeeds[]): SocketNeeds | undefined => {
-  const [first] = all;
+  const hosts = all.filter(({ isGuest = false }) => !isGuest);
+  const deciding = hosts.length === 0 ? all : hosts;
+  const [first] = deciding;
   if (first === undefined) return undefined;
+  // who wants neither records nor counts only has sessions kept
+  const telling = all.filter(({ events, counted }) => events.size > 0 || counted);
   return {
     events: union(all.map(({ events }) => events)),
     states: union(all.map(({ states }) => states)),
     protocols: union(all.map(({ protocols }) => protocols)),
-    families: union(all.map(({ families }) => families)),
-    loopback: all.some(({ loopback }) => loopback),
-    idleTimeoutMs: longestIdle(all),
+    ...(telling.length === all.length ? {} : { told: union(telling.map(({ protocols }) => protocols)) }),
+    families: union((telling.length === 0 ? all : telling).map(({ families }) => families)),
+    loopback: deciding.some(({ loopback }) => loopback),
+    idleTimeoutMs: { ...longestIdle(all), ...longestIdle(deciding) },
     counted: all.some(({ counted }) => counted),
-    mode: modes.find((mode) => all.some((needs) => needs.mode === mode)) ?? 'auto',
-    cgroup: all.every(({ cgroup }) => cgroup === first.cgroup) ? first.cgroup : undefined,
-    maxSessions: Math.max(...all.map(({ maxSessions }) => maxSessions)),
-    procfsIntervalMs: Math.min(...all.map(({ procfsIntervalMs }) => procfsIntervalMs)),
+    mode: modes.find((mode) => deciding.some((needs) => needs.mode === mode)) ?? 'auto',
+    cgroup: deciding.every(({ cgroup }) => cgroup === first.cgroup) ? first.cgroup : undefined,
+    maxSessions: Math.max(...deciding.map(({ maxSessions }) => maxSessions)),
+    procfsIntervalMs: Math.min(...deciding.map(({ procfsIntervalMs }) => procfsIntervalMs)),
     // who was told of no pipeline drops nothing
     ruleSets: all.filter(({ events }) => events.size > 0).flatMap(({ ruleSets }) => (ruleSets.length === 0 ? [undefined] : ruleSets)),
   };
@@ -65,7 +70,9 @@ export const encodeSocketSettings = (needs: SocketNeeds | undefined, cgroupId: b
   const wants = sessionEvents.filter((event) => needs.events.has(event)).map((event) => sessionWant[event]);
   view.setUint32(at.wants, bits([...wants, needs.counted ? sessionWant.count : 0]), true);
   view.setUint32(at.states, bits([...needs.states].map((state) => 1 << state)), true);
-  view.setUint32(at.protocols, bits([...needs.protocols].map((protocol) => 1 << transports[protocol])), true);
+  const bitsOf = (wanted: ReadonlySet<SessionProtocol>): number => bits([...wanted].map((protocol) => 1 << transports[protocol]));
+  view.setUint32(at.protocols, bitsOf(needs.protocols), true);
+  view.setUint32(at.told, bitsOf(needs.told ?? needs.protocols), true);
   view.setUint32(at.families, bits([...needs.families].map((family) => familyBits[family])), true);
   view.setUint32(at.noLoopback, needs.loopback ? 0 : 1, true);
   return bytes;

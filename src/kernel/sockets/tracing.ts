@@ -5,9 +5,9 @@ import { describeRefusal } from '../process-programs.ts';
 
 /**
  * What may be missing without harm to the rest. `length`: bytes of datagrams. `overflow`: datagrams that found no room. `uring`: calls through io_uring.
- * `existing`, `tables`: what was open before. `owners`: who holds it now. `sweep`: idle sessions. `live`: what is open, for metrics. `time_wait`: the same for TIME_WAIT.
+ * `existing`, `tables`: what was open before. `owners`: who holds it now. `sweep`: idle sessions. `live`: what is open, for metrics. `shown`: the same one by one, for who looks. `time_wait`: the same for TIME_WAIT.
  */
-export type TracingGroup = 'length' | 'overflow' | 'uring' | 'existing' | 'tables' | 'owners' | 'sweep' | 'live' | 'time_wait';
+export type TracingGroup = 'length' | 'overflow' | 'uring' | 'existing' | 'tables' | 'owners' | 'sweep' | 'live' | 'shown' | 'time_wait';
 
 type Group = {
   readonly group: TracingGroup;
@@ -64,6 +64,7 @@ const groupsOf = ({ traceArguments }: KernelFacts): readonly Group[] => {
     walked('owners', ['on_owner_file']),
     walked('sweep', ['on_sweep_flows', 'on_sweep_sessions']),
     walked('live', ['on_clear_live', 'on_live_sessions', 'on_live_flows']),
+    walked('shown', ['on_show_session', 'on_show_flow']),
     walked('time_wait', ['on_time_wait']),
   ];
 };

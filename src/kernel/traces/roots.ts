@@ -1,5 +1,5 @@
 /** Which programs begin a trace. */
-import { matchesGlob } from '../../core/glob.ts';
+import { globMatches } from '../../core/glob.ts';
 import type { Cgroups } from '../cgroup-types.ts';
 import type { Containers } from '../containers/types.ts';
 import type { Users } from '../users.ts';
@@ -38,7 +38,7 @@ const isExecutable = ({ exec, actor }: Candidate, patterns: readonly string[]): 
   const path = decoder.decode(exec?.path ?? new Uint8Array(0));
   const names = [path.slice(path.lastIndexOf('/') + 1), decoder.decode(actor.comm)];
   return patterns.some((pattern) =>
-    pattern.includes('/') ? matchesGlob(pattern, path) : names.some((name) => matchesGlob(pattern, name)),
+    pattern.includes('/') ? globMatches(pattern, path) : names.some((name) => globMatches(pattern, name)),
   );
 };
 
@@ -58,7 +58,7 @@ export const createRootMatcher = (rules: RootRules, { cgroups, containers, users
     const id = container?.id;
     if (id === undefined) return undefined;
     const names = [id, container?.state?.name, container?.state?.podContainerName].filter((name) => name !== undefined);
-    const isMeant = rules.containers.some((pattern) => id.startsWith(pattern) || names.some((name) => matchesGlob(pattern, name)));
+    const isMeant = rules.containers.some((pattern) => id.startsWith(pattern) || names.some((name) => globMatches(pattern, name)));
     return isMeant ? { key: `container ${id}` } : undefined;
   };
   const isUser = ({ actor, frame, index }: Candidate): boolean => {

@@ -2,18 +2,20 @@
 
 /** Which events are wanted. Within a list one must match, and every list that is not empty must. Names and paths may have `*` and `?`. */
 export type EventFilter = {
-  /** Names without `ringtail.`, as `process.exec`, `file.*`; or the last part alone: `exec`. */
+  /** Names without `ringtail.`, as `process.exec`, `file.*`; or a part of one alone: `exec`, `session`. */
   readonly events: readonly string[];
   /** Names or ids (a beginning of at least 4 digits) of containers; `any`: every container; `host`: none. */
   readonly containers: readonly string[];
   /** Names of executables, or paths. */
   readonly processes: readonly string[];
   readonly pids: readonly number[];
+  /** What these do is left out: whoever looks at events makes some. */
+  readonly excludedPids: readonly number[];
   /** Names or numbers. */
   readonly users: readonly string[];
   /** Of either end. */
   readonly ports: readonly number[];
-  /** Of files, executables, working directories and unix sockets. */
+  /** Of files, working directories and unix sockets, and of executables where an event is about a process. Without `*` and `?`: it, and all below it. */
   readonly paths: readonly string[];
 };
 
@@ -39,7 +41,7 @@ export type MissedEvents = {
   readonly reason: 'slow_reader' | 'rate';
 };
 
-/** The end of the stream is told; without this the connection broke. `ended`: Ringtail stops. */
+/** The end of the stream is told; without this the connection broke. `ended`: Ringtail stops; `reloaded`: the socket is opened anew, with other options. */
 export type LiveEnd = { readonly type: 'end'; readonly reason: string };
 
 export type LiveMessage = LiveEvent | MissedEvents | LiveEnd;

@@ -31,18 +31,23 @@ export type SessionSample = {
   readonly atMs: number;
   /** Since the sample before, ms; 0: it is the first. */
   readonly sinceMs: number;
+  /** Boot time, ns, for the age of sessions; undefined: not known. */
+  readonly bootNs: bigint | undefined;
+  /** Sockets of TCP that listen are among them; those of UDP without a peer are not. */
   readonly sessions: readonly LiveSession[];
   readonly timeWaits: readonly TimeWaits[];
 };
 
 /** What people see of one session; made only for those that are shown. Texts are not yet made safe for a terminal. */
 export type SessionDetails = {
-  /** `192.0.2.1:80`, `[fe80::1%eth0]:80`, as `ss` shows it. */
+  /** `192.0.2.1:80`, `[fe80::1%eth0]:80`, as `ss` shows it; of unix sockets the name. Empty: there is none. */
   readonly local: string;
   readonly peer: string;
   /** Path of the executable, or the name of the thread; empty: unknown. */
   readonly process: string;
+  /** Its name, else its number; of the socket's maker when nobody is known to own it. */
   readonly user: string;
+  readonly uid: number | undefined;
   readonly container: ContainerName | undefined;
   /** Path of the cgroup; empty: unknown. */
   readonly cgroup: string;
@@ -129,13 +134,14 @@ export type SessionsPage = {
   readonly atMs: number;
   readonly sinceMs: number;
   readonly view: SessionView;
-  /** Of all sessions, whatever the query asks for. */
+  /** Of all sessions, whatever the query asks for; what listens is only among the states. */
   readonly totals: {
     readonly sessions: number;
     readonly sentRate: number;
     readonly receivedRate: number;
     /** By transport, then by state (`time_wait` among them, from the kernel's tables; `open` for what has no states). */
     readonly states: Readonly<Record<string, Readonly<Record<string, number>>>>;
+    /** That have sessions. */
     readonly containers: number;
   };
   /** Rows that the query matches; `rows` is the part that it asks for. */

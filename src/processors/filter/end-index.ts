@@ -2,7 +2,7 @@
 import type { PortTest } from '../../core/rules.ts';
 import { createAddressIndex } from './address-tests.ts';
 import { fieldState, type CompiledRule, type WhatEnd } from './compiled-rules.ts';
-import { createIdMemo } from './id-memo.ts';
+import { createIdMemo } from '../../core/id-memo.ts';
 
 export type EndIndex<T> = {
   /** Forgets what addresses gave; ids are below `count`. */

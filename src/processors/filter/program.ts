@@ -6,7 +6,7 @@ import { NO_ACTOR, type Actors, type Frame, type StringTable } from '../../core/
 import type { KernelLookups } from '../../kernel/service-types.ts';
 import { createWhat, fieldState, type CompiledRule, type WhatEnd, type WhatField, type WhatTest, type WhoField } from './compiled-rules.ts';
 import { createEndIndex, type EndIndex } from './end-index.ts';
-import { createIdMemo } from './id-memo.ts';
+import { createIdMemo } from '../../core/id-memo.ts';
 import { createTextIndex } from './text-index.ts';
 import { compileText } from './text-tests.ts';
 import { addMatch, copyVerdict, createVerdict, droppedBy, type Verdict } from './verdict.ts';

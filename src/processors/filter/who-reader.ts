@@ -4,7 +4,7 @@ import { headFlag, pathFlag } from '../../kernel/layouts.gen.ts';
 import type { KernelLookups } from '../../kernel/service-types.ts';
 import { bytesOfString } from '../../otlp/log-text.ts';
 import type { Who, WhoField } from './compiled-rules.ts';
-import { createIdMemo } from './id-memo.ts';
+import { createIdMemo } from '../../core/id-memo.ts';
 
 const NONE = new Uint32Array(0);
 const utf8 = new TextEncoder();

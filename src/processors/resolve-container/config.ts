@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { compilePattern, patternProblem } from '../../core/pattern.ts';
+import { defaultContainerFolders as byRuntime } from '../../kernel/containers/default-folders.ts';
 
-const folders = (what: string, ...byDefault: readonly string[]) =>
+const folders = (what: string, byDefault: readonly string[]) =>
   z
     .array(z.string().startsWith('/', 'not the path of a folder; write it from the root, as in /var/lib/docker'))
     .default([...byDefault])
@@ -34,19 +35,13 @@ export const resolveContainerConfig = z.strictObject({
     ),
   runtimes: z
     .strictObject({
-      docker: folders('docker keeps its containers', '/var/lib/docker', '/var/snap/docker/common/var-lib-docker'),
-      containerd: folders(
-        'containerd keeps the bundles of its tasks',
-        '/run/containerd',
-        '/run/k3s/containerd',
-        '/run/k0s/containerd',
-        '/var/snap/microk8s/common/run/containerd',
-      ),
-      crio: folders('cri-o keeps its storage, and what runs of it', '/run/containers/storage', '/var/lib/containers/storage'),
-      podman: folders('podman keeps its storage, and what runs of it', '/run/containers/storage', '/var/lib/containers/storage'),
-      lxc: folders('lxc keeps the configurations of containers', '/var/lib/lxc'),
-      runc: folders('runc keeps the state of containers that no engine made', '/run/runc'),
-      crun: folders('crun keeps the state of containers that no engine made', '/run/crun'),
+      docker: folders('docker keeps its containers', byRuntime.docker),
+      containerd: folders('containerd keeps the bundles of its tasks', byRuntime.containerd),
+      crio: folders('cri-o keeps its storage, and what runs of it', byRuntime['cri-o']),
+      podman: folders('podman keeps its storage, and what runs of it', byRuntime.podman),
+      lxc: folders('lxc keeps the configurations of containers', byRuntime.lxc),
+      runc: folders('runc keeps the state of containers that no engine made', byRuntime.runc),
+      crun: folders('crun keeps the state of containers that no engine made', byRuntime.crun),
     })
     .prefault({}),
 });

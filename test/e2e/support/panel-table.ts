@@ -43,7 +43,20 @@ const isFailure = not(has('error_type', ''));
 const protocol = ['network_transport', 'ringtail_network_protocol', 'network_type'];
 const user = ['process_owner', 'process_user_id'];
 const program = ['process_executable_name'];
-const { sessionsOpen, sessionsOpened, sessionsFailed, sessionDurations, networkIo, execs, exits, processes, calls, fileIo } = kernel;
+const {
+  sessionsOpen,
+  sessionsOpened,
+  sessionsFailed,
+  sessionDurations,
+  networkIo,
+  execs,
+  exits,
+  processes,
+  calls,
+  fileIo,
+  packets,
+  packetIo,
+} = kernel;
 
 /** By panel, and in a list by its queries in their order. */
 type Panels = Readonly<Record<string, Answer | readonly Answer[]>>;
@@ -123,6 +136,9 @@ const network: Panels = {
   'Network I/O, by protocol': rate(networkIo, { by: protocol }),
   'How long sessions lasted': rate(sessionDurations, { by: ['le'] }),
   'How long sessions lasted, quantiles': [quantile(0.5), quantile(0.9), quantile(0.99)],
+  'Packets that arrive, by interface': rate(packets, { by: ['network_interface_name'], rest: OTHER }),
+  'Bytes that arrive, by interface': rate(packetIo, { by: ['network_interface_name'], rest: OTHER }),
+  'Packets that arrive, by protocol': rate(packets, { by: protocol }),
   'By network namespace': usageBy('ringtail_netns_cookie'),
   'By cgroup': [
     present(total(networkIo, by('ringtail_cgroup_id')), level(sessionsOpen, by('ringtail_cgroup_id'))),

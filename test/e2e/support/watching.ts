@@ -13,6 +13,8 @@ export type WatchingOptions = {
   /** Options of `resolve_container`. */
   readonly containers?: object;
   readonly ring?: string;
+  /** Names of threads that are told of: hosts do much else. */
+  readonly threads?: readonly string[];
 };
 
 export type Watching = {
@@ -22,21 +24,21 @@ export type Watching = {
   finish(): Promise<readonly LogRecord[]>;
 };
 
-/** Hosts do much else: only threads of these names are told of. */
-const ONLY = ['life*', 'runc*', 'crun*', 'podman*', 'conmon*', 'cgroup-lives'];
-const filter = { preset: 'none', never_drop: [], process: { drop: [{ comm: '*' }], keep: ONLY.map((comm) => ({ comm })) } };
+const CONTAINERS = ['life*', 'runc*', 'crun*', 'podman*', 'conmon*', 'cgroup-lives'];
 const EVERYTHING = { process: {}, syscalls: { calls: ['files', 'network'], rate_limit: { enabled: false } }, sockets: {} };
 
 export const startWatching = async ({
   receivers = EVERYTHING,
   containers = {},
   ring = '64MiB',
+  threads = CONTAINERS,
 }: WatchingOptions = {}): Promise<Watching> => {
   const folder = temporaryFolder();
   const [metricsPort] = (await freePorts(1)) as [number];
   const memory = mkdtempSync('/dev/shm/ringtail-e2e-');
   onTestFinished(() => rmSync(memory, { recursive: true, force: true }));
   const file = join(memory, 'records');
+  const filter = { preset: 'none', never_drop: [], process: { drop: [{ comm: '*' }], keep: threads.map((comm) => ({ comm })) } };
   const processors = ['filter', 'resolve_process', 'resolve_user', 'resolve_container'];
   const config = {
     receivers,

@@ -61,6 +61,31 @@ test('together they get what any of them needs', () => {
   expect(unionOfSockets([{ ...one, ruleSets: [] }])!.ruleSets, 'who was told of no pipeline drops nothing').toEqual([undefined]);
 });
 
+test('a guest adds what it looks at, and changes nothing of what others are told', () => {
+  const host: SocketNeeds = { ...NOTHING, counted: true, cgroup: '/one', mode: 'procfs', idleTimeoutMs: { tcp: 5 } };
+  const guest: SocketNeeds = {
+    ...NOTHING,
+    events: new Set(['start']),
+    protocols: new Set(['tcp', 'udp']),
+    families: new Set(['ipv4', 'ipv6']),
+    loopback: true,
+    idleTimeoutMs: { tcp: 9, udp: 7 },
+    maxSessions: 9000,
+    procfsIntervalMs: 1,
+    isGuest: true,
+  };
+  expect(unionOfSockets([guest, host])).toEqual({
+    ...host,
+    events: new Set(['start']),
+    protocols: new Set(['tcp', 'udp']),
+    families: new Set(['ipv4', 'ipv6']),
+    idleTimeoutMs: { tcp: 5, udp: 7 },
+    ruleSets: [undefined],
+  });
+  const { isGuest: _, ...alone } = guest;
+  expect(unionOfSockets([guest]), 'nobody else asks').toEqual({ ...alone, ruleSets: [undefined] });
+});
+
 test('the longest idle time counts, and never is longer than all', () => {
   const udp = (idleMs: number): SocketNeeds => ({ ...NOTHING, protocols: new Set(['udp']), idleTimeoutMs: { udp: idleMs } });
   expect(unionOfSockets([udp(10), udp(30)])!.idleTimeoutMs).toEqual({ udp: 30 });

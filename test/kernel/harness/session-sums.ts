@@ -88,6 +88,7 @@ export const startSums = async ({ program }: Pick<Context, 'program'>, cgroup?: 
   let asked = 0;
   return {
     network,
+    pid: child.pid!,
     /** Resolves when all of it is done. */
     async act(...steps: readonly string[]): Promise<void> {
       for (const step of steps) child.stdin.write(`${step}\n`);

@@ -10,6 +10,7 @@ import { containerScenarios } from './containers.ts';
 import { endScenarios } from './ends.ts';
 import { excludedScenarios } from './excluded.ts';
 import { lifetimeScenarios } from './lifetime.ts';
+import { liveReportScenarios } from './live-report.ts';
 import { lossScenarios } from './loss.ts';
 import { placeScenarios } from './places.ts';
 import { processCountScenarios } from './process-counts.ts';
@@ -18,6 +19,7 @@ import { refusedScenarios } from './refused.ts';
 import { runningScenarios } from './running.ts';
 import { reloadScenarios } from './reload.ts';
 import { rungScenarios } from './rungs.ts';
+import { sessionLiveScenarios } from './session-live.ts';
 import { sessionMetricScenarios } from './session-metrics.ts';
 import { sessionLookupScenarios } from './session-lookup.ts';
 import { sessionDegradedScenarios } from './session-degraded.ts';
@@ -50,11 +52,13 @@ export const scenarios: readonly Scenario[] = [
   ...callSocketScenarios,
   ...sessionMetricScenarios,
   ...sessionLookupScenarios,
+  ...sessionLiveScenarios,
   ...sessionProcfsScenarios,
   ...sessionTcpScenarios,
   ...sessionUdpScenarios,
   ...sessionUnixScenarios,
   ...sessionRuleScenarios,
   ...sessionDegradedScenarios,
+  ...liveReportScenarios,
   ...lifetimeScenarios,
 ];

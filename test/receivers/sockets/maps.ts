@@ -19,6 +19,7 @@ export type KeyInput = {
 export type SumsInput = {
   readonly opened?: number;
   readonly failed?: number;
+  readonly closed?: number;
   readonly sent?: number;
   readonly received?: number;
   /** Bucket, and ns, of each that ended. */
@@ -40,7 +41,7 @@ const keyOf = ({ cgroup = 7, netns = 1, transport = 'tcp', family = 4, role = 'c
 };
 
 /** The first CPU has half of what opened; the last one all the rest. */
-const sumsOf = ({ opened = 0, failed = 0, sent = 0, received = 0, ended = [] }: SumsInput, cpus: number): Buffer => {
+const sumsOf = ({ opened = 0, failed = 0, closed = 0, sent = 0, received = 0, ended = [] }: SumsInput, cpus: number): Buffer => {
   const at = mapLayout.sessionCount;
   const value = Buffer.alloc(at.size * cpus);
   const last = at.size * (cpus - 1);
@@ -49,6 +50,7 @@ const sumsOf = ({ opened = 0, failed = 0, sent = 0, received = 0, ended = [] }: 
   add(at.opened, half);
   add(last + at.opened, opened - half);
   add(last + at.failed, failed);
+  add(last + at.closed, closed);
   add(last + at.sent, sent);
   add(last + at.received, received);
   for (const [bucket, ns] of ended) {

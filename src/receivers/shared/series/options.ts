@@ -5,8 +5,8 @@ import { duration } from '../../../core/config-types.ts';
 const MOST_SERIES = 100_000;
 const DAY_MS = 24 * 3_600_000;
 
-/** The option `metrics` of a receiver whose sums are series. */
-export const metricsOption = () =>
+/** The option `metrics` of a receiver whose sums are series; `subject`: of what they are, which may be gone. */
+export const metricsOption = ({ subject = 'cgroup' }: { readonly subject?: string } = {}) =>
   z
     .strictObject({
       collection_interval: duration({ minMs: 100, maxMs: 3_600_000 })
@@ -27,7 +27,7 @@ export const metricsOption = () =>
       expiry: duration({ minMs: 1000, maxMs: DAY_MS })
         .prefault('5m')
         .describe(
-          'A series that did not change for so long and whose cgroup is gone ends; one that did not change for ten times that makes room for others.',
+          `A series that did not change for so long and whose ${subject} is gone ends; one that did not change for ten times that makes room for others.`,
         ),
     })
     .prefault({});

@@ -39,7 +39,7 @@ export type SeriesMetric = {
 export type SeriesDefinition = {
   /** Bytes of a key of all readings but those of the rest; a multiple of four. */
   readonly keyBytes: number;
-  /** Where in it the number of a cgroup stands; undefined: nowhere, and nothing dies. */
+  /** Where in it the number of a cgroup stands, or of what else a series can be of and may be gone; undefined: nowhere, and nothing dies. */
   readonly cgroupAt: number | undefined;
   readonly metrics: readonly SeriesMetric[];
 };

@@ -1,5 +1,7 @@
 /** What Ringtail's own metrics say of itself: by what it follows the kernel, what it knows, how often, how fast. Made of the samples of its page. */
-import type { Sample } from './ledger.ts';
+import type { CounterSample } from './counters.ts';
+
+type Sample = Pick<CounterSample, 'name' | 'labels' | 'value'>;
 
 export type HookStatistics = { readonly receiver: string; readonly hook: string; readonly rung: string; readonly health: string };
 export type OpenStatistics = { readonly transport: string; readonly family: string; readonly open: number };
