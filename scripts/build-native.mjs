@@ -77,6 +77,29 @@ export const buildNative = async (say, { sanitize = false } = {}) => {
   });
 };
 
+/** native/launcher/launcher.c → build/native/launcher. @param {(line: string) => void} say */
+export const buildLauncher = async (say) => {
+  const source = inRoot('native/launcher/launcher.c');
+  const compiler = firstOf('C compiler', ['gcc']);
+  const target = inRoot('build/native/launcher');
+  const flags = ['-O2', '-g', '-Wall', '-Wextra', '-Werror', '-D_FORTIFY_SOURCE=2', '-fstack-protector-strong', '-Wl,-z,relro,-z,now'];
+  await buildWhenStale(inRoot('build/stamps/launcher'), {
+    hash: hashInputs(root, [source], [...flags, toolFact(compiler)]),
+    outputs: [target],
+    build: async () => {
+      say('compiling the launcher of commands');
+      mkdirSync(dirname(target), { recursive: true });
+      const fresh = `${target}.${process.pid}`;
+      try {
+        await run(compiler, [...flags, source, '-o', fresh]);
+        renameSync(fresh, target);
+      } finally {
+        rmSync(fresh, { force: true });
+      }
+    },
+  });
+};
+
 /** @param {{ source: string, object: string, headers: string[], facts: string[], compiler: string, flags: string[] }} unit */
 const compile = async ({ source, object, headers, facts, compiler, flags }) => {
   const stampFile = `${object}.stamp`;

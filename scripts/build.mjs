@@ -8,7 +8,7 @@ import { realpathSync } from 'node:fs';
 import { runMain } from './lib/errors.mjs';
 import { inParallel } from './lib/run.mjs';
 import { buildBpf } from './build-bpf.mjs';
-import { buildNative } from './build-native.mjs';
+import { buildLauncher, buildNative } from './build-native.mjs';
 import { buildTypescript } from './build-typescript.mjs';
 
 /**
@@ -16,7 +16,7 @@ import { buildTypescript } from './build-typescript.mjs';
  * @param {{ sanitize?: boolean }} [options]
  */
 export const build = async (say, { sanitize = false } = {}) => {
-  await inParallel([() => buildTypescript(say), () => buildBpf(say), () => buildNative(say)], 2);
+  await inParallel([() => buildTypescript(say), () => buildBpf(say), () => buildNative(say), () => buildLauncher(say)], 2);
   if (sanitize) await buildNative(say, { sanitize: true });
 };
 

@@ -15,7 +15,7 @@ import { setup } from './setup.mjs';
 const npmTool = (name, file) => inRoot('node_modules', name, file);
 const oxfmt = npmTool('oxfmt', 'bin/oxfmt');
 
-const cFiles = () => [...filesIn(inRoot('native'), ['.cc', '.h']), ...filesIn(inRoot('bpf'), ['.c', '.h'])];
+const cFiles = () => [...filesIn(inRoot('native'), ['.cc', '.c', '.h']), ...filesIn(inRoot('bpf'), ['.c', '.h'])];
 
 /** @returns {[string, string, string[]][]} name, command, arguments */
 const checks = () => {

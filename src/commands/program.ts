@@ -13,15 +13,17 @@ import type { RecordOptions } from './record.ts';
 import type { ReportOptions } from './report.ts';
 import type { RunOptions } from './run.ts';
 import type { TopOptions } from './top-options.ts';
+import type { TraceOptions } from './trace/trace.ts';
 import type { ValidateOptions } from './validate.ts';
 import type { WhoOptions } from './who.ts';
 
 /** The whole command line. `finish` gets the exit code of the command that ran. */
-export const createProgram = (context: CommandContext, finish: (code: ExitCode) => void): Command => {
+export const createProgram = (context: CommandContext, finish: (code: number) => void): Command => {
   const program = new Command('ringtail')
     .description('What the Linux kernel sees, as OpenTelemetry.')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
+    .enablePositionalOptions()
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', programHelp)
     .showHelpAfterError('Try "ringtail --help".')
@@ -59,6 +61,19 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
     .option('--duration <time>', 'how long, as in 30s; else until SIGINT or SIGTERM')
     .option('--max-size <size>', 'ends the recording when the file is as large as this', '1GiB')
     .action(async (options: RecordOptions) => finish(await (await import('./record.ts')).recordCommand(options, context)));
+  command('trace', 'run a command as a trace: every process of it a span, every connection a child of its own')
+    .argument('<command...>', 'what to run, with its arguments')
+    .passThroughOptions()
+    .option('--endpoint <url>', 'send the spans there by OTLP: a Collector or Jaeger, as in http://127.0.0.1:4318, or host:4317 for gRPC')
+    .option('--output <file>', 'write them to this file, as OTLP in JSON')
+    .option('--lines <number>', 'most spans in the tree at the end (default: 40)')
+    .option('--no-tree', 'print nothing at the end')
+    .option('--no-args', 'without the arguments of programs')
+    .option('--root-path <dir>', "where the host's root is mounted")
+    .option('--no-colour', 'without colours on a terminal too; so does NO_COLOR')
+    .action(async (words: readonly string[], options: TraceOptions) =>
+      finish(await (await import('./trace/trace.ts')).traceCommand(words, options, context)),
+    );
   withLiveOptions(
     command('events', 'show what happens on this host, as it happens')
       .option('--event <name>', 'only these: process.exec, session, file.*; may be repeated, as all that follow', collect)
@@ -143,8 +158,8 @@ export const createProgram = (context: CommandContext, finish: (code: ExitCode) 
 };
 
 /** Runs one command line, without the name of the program; gives its exit code and never throws. */
-export const runCli = async (argv: readonly string[], context: CommandContext): Promise<ExitCode> => {
-  let code: ExitCode = exitCode.done;
+export const runCli = async (argv: readonly string[], context: CommandContext): Promise<number> => {
+  let code: number = exitCode.done;
   try {
     await createProgram(context, (result) => (code = result)).parseAsync(argv, { from: 'user' });
     return code;

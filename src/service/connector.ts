@@ -89,8 +89,9 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
     return source;
   };
 
-  const connectOne = <S extends PipelineSignal>(signal: S, { id, receivers, processors, exporters }: PipelineInstances): Subscription =>
-    connectPipeline<S>({
+  const connectOne = <S extends PipelineSignal>(signal: S, { id, receivers, processors, exporters }: PipelineInstances): Subscription => {
+    const tapped: TappedSignal | undefined = signal === 'metrics' ? undefined : signal;
+    return connectPipeline<S>({
       id,
       flow: flows[signal],
       sources: receivers.map((receiver) => sourceOf(signal, receiver)),
@@ -101,9 +102,10 @@ export const createConnector = ({ counters, logger, backPressure }: ConnectorOpt
       rateLimit,
       onRefused: () => (batchRefused = true),
       onDelivered: (batch) => {
-        if (signal !== 'metrics' && taps[signal].size > 0) showToTaps(signal, id, batch as Batch);
+        if (tapped !== undefined && taps[tapped].size > 0) showToTaps(tapped, id, batch as Batch);
       },
     });
+  };
 
   return {
     connect(pipelines) {

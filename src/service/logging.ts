@@ -6,7 +6,7 @@ import { printable } from '../core/printable.ts';
 import type { TelemetryConfig } from '../config/schema.ts';
 
 /** Where lines go; process.stderr is one. */
-export type LineStream = { write(text: string): unknown; readonly isTTY?: boolean };
+export type LineStream = { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
 
 const colours = { debug: 'gray', info: 'green', warn: 'yellow', error: 'red' } as const;
 

@@ -26,7 +26,14 @@ export type Candidate = {
 };
 
 /** How a tree begins; `key`: programs of one key belong to one tree, the first of them is its root. */
-export type Beginning = { readonly owner: string; readonly key?: string | undefined; readonly remote?: RemoteParent | undefined };
+export type Beginning = {
+  readonly owner: string;
+  readonly key?: string | undefined;
+  readonly remote?: RemoteParent | undefined;
+  /** Ids that were given out before it began, instead of its own. */
+  readonly traceId?: Uint8Array | undefined;
+  readonly rootId?: Uint8Array | undefined;
+};
 
 export type ForestOptions = {
   readonly ids: TraceIds;
@@ -122,14 +129,16 @@ export const createForest = (options: ForestOptions): Forest => {
   const begin = (candidate: Candidate, identity: ProgramIdentity, atNs: bigint): Member | undefined => {
     const beginning = begins(candidate);
     if (beginning === undefined) return undefined;
-    const { owner, key, remote } = beginning;
+    const { owner, key, remote, rootId = ids.span(identity) } = beginning;
     const known = key === undefined ? undefined : byKey.get(key);
     if (known !== undefined) return { open: known, program: programOf(identity, known.tree.rootId, candidate.actor, candidate.exec, atNs) };
-    const traceId = remote?.traceId ?? (key === undefined ? ids.trace(identity) : ids.traceOf(`${key} ${programKeyOf(identity)}`));
-    const tree: Tree = { owner, traceId, remote, rootId: ids.span(identity), root: identity, beganNs: atNs };
+    const traceId =
+      remote?.traceId ?? beginning.traceId ?? (key === undefined ? ids.trace(identity) : ids.traceOf(`${key} ${programKeyOf(identity)}`));
+    const tree: Tree = { owner, traceId, remote, rootId, root: identity, beganNs: atNs };
     const open: OpenTree = { tree, key, processes: 0 };
     if (key !== undefined) byKey.set(key, open);
-    return { open, program: programOf(identity, remote?.spanId ?? NO_PARENT, candidate.actor, candidate.exec, atNs) };
+    const program = programOf(identity, remote?.spanId ?? NO_PARENT, candidate.actor, candidate.exec, atNs);
+    return { open, program: { ...program, spanId: rootId } };
   };
 
   const absorbFork = (frame: KernelFrame, { batch, row, atNs }: LifeRecord): void => {

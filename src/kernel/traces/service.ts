@@ -2,7 +2,7 @@
 import type { KernelFrame } from '../frames.ts';
 import type { Hub } from '../hub.ts';
 import { eventKind } from '../layouts.gen.ts';
-import { createForest, type Candidate, type ForestStats } from './forest.ts';
+import { createForest, type Beginning, type Candidate, type ForestStats } from './forest.ts';
 import type { TraceIds } from './ids.ts';
 import { createRootMatcher, type RootLookups, type RootRules } from './roots.ts';
 import type { ProcessSpan, ProgramIdentity, SpanPlace, Tree } from './types.ts';
@@ -18,9 +18,14 @@ export type TraceNeeds = {
   readonly onTreeEnd?: (tree: Tree) => void;
 };
 
+/** A tree that somebody knows of before it begins. */
+export type ExpectedTree = Omit<Beginning, 'key'> & { isRoot(candidate: Candidate): boolean };
+
 export type Traces = {
   /** While somebody asks, forks, execs and exits must come through the hub. Returns a function that takes it back. */
   claim(needs: TraceNeeds): () => void;
+  /** Begins with the first program that is its root, whatever the rules say; once. Its owner has claimed. Returns a function that takes it back. */
+  expect(tree: ExpectedTree): () => void;
   /** The span of a program that runs, or ran lately; undefined: it belongs to no tree. */
   find(program: ProgramIdentity): SpanPlace | undefined;
   /** Of the span of a session, by its `ringtail.session.id`. */
@@ -47,6 +52,7 @@ type Claim = {
 
 export const createTraces = ({ hub, ids, lookups, nowMs = Date.now }: TracesOptions): Traces => {
   const claims = new Map<string, Claim>();
+  const expected = new Set<ExpectedTree>();
   let unsubscribe: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
   let wallOffsetNs = 0n;
@@ -55,6 +61,11 @@ export const createTraces = ({ hub, ids, lookups, nowMs = Date.now }: TracesOpti
   const forest = createForest({
     ids,
     begins(candidate) {
+      for (const tree of expected) {
+        if (!tree.isRoot(candidate)) continue;
+        expected.delete(tree);
+        return tree;
+      }
       for (const { needs, matches } of claims.values()) {
         const root = matches(candidate);
         if (root !== undefined) return { owner: needs.owner, ...(root.key === undefined ? {} : { key: `${needs.owner} ${root.key}` }) };
@@ -115,6 +126,10 @@ export const createTraces = ({ hub, ids, lookups, nowMs = Date.now }: TracesOpti
         claims.delete(needs.owner);
         if (claims.size === 0) end();
       };
+    },
+    expect(tree) {
+      expected.add(tree);
+      return () => expected.delete(tree);
     },
     find: forest.find,
     sessionSpanId: ids.session,

@@ -1,0 +1,26 @@
+/** The configuration behind `ringtail trace`: processes and their connections as spans, to where the caller says. */
+
+/** Where spans go; nothing: only to the terminal. */
+export type TraceDestination = { readonly endpoint?: string | undefined; readonly output?: string | undefined };
+
+/** `4317` is the port of gRPC by convention; a path, or any other port, is HTTP. */
+export const isGrpc = (endpoint: string): boolean => /^(?:grpc:\/\/)?[^/]*:4317$/.test(endpoint.replace(/^https?:\/\//, ''));
+
+export const traceConfigOf = (rootPath: string, { endpoint, output }: TraceDestination, arguments_: boolean): object => {
+  const exporters = {
+    ...(endpoint === undefined ? {} : isGrpc(endpoint) ? { otlp_grpc: { endpoint: endpoint.replace(/^grpc:\/\//, '') } } : { otlp_http: { endpoint } }),
+    ...(output === undefined ? {} : { file: { path: output } }),
+    ...(endpoint === undefined && output === undefined ? { nop: {} } : {}),
+  };
+  const resolve = ['resolve_container', 'resolve_process', 'resolve_user'];
+  return {
+    receivers: { process: { args: { enabled: arguments_ } }, sockets: { protocols: ['tcp', 'udp'] } },
+    processors: Object.fromEntries(resolve.map((type) => [type, {}])),
+    exporters,
+    kernel: { root_path: rootPath },
+    service: {
+      telemetry: { logs: { level: 'warn' }, metrics: { level: 'none' } },
+      pipelines: { traces: { receivers: ['process', 'sockets'], processors: resolve, exporters: Object.keys(exporters) } },
+    },
+  };
+}; // prettier-ignore

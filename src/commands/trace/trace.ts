@@ -1,0 +1,153 @@
+/** `ringtail trace -- COMMAND`: runs a command as a trace of its own. */
+import { stringify } from 'yaml';
+import { loadConfig, requireConfig } from '../../config/load.ts';
+import { createCounters } from '../../core/counters.ts';
+import { messageOf, RingtailError, UsageError } from '../../core/errors.ts';
+import { withFields } from '../../core/logger.ts';
+import type { KernelServices } from '../../kernel/services.ts';
+import { hostResource } from '../../otlp/resource.ts';
+import { computeLedger } from '../../service/ledger.ts';
+import { createLogger } from '../../service/logging.ts';
+import { createService } from '../../service/service.ts';
+import { version } from '../../service/version.ts';
+import { wantsColour } from '../../text/colour.ts';
+import { readableSpan } from '../../text/span.ts';
+import type { TreeSpan } from '../../text/trace-tree.ts';
+import { requirePrivileges } from '../alone.ts';
+import type { CommandContext } from '../context.ts';
+import { tellFailure } from '../failure.ts';
+import { rootPathOf } from '../options.ts';
+import { LAUNCHER, runCommand, type CommandEnd } from './run-command.ts';
+import { summaryLines } from './summary.ts';
+import { traceConfigOf } from './trace-config.ts';
+import { formatTraceparent, newContext, parseTraceparent } from './traceparent.ts';
+
+export type TraceOptions = {
+  readonly endpoint?: string;
+  readonly output?: string;
+  readonly lines?: string;
+  readonly tree?: boolean;
+  readonly args?: boolean;
+  readonly rootPath?: string;
+  readonly colour?: boolean;
+};
+
+/** As env(1) and others that run commands have it. */
+export const FAILED = 125;
+/** Spans that are kept for the tree, about half a KiB each. */
+const MOST_SPANS = 100_000;
+const DEFAULT_LINES = 40;
+/** Ends of connections that come a moment after the program that had them. */
+const SESSIONS_WAIT_MS = 100;
+const STOP_DEADLINE_MS = 10_000;
+
+/** Whoever called sudo; undefined: we are who we are. */
+export const callerOf = (env: Readonly<Record<string, string | undefined>>, uid: number): number | undefined => {
+  const caller = env['SUDO_UID'];
+  return uid === 0 && caller !== undefined && /^\d{1,10}$/.test(caller) && caller !== '0' ? Number(caller) : undefined;
+};
+
+const linesOf = ({ lines = String(DEFAULT_LINES) }: TraceOptions): number => {
+  if (!/^\d{1,6}$/.test(lines) || lines === '0') throw new UsageError(`--lines: ${JSON.stringify(lines)} is not a whole number from 1`);
+  return Number(lines);
+};
+
+const isLauncher = (path: Uint8Array | undefined): boolean => path !== undefined && Buffer.from(path).toString() === LAUNCHER;
+
+const traced = async (command: readonly string[], options: TraceOptions, context: CommandContext): Promise<number> => {
+  const lines = linesOf(options);
+  const { endpoint, output } = options;
+  const rootPath = rootPathOf(options);
+  const { environment, stderr } = context;
+  requirePrivileges('a command', `trace -- ${command.join(' ')}`);
+  const source = {
+    file: '(configuration of ringtail trace)',
+    text: stringify(traceConfigOf(rootPath, { endpoint, output }, options.args !== false)),
+  };
+  const config = requireConfig(loadConfig([source], await context.registry(), {}), source.file, () => {});
+  const logger = createLogger(config.telemetry.logs, stderr, environment);
+  const counters = createCounters();
+  const kernel = (await context.createServices({
+    config: config.kernel,
+    counters,
+    logger: withFields(logger, { component: 'kernel' }),
+    version,
+  })) as KernelServices;
+  const service = createService({
+    config, counters, logger, version, kernel, now: context.now, resource: hostResource({ rootPath, env: environment, configured: {} }),
+  }); // prettier-ignore
+
+  const notes: string[] = [];
+  const given = environment['TRACEPARENT'];
+  const parent = given === undefined ? undefined : parseTraceparent(given);
+  if (given !== undefined && parent === undefined)
+    notes.push('TRACEPARENT is not as W3C Trace Context has it; the trace is one of its own');
+  const own = newContext();
+  const place = { traceId: parent?.traceId ?? own.traceId, spanId: own.spanId, flags: parent?.flags ?? own.flags };
+
+  const spans: TreeSpan[] = [];
+  let left = 0;
+  service.view.tap((_pipeline, batch) => {
+    const rows = batch.selection ?? batch.rows;
+    for (let i = 0; i < (typeof rows === 'number' ? rows : rows.length); i++) {
+      if (spans.length >= MOST_SPANS) left++;
+      else spans.push(readableSpan(batch, typeof rows === 'number' ? i : rows[i]!));
+    }
+  }, 'traces');
+
+  const beganMs = context.now();
+  await service.start();
+  const startUpMs = context.now() - beganMs;
+  let end: CommandEnd;
+  let seconds: number;
+  try {
+    let pid = 0;
+    kernel.traces.expect({
+      owner: 'process',
+      isRoot: ({ actor, exec }) => pid !== 0 && actor.pid === pid && exec !== undefined && !isLauncher(exec.path),
+      traceId: place.traceId,
+      rootId: place.spanId,
+      ...(parent && { remote: { ...parent, traceState: environment['TRACESTATE'] ?? '' } }),
+    });
+    const ranMs = context.now();
+    const running = runCommand(command, {
+      env: { ...environment, TRACEPARENT: formatTraceparent(place) },
+      user: callerOf(environment, process.getuid?.() ?? 0),
+    });
+    pid = running.pid;
+    end = await running.ended;
+    seconds = (context.now() - ranMs) / 1000;
+    await kernel.caughtUp();
+    await new Promise((resolve) => setTimeout(resolve, SESSIONS_WAIT_MS));
+    await kernel.caughtUp();
+  } finally {
+    await service.stop(STOP_DEADLINE_MS);
+  }
+  if (options.tree !== false) {
+    const { processes } = kernel.traces.stats();
+    const exporters = computeLedger(counters.samples()).rows.filter(({ book }) => book === 'exporter');
+    const failed = exporters.reduce(
+      (sum, { parts }) => sum + (parts['failed'] ?? 0) + (parts['dropped'] ?? 0) + (parts['rejected'] ?? 0),
+      0,
+    );
+    if (failed > 0) notes.push(`${failed} spans could not be sent; the log above says why`);
+    const width = stderr.isTTY === true && (stderr.columns ?? 0) > 0 ? stderr.columns : undefined;
+    const colour = options.colour !== false && wantsColour({ isTTY: stderr.isTTY, env: environment });
+    const summary = {
+      command, spans, left, end, seconds, startUpMs, running: processes, notes, traceId: Buffer.from(place.traceId).toString('hex'), sentTo: [endpoint, output].filter((to) => to !== undefined).join(' and '),
+    }; // prettier-ignore
+    for (const line of summaryLines(summary, { colour, width, lines })) stderr.write(`${line}\n`);
+  }
+  return end.code;
+};
+
+/** The exit code of the command; 125 when Ringtail failed, 126 and 127 when the command cannot be run or is not there. */
+export const traceCommand = async (command: readonly string[], options: TraceOptions, context: CommandContext): Promise<number> => {
+  try {
+    return await traced(command, options, context);
+  } catch (error) {
+    if (error instanceof RingtailError) tellFailure(error, context);
+    else context.stderr.write(`ringtail: ${messageOf(error)}\n`);
+    return FAILED;
+  }
+};
