@@ -1,6 +1,6 @@
 /** The command line: options, help and exit codes. Commands are loaded when they are called, so that help and version are quick. */
 import { Argument, Command, CommanderError } from 'commander';
-import { exitCode, type ExitCode } from '../core/errors.ts';
+import { exitCode } from '../core/errors.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import type { DoctorOptions } from './doctor.ts';

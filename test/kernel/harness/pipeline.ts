@@ -21,6 +21,7 @@ import { resolveProcessProcessor } from '../../../src/processors/resolve-process
 import { resolveUserProcessor } from '../../../src/processors/resolve-user/index.ts';
 import { processReceiver } from '../../../src/receivers/process/index.ts';
 import { syscallsReceiver } from '../../../src/receivers/syscalls/index.ts';
+import { spanOf, type Span } from '../../../src/text/span.ts';
 import { createService } from '../../../src/service/service.ts';
 
 export type Event = {
@@ -46,6 +47,8 @@ export type PipelineOptions = {
   readonly metrics?: 'alone' | 'beside';
   /** Its receivers; that of system calls when it is not said. */
   readonly measured?: readonly ('process' | 'syscalls')[];
+  /** A pipeline of traces beside that of log records. */
+  readonly traces?: boolean;
   /** Options of a filter that stands first. */
   readonly filter?: Readonly<Record<string, unknown>>;
   /** It stands last, where nothing of it runs in the kernel. */
@@ -65,6 +68,7 @@ export type Pipeline = {
   readonly counters: Counters;
   readonly events: readonly Event[];
   readonly metrics: readonly MetricBatch[];
+  readonly spans: readonly Span[];
   readonly log: readonly LogLine[];
   /** The events of a name that match all attributes given. */
   find(name: string, wanted?: Readonly<Record<string, AttributeValue>>): readonly Event[];
@@ -91,11 +95,11 @@ export const waitFor = async (what: string, condition: () => boolean, describe: 
   }
 };
 
-const captureFactory = (events: Event[], metrics: MetricBatch[]): ExporterFactory => ({
+const captureFactory = (events: Event[], metrics: MetricBatch[], spans: Span[]): ExporterFactory => ({
   kind: 'exporter',
   type: 'capture',
   summary: 'keeps all',
-  signals: ['logs', 'metrics'],
+  signals: ['logs', 'metrics', 'traces'],
   config: z.strictObject({}),
   create: ({ id, counters }) => {
     const books = (outcome: string) => counters.counter('ringtail_exporter_items', { exporter: id, outcome });
@@ -121,6 +125,12 @@ const captureFactory = (events: Event[], metrics: MetricBatch[]): ExporterFactor
         accepted.value += pointsOf(batch);
         sent.value += pointsOf(batch);
       },
+      traces(batch) {
+        const rows = batch.selection ?? Uint32Array.from({ length: batch.rows }, (_, row) => row);
+        for (const row of rows) spans.push(spanOf(batch, row));
+        accepted.value += rows.length;
+        sent.value += rows.length;
+      },
     };
   },
 });
@@ -145,6 +155,7 @@ const yamlOf = ({
   calls,
   metrics,
   measured = ['syscalls'],
+  traces = false,
   filter,
   filterBehind = false,
 }: PipelineOptions): string => {
@@ -167,6 +178,7 @@ const yamlOf = ({
         ...(metrics !== 'alone' && {
           logs: { receivers: Object.keys(receivers), processors: Object.keys(processors), exporters: ['capture'] },
         }),
+        ...(traces && { traces: { receivers: ['process'], processors: Object.keys(resolve), exporters: ['capture'] } }),
         ...(metrics !== undefined && { metrics: { receivers: measured, exporters: ['capture'] } }),
       },
     },
@@ -179,6 +191,7 @@ const matches = (event: Event, wanted: Readonly<Record<string, AttributeValue>>)
 export const startPipeline = async (options: PipelineOptions): Promise<Pipeline> => {
   const events: Event[] = [];
   const metrics: MetricBatch[] = [];
+  const spans: Span[] = [];
   const log: LogLine[] = [];
   const keep = (level: keyof Logger) => (fields: object, message: string) =>
     void log.push({ level, message, fields: fields as LogLine['fields'] });
@@ -192,7 +205,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     resolveContainerProcessor,
     resolveProcessProcessor,
     resolveUserProcessor,
-    captureFactory(events, metrics),
+    captureFactory(events, metrics, spans),
   ]);
   const configOf = (wanted: PipelineOptions) => {
     const { config, problems } = loadConfig([{ file: 'scenario', text: yamlOf(wanted) }], registry, {});
@@ -244,7 +257,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     const points = metrics.reduce((all, batch) => all + pointsOf(batch), 0);
     assert.equal(
       sum('ringtail_pipeline_items', { outcome: 'accepted' }),
-      events.length + points,
+      events.length + points + spans.length,
       'the pipeline counts otherwise than the exporter',
     );
     const refused = log.filter(({ level }) => level === 'error');
@@ -255,6 +268,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     counters,
     events,
     metrics,
+    spans,
     log,
     find,
     one(name, wanted) {

@@ -29,6 +29,7 @@ import { sessionTcpScenarios } from './session-tcp.ts';
 import { sessionUdpScenarios } from './session-udp.ts';
 import { sessionUnixScenarios } from './session-unix.ts';
 import { sumScenarios } from './sums.ts';
+import { traceScenarios } from './traces.ts';
 
 export const scenarios: readonly Scenario[] = [
   ...programScenarios,
@@ -43,6 +44,7 @@ export const scenarios: readonly Scenario[] = [
   ...lossScenarios,
   ...rungScenarios,
   ...reloadScenarios,
+  ...traceScenarios,
   ...processCountScenarios,
   ...callScenarios,
   ...callRuleScenarios,

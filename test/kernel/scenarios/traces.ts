@@ -1,0 +1,109 @@
+/** Trees of processes as traces, beside what the processes say of themselves. */
+import assert from 'node:assert/strict';
+import type { Pipeline } from '../harness/pipeline.ts';
+import { kernelRungs, type Facts, type Scenario } from '../harness/scenario.ts';
+import type { Span } from '../../../src/text/span.ts';
+
+/** What a program of the workload `tree` says. */
+type Told = {
+  readonly label: string;
+  readonly parent: string;
+  readonly pid: number;
+  readonly firstNs: bigint;
+  readonly lastNs: bigint;
+  readonly how: string;
+};
+
+const toldBy = ({ lines }: Facts): readonly Told[] =>
+  lines
+    .filter(([word]) => word === 'span')
+    .map(([, label = '', parent = '', pid, first = '0', last = '0', how = '']) => ({
+      label,
+      parent,
+      pid: Number(pid),
+      firstNs: BigInt(first),
+      lastNs: BigInt(last),
+      how,
+    }));
+
+const valueOf = (span: Span, name: string) => span.attributes.find(([key]) => key === name)?.[1];
+
+/** `root`, `chain-2`, the label of a leaf; what only forked is known by its process. */
+const labelOf = (span: Span, told: readonly Told[]): string => {
+  const args = valueOf(span, 'process.command_args');
+  if (!Array.isArray(args)) return told.find(({ pid, how }) => pid === valueOf(span, 'process.pid') && how !== '')?.label ?? '?';
+  const [, what, label = ''] = args as readonly string[];
+  return what === 'leaf' ? label : what === 'chain' ? `chain-${label}` : (what ?? '?');
+};
+
+const endOf = (span: Span): string => {
+  const signal = valueOf(span, 'ringtail.exit.signal');
+  if (valueOf(span, 'ringtail.process.replaced') === true) return 'replaced';
+  return signal === undefined ? String(valueOf(span, 'process.exit.code')) : `signal-${String(signal)}`;
+};
+
+const expectTree = ({ spans }: Pipeline, told: readonly Told[]): void => {
+  const labels = new Map(spans.map((span) => [span.spanId, labelOf(span, told)]));
+  const shown = spans.map((span) => `${labels.get(span.spanId)} below ${labels.get(span.parentId) ?? '-'}: ${endOf(span)}`).toSorted();
+  assert.deepEqual(shown, told.map(({ label, parent, how }) => `${label} below ${parent}: ${how}`).toSorted());
+  assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 1, 'one trace');
+  for (const span of spans) {
+    const ended = endOf(span);
+    assert.equal(span.status, ended === '0' || ended === 'replaced' ? 'UNSET' : 'ERROR');
+    assert(span.endUnixNs >= span.startUnixNs, 'it ends after it began');
+  }
+};
+
+const shapes: Scenario = {
+  name: 'traces: trees of every shape are what their processes say',
+  // what only forks cannot be followed by tp: it does not tell who was made
+  rungs: kernelRungs.filter((rung) => rung !== 'tp'),
+  async run({ start, run }) {
+    const pipeline = await start({ receiver: { traces: { roots: { executables: ['tree'] } } }, traces: true });
+    const facts = await run('tree', ['root']);
+    const told = toldBy(facts);
+    assert.equal(told.find(({ label }) => label === 'root')?.pid, facts.pid);
+    await pipeline.until('all to have ended', () => pipeline.spans.length >= told.length);
+    await pipeline.settle();
+    expectTree(pipeline, told);
+    // each span holds what its program saw between its first and its last moment
+    const starts = pipeline.spans.map(({ startUnixNs }) => startUnixNs);
+    const [firstStart, firstTold] = [starts.reduce((a, b) => (a < b ? a : b)), told.find(({ label }) => label === 'root')!.firstNs];
+    const shift = firstStart - firstTold;
+    for (const one of told) {
+      const span = pipeline.spans.find((other) => labelOf(other, told) === one.label)!;
+      // by the clock of the root: it began shortly before it could look at a clock
+      assert(span.startUnixNs - shift <= one.firstNs + SKEW_NS && span.endUnixNs - shift >= one.lastNs - SKEW_NS, `${one.label} is elsewhere in time`);
+    }
+    assert.deepEqual(pipeline.kernel.traces.stats(), { processes: 0, trees: 0, forgotten: 0 });
+  },
+}; // prettier-ignore
+
+/** What passes before a new program looks at its clock; it is compared with that of the root. */
+const SKEW_NS = 1_000_000_000n;
+
+const many: Scenario = {
+  name: 'traces: two thousand short processes, none lost, none an orphan',
+  async run({ start, run }) {
+    const pipeline = await start({ receiver: { traces: { roots: { executables: ['spawn-storm'] } } }, traces: true });
+    const COUNT = 2000;
+    const facts = await run('spawn-storm', ['-n', String(COUNT)]);
+    await pipeline.settle();
+    const ids = new Set(pipeline.spans.map(({ spanId }) => spanId));
+    const [root] = pipeline.spans.filter(({ parentId }) => parentId === '');
+    assert.equal(valueOf(root!, 'process.pid'), facts.pid);
+    assert(
+      pipeline.spans.every(({ parentId }) => parentId === '' || ids.has(parentId)),
+      'no orphan',
+    );
+    assert.equal(
+      pipeline.spans.filter((span) => (valueOf(span, 'process.command_args') as readonly string[] | undefined)?.includes('storm-child'))
+        .length,
+      COUNT,
+    );
+    assert.equal(new Set(pipeline.spans.map(({ traceId }) => traceId)).size, 1);
+    assert.equal(ids.size, pipeline.spans.length);
+  },
+};
+
+export const traceScenarios: readonly Scenario[] = [shapes, many];
