@@ -96,10 +96,10 @@ Exit code 3 when processes can be followed by nothing, not even procfs.`,
 Examples:
   $ ringtail events                                     what a running Ringtail sees; without one: execs, exits, sessions
   $ ringtail events --process nginx --event session
-  $ ringtail events --container web --event exec --event file.*
+  $ ringtail events --container web --event exec --event 'file.*'
   $ ringtail events --path /etc --event file.open
   $ ringtail events --port 443 --user www-data
-  $ ringtail events --event * --pid 4711 --duration 10s
+  $ ringtail events --event '*' --pid 4711 --duration 10s
   $ ringtail events --json --count 100
 
 Attaches to the Ringtail that runs (its extension control) and shows what goes through its pipelines; where none runs, or with --alone, it looks at the kernel itself, which

@@ -35,6 +35,8 @@ export type EventStreamsOptions = {
   readonly tap: ServiceView['tap'];
   /** Clock in ms that never goes back. */
   readonly now?: () => number;
+  /** Part of the thread's time that lines may be made in, for all readers together. */
+  readonly lineShare?: number;
   /** Told of every event that matched, once a reader. */
   readonly count?: (taken: TakenEvents) => void;
 };
@@ -84,9 +86,14 @@ type Group = {
   readonly readers: Set<EventReader>;
 };
 
-export const createEventStreams = ({ tap, now = () => performance.now(), count = () => {} }: EventStreamsOptions): EventStreams => {
+export const createEventStreams = ({
+  tap,
+  now = () => performance.now(),
+  lineShare = LINE_SHARE,
+  count = () => {},
+}: EventStreamsOptions): EventStreams => {
   const groups = new Map<string, Group>();
-  const budget = createTimeBudget(now);
+  const budget = createTimeBudget(now, lineShare);
   let untap: (() => void) | undefined;
   let turn: NodeJS.Immediate | undefined;
 
