@@ -6,7 +6,6 @@ import { CONTROL_API, type ControlInfo } from '../../live/info.ts';
 import { readQuery } from '../../live/query.ts';
 import { createReportRoute } from '../../live/report/route.ts';
 import type { Route, RouteSettings } from '../../live/route.ts';
-import { createReportRoute } from '../../live/report/route.ts';
 import { createSessionsRoute } from '../../live/sessions/route.ts';
 
 /** What is open is walked when the counters are read, and is in them the next time. */
