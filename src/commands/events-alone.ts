@@ -17,8 +17,8 @@ import { configOf, planEvents, type UserId } from './events-plan.ts';
 
 /** Nobody reads more of them, and a flood shall not take all of this process. */
 const EVENTS_PER_SECOND = 20_000;
-/** There is nothing else to do, but to print them. */
-const LINE_SHARE = 0.5;
+/** All of the thread's time: there is nothing else to do. */
+const LINE_SHARE = 1;
 /** For a reader that stalls for a moment. */
 const BUFFER_BYTES = 8 * 2 ** 20;
 /** There is nothing to be sent. */
