@@ -148,6 +148,9 @@ int on_sock_create(struct bpf_sock *ctx)
 	__u64 cookie = bpf_get_socket_cookie(ctx); /* exists from here on: tracing programs of 5.10 can only read it */
 	__u32 transport = transport_of(ctx->family, ctx->type, ctx->protocol);
 
+#ifdef RINGTAIL_LEGACY
+	bpf_get_netns_cookie(ctx); /* so does that of the namespace */
+#endif
 	if (!session_protocol_wanted(transport))
 		return 1;
 	if (transport == NET_UDP)

@@ -86,6 +86,7 @@ const ordersFor = (options: DemoOptions, clients: number, at: number) => ({
   requests: shareOf(options.requests, clients, at),
   rate: options.rate / clients,
   durationMs: options.durationMs,
+  offsetMs: options.rate === 0 ? 0 : (at * 1000) / options.rate,
 });
 
 /** Whatever happens, nothing of it stays. */

@@ -20,6 +20,8 @@ export type Order =
       /** Requests a second; 0: as fast as they go. */
       readonly rate: number;
       readonly durationMs: number;
+      /** The first one comes so late: clients take turns. */
+      readonly offsetMs: number;
       readonly folder: string;
       readonly http: readonly Target[];
       readonly dns: readonly Target[];
@@ -53,7 +55,7 @@ const serve = async ({ addresses, httpPort, dnsPort }: Extract<Order, { do: 'ser
 };
 
 const makeTraffic = async (order: Extract<Order, { do: 'run' }>): Promise<void> => {
-  const { type, requests, rate, durationMs, folder, http, dns } = order;
+  const { type, requests, rate, durationMs, offsetMs, folder, http, dns } = order;
   const clients: Record<TrafficType, { request(index: number): Promise<void>; stop(): Promise<void> }> = {
     http: createHttpClient(types.http, http),
     udp: createDnsClient(types.udp, dns),
@@ -67,7 +69,7 @@ const makeTraffic = async (order: Extract<Order, { do: 'run' }>): Promise<void> 
   while (done < requests && !ending.signal.aborted) {
     const nowMs = performance.now() - beginMs;
     if (nowMs >= durationMs) break;
-    const dueMs = rate === 0 ? 0 : (done * 1000) / rate;
+    const dueMs = rate === 0 ? 0 : offsetMs + (done * 1000) / rate;
     // in short steps, so that the end does not wait for a slow rate
     if (dueMs > nowMs) {
       await wait(Math.min(dueMs - nowMs, durationMs - nowMs, 100));

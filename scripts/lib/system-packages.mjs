@@ -41,6 +41,7 @@ export const needs = {
     { what: 'Prometheus, which scrapes', any: [['prometheus']], command: 'prometheus' },
     { what: 'runc, which makes containers', any: [['runc']], command: 'runc' },
     { what: 'crun, which makes them too', any: [['crun']], command: 'crun' },
+    { what: 'tmux, a terminal that can be looked at', any: [['tmux']], command: 'tmux' },
     { what: 'podman, an engine without a service', any: [['podman']], command: 'podman' },
   ],
   bench: [

@@ -17,6 +17,8 @@ import { configOf, planEvents, type UserId } from './events-plan.ts';
 
 /** Nobody reads more of them, and a flood shall not take all of this process. */
 const EVENTS_PER_SECOND = 20_000;
+/** All of the thread's time: there is nothing else to do. */
+const LINE_SHARE = 1;
 /** For a reader that stalls for a moment. */
 const BUFFER_BYTES = 8 * 2 ** 20;
 /** There is nothing to be sent. */
@@ -51,7 +53,7 @@ export const openAloneEvents = async (filter: EventFilter, context: CommandConte
     version,
   });
   const service = createService({ config, counters, logger, version, kernel, now: context.now, resource });
-  const streams = createEventStreams({ tap: service.view.tap, now: context.now });
+  const streams = createEventStreams({ tap: service.view.tap, now: context.now, lineShare: LINE_SHARE });
   const reader = streams.open({ filter: plan.filter, eventsPerSecond: EVENTS_PER_SECOND, bufferBytes: BUFFER_BYTES });
   try {
     await service.start();

@@ -4,17 +4,10 @@ import type { EventFilter, EventsFeed, LiveMessage } from '../live/events/types.
 import { eventFilterOf, type EventFilterName } from '../live/events/filter.ts';
 import { QueryError } from '../live/route.ts';
 import type { CommandContext } from './context.ts';
-import { connectControl, type ControlClient, findControl } from './control-client.ts';
+import type { ControlClient } from './control-client.ts';
 import { openAloneEvents } from './events-alone.ts';
 import { receiversOf, wantedEvents } from './events-plan.ts';
-
-export type FeedOptions = {
-  /** Path of the control socket; without it the one where a Ringtail usually listens, if there is one. */
-  readonly socket?: string | undefined;
-  /** Whether a running Ringtail is left alone. */
-  readonly alone: boolean;
-  readonly rootPath: string;
-};
+import { findRunning, type SourceOptions } from './live-source.ts';
 
 /** A filter from options, with errors that name them. */
 export const filterOf = (values: Readonly<Partial<Record<EventFilterName, readonly (string | number)[]>>>): EventFilter => {
@@ -58,12 +51,11 @@ const openAttached = async (filter: EventFilter, client: ControlClient): Promise
  * Throws a UsageError when no event can match, a KernelError when this user may not look, and a RuntimeError when no Ringtail listens at the socket that was
  * named.
  */
-export const openEventsFeed = async (filter: EventFilter, options: FeedOptions, context: CommandContext): Promise<EventsFeed> => {
+export const openEventsFeed = async (filter: EventFilter, options: SourceOptions, context: CommandContext): Promise<EventsFeed> => {
   if (wantedEvents(filter).length === 0)
     throw new UsageError('no event has all that the filter asks for', {
       advice: 'ports are of sessions and network calls, paths of processes, files and unix sockets',
     });
-  if (options.alone) return openAloneEvents(filter, context, options.rootPath);
-  const client = options.socket === undefined ? await findControl() : await connectControl(options.socket);
-  return client === undefined ? openAloneEvents(filter, context, options.rootPath) : openAttached(filter, client);
+  const client = await findRunning(options);
+  return client === undefined ? openAloneEvents(filter, context, options.rootPath ?? '/') : openAttached(filter, client);
 };

@@ -8,9 +8,9 @@ import type { CommandContext } from './context.ts';
 import { filterOf, openEventsFeed } from './events-feed.ts';
 import { createEventsOutput } from './events-output.ts';
 import { createEventsView, plural } from './events-view.ts';
-import { rootPathOf } from './options.ts';
+import { type LiveOptions, liveSourceOf } from './options.ts';
 
-export type EventsOptions = {
+export type EventsOptions = LiveOptions & {
   readonly event?: readonly string[];
   readonly container?: readonly string[];
   readonly process?: readonly string[];
@@ -21,9 +21,6 @@ export type EventsOptions = {
   readonly json?: boolean;
   readonly count?: string;
   readonly duration?: string;
-  readonly socket?: string;
-  readonly alone?: boolean;
-  readonly rootPath?: string;
   readonly colour?: boolean;
 };
 
@@ -48,9 +45,7 @@ export const eventsCommand = async (options: EventsOptions, context: CommandCont
   const { count, durationMs } = limitsOf(options);
   const { event = [], container = [], process = [], pid = [], user = [], port = [], path = [] } = options;
   const filter = filterOf({ event, container, process, pid, user, port, path });
-  if (options.alone === true && options.socket !== undefined)
-    throw new UsageError('--alone asks no running Ringtail, so --socket says nothing', { advice: 'leave one of them out' });
-  const rootPath = rootPathOf(options);
+  const source = liveSourceOf(options);
   const { stdout, stderr, environment } = context;
   const tell = (text: string): void => void stderr.write(`ringtail: ${text}\n`);
 
@@ -66,7 +61,7 @@ export const eventsCommand = async (options: EventsOptions, context: CommandCont
   let [shown, missed, end] = [0, 0, ''];
   let feed: EventsFeed | undefined;
   try {
-    feed = await open(filter, { socket: options.socket, alone: options.alone === true, rootPath }, context);
+    feed = await open(filter, source, context);
     const own = feed;
     void stop.promise.then(() => own.close());
     tell(`events of ${printable(feed.source)}; Ctrl-C ends`);

@@ -73,11 +73,11 @@ Asks the Ringtail that runs; without one it asks the kernel itself, as root. A r
 Exit codes: 0 stopped or done, 2 usage, 3 no Ringtail and no privileges, 4 Ringtail ended meanwhile (on a screen it is waited for).`,
   report: `
 Examples:
-  $ sudo ringtail report                                    totals, cgroups and network namespaces every 5 s
-  $ sudo ringtail report --interval 1s --count 10
-  $ sudo ringtail report --show-containers --show-events    containers one by one, and the last 10 sessions
-  $ sudo ringtail report --cgroup /system.slice/docker.service
-  $ sudo ringtail report --interval 1m --json >> sessions.jsonl
+  $ ringtail report                                    totals, cgroups and network namespaces every 5 s
+  $ ringtail report --interval 1s --count 10
+  $ ringtail report --show-containers --show-events    containers one by one, and the last 10 sessions
+  $ ringtail report --cgroup /system.slice/docker.service
+  $ ringtail report --interval 1m --json > sessions.jsonl
 
 It asks the Ringtail that runs, if its extension control lets this user; else it looks itself, which takes root.
 Exit codes: 0 done, 2 usage or no such cgroup, 3 no permission or the kernel cannot tell, 4 what was asked has ended.`,
@@ -106,10 +106,10 @@ Exit codes: those of the command, 128 + the signal that killed it, 125 when Ring
 Examples:
   $ ringtail events                                     what a running Ringtail sees; without one: execs, exits, sessions
   $ ringtail events --process nginx --event session
-  $ ringtail events --container web --event exec --event file.*
+  $ ringtail events --container web --event exec --event 'file.*'
   $ ringtail events --path /etc --event file.open
   $ ringtail events --port 443 --user www-data
-  $ ringtail events --event * --pid 4711 --duration 10s
+  $ ringtail events --event '*' --pid 4711 --duration 10s
   $ ringtail events --json --count 100
 
 Attaches to the Ringtail that runs (its extension control) and shows what goes through its pipelines; where none runs, or with --alone, it looks at the kernel itself, which

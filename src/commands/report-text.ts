@@ -25,10 +25,15 @@ const AMOUNT = 9;
 const LEAST_NAME = 16;
 /** Without a terminal names are whole up to this. */
 const MOST_NAME = 100;
-const NUMBERS = 4 * COUNT + 4 * AMOUNT;
+/** In less, rates give their room to names. */
+const LEAST_WITH_RATES = 100;
 
-const titles = ['OPEN', 'OPENED', 'FAILED', 'CLOSED'].map((title) => title.padStart(COUNT)).join('') +
-  ['SENT', 'RECEIVED', 'SENT/s', 'RECV/s'].map((title) => title.padStart(AMOUNT)).join(''); // prettier-ignore
+const countTitles = ['OPEN', 'OPENED', 'FAILED', 'CLOSED'] as const;
+const amountTitles = ['SENT', 'RECEIVED'] as const;
+const rateTitles = ['SENT/s', 'RECV/s'] as const;
+const titlesOf = (hasRates: boolean): string =>
+  countTitles.map((title) => title.padStart(COUNT)).join('') +
+  [...amountTitles, ...(hasRates ? rateTitles : [])].map((title) => title.padStart(AMOUNT)).join('');
 
 const units = ['k', 'M', 'G', 'T'] as const;
 
@@ -49,16 +54,32 @@ const right = (text: string, width: number): string => ' '.repeat(Math.max(1, wi
 
 type Row = { readonly name: string; readonly totals: ReportTotals; readonly style?: Style };
 
-const rowParts = ({ name, totals, style }: Row, nameWidth: number, seconds: number): readonly Part[] => {
+type Shape = { readonly nameWidth: number; readonly hasRates: boolean; readonly seconds: number };
+
+const rateOf = (bytes: number, seconds: number): string => amountText(Math.round(bytes / seconds));
+
+const rowParts = ({ name, totals, style }: Row, { nameWidth, hasRates, seconds }: Shape): readonly Part[] => {
   const { open, opened, failed, closed, sentBytes, receivedBytes } = totals;
-  const rate = (bytes: number): string => right(amountText(Math.round(bytes / seconds)), AMOUNT);
+  const rate = (bytes: number): string => right(rateOf(bytes, seconds), AMOUNT);
   return [
     { text: padText(name, nameWidth), ...(style !== undefined && { style }) },
     { text: right(countText(open), COUNT) + right(countText(opened), COUNT) },
     { text: right(countText(failed), COUNT), ...(failed > 0 && { style: 'yellow' as const }) },
     { text: right(countText(closed), COUNT) + right(amountText(sentBytes), AMOUNT) + right(amountText(receivedBytes), AMOUNT) },
-    { text: rate(sentBytes) + rate(receivedBytes), style: 'dim' },
+    { text: hasRates ? rate(sentBytes) + rate(receivedBytes) : '', style: 'dim' },
   ];
+};
+
+const cgroupName = ({ name, id }: ReportGroup): string => name || `cgroup ${id}`;
+const netnsName = ({ name, members = [] }: ReportGroup): string => [name || 'not known', members.join(', ')].join(' ').trimEnd();
+
+/** Without a terminal all is shown, and names are as wide as the widest. */
+const shapeOf = (page: ReportPage, width: number | undefined): Shape => {
+  const hasRates = width === undefined || width >= LEAST_WITH_RATES;
+  const names = [...page.byCgroup.map(cgroupName), ...page.byNetns.map(netnsName), ...page.byContainer.map(({ name }) => name)];
+  const widest = Math.max(LEAST_NAME, ...names.map((name) => textWidth(escapeText(name))));
+  const room = width === undefined ? MOST_NAME : Math.max(LEAST_NAME, width - titlesOf(hasRates).length);
+  return { nameWidth: Math.min(widest, room), hasRates, seconds: Math.max(1, page.toMs - page.fromMs) / 1000 };
 };
 
 const two = (value: number): string => String(value).padStart(2, '0');
@@ -105,25 +126,16 @@ const shownName = (name: string, width: number): string => {
   return isPath(text) ? cutPath(text, width) : cutText(text, width);
 };
 
-const netnsName = ({ name, members = [] }: ReportGroup): string => [name || 'not known', members.join(', ')].join(' ').trimEnd();
-
 /** Lines without line feeds; nothing is wider than the terminal. */
 export const reportLines = (page: ReportPage, options: ReportTextOptions): readonly string[] => {
-  const { width = LEAST_NAME + NUMBERS } = options;
-  const seconds = Math.max(1, page.toMs - page.fromMs) / 1000;
-  const named = [
-    ...page.byCgroup.map(({ name, id }) => name || `cgroup ${id}`),
-    ...page.byNetns.map(netnsName),
-    ...page.byContainer.map(({ name }) => name),
-  ];
-  const widest = Math.max(LEAST_NAME, ...named.map((name) => textWidth(escapeText(name))));
-  const nameWidth = options.width === undefined ? Math.min(widest, MOST_NAME) : Math.max(LEAST_NAME, Math.min(widest, width - NUMBERS));
+  const shape = shapeOf(page, options.width);
+  const { nameWidth, hasRates, seconds } = shape;
   const lines: string[] = [];
   const put = (...parts: readonly Part[]): void => void lines.push(renderLine(parts, options).trimEnd());
-  const row = (one: Row): void => put(...rowParts({ ...one, name: shownName(one.name, nameWidth) }, nameWidth, seconds));
+  const row = (one: Row): void => put(...rowParts({ ...one, name: shownName(one.name, nameWidth) }, shape));
   const table = (title: string, rows: readonly Row[], most: number): void => {
     if (rows.length === 0) return;
-    put({ text: padText(title, nameWidth) + titles, style: 'dim' });
+    put({ text: padText(title, nameWidth) + titlesOf(hasRates), style: 'dim' });
     for (const one of rows.slice(0, most)) row(one);
     if (rows.length > most) put({ text: `and ${rows.length - most} more`, style: 'dim' });
   };
@@ -134,18 +146,21 @@ export const reportLines = (page: ReportPage, options: ReportTextOptions): reado
     { text: `  ${durationText((page.toMs - page.fromMs) * 1e6)}`, style: 'dim' },
     { text: options.cgroup === '' ? '' : `  ${escapeText(options.cgroup)}`, style: 'cyan' },
   );
+  const all = total(page);
   table('', [
     { name: 'host', totals: page.host },
     { name: 'containers', totals: page.containers, style: 'blue' },
-    { name: 'total', totals: total(page), style: 'bold' },
+    { name: 'total', totals: all, style: 'bold' },
   ], 3); // prettier-ignore
+  if (!hasRates) put({ text: `rates  sent ${rateOf(all.sentBytes, seconds)}/s  received ${rateOf(all.receivedBytes, seconds)}/s` });
   const states = Object.entries(page.states).toSorted(([one], [other]) => placeOf(one) - placeOf(other));
-  for (const text of wrapped('states', states.map(([state, count]) => `${state === STATELESS ? 'stateless' : escapeText(state)} ${count}`), width)) put({ text }); // prettier-ignore
+  const words = states.map(([state, count]) => `${state === STATELESS ? 'stateless' : escapeText(state)} ${count}`);
+  for (const text of wrapped('states', words.length === 0 ? ['none'] : words, options.width ?? Number.POSITIVE_INFINITY)) put({ text });
   if (options.hasContainers) {
     table('CONTAINER', page.byContainer.map((group) => rowOf(group, group.name)), MOST_ROWS); // prettier-ignore
     if (page.byContainer.length === 0) put({ text: 'no container has sessions', style: 'dim' });
   }
-  table('CGROUP', page.byCgroup.map((group) => rowOf(group, group.name || `cgroup ${group.id}`)), FEW_ROWS); // prettier-ignore
+  table('CGROUP', page.byCgroup.map((group) => rowOf(group, cgroupName(group))), FEW_ROWS); // prettier-ignore
   table('NETWORK', page.byNetns.map((group) => rowOf(group, netnsName(group))), FEW_ROWS); // prettier-ignore
   if (options.hasEvents) {
     put({ text: page.recent.length === 0 ? 'no session began or ended' : 'RECENT', style: 'dim' });

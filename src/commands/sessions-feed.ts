@@ -21,7 +21,7 @@ const attached = (client: ControlClient): SessionsFeed => {
 
 const alone = async (options: SourceOptions, context: CommandContext): Promise<SessionsFeed> => {
   const { kernel, close } = await createAloneKernel(context, 'sessions', 'top', options);
-  const sampler = createSessionSampler(kernel);
+  const sampler = createSessionSampler(kernel, { keepMs: Infinity });
   return {
     source: ALONE,
     page: async (query) => makePage(await sampler.sample(), query, sampler),

@@ -17,13 +17,17 @@ const LEAST_ADDRESS = 12;
 const LEAST_NAME = 7;
 const LEAST_BOTH = 14;
 
+/** A container of which neither name nor id is known. */
+const UNNAMED = '[CTR]';
+
 export const shortId = (id: string): string => (id.length > SHORT_ID ? id.slice(0, SHORT_ID) : id);
 
 /** What people call it; empty: it is none. */
 export const containerText = (container: ContainerName | undefined): string =>
-  container === undefined ? '' : escapeText(container.name) || escapeText(shortId(container.id)) || '[CTR]';
+  container === undefined ? '' : escapeText(container.name) || escapeText(shortId(container.id)) || UNNAMED;
 
-const bracketed = (text: string): string => (text.startsWith('[') ? text : `[${text}]`);
+/** In brackets, cut to `width` with them. */
+const bracketed = (text: string, width: number): string => (text === UNNAMED ? text : `[${cutText(text, width - 2)}]`);
 
 /** The name of the file, or of the thread. */
 export const processName = (process: string): string =>
@@ -69,17 +73,17 @@ export const ageText = (seconds: number | undefined): string => {
   return days < 100 ? `${days}d${two(Math.floor(whole / 3600) % 24)}h` : `${days}d`;
 };
 
-const shortStates: Readonly<Record<string, string>> = {
+const shortStates = new Map(Object.entries({
   established: 'estab', syn_sent: 'syn>', syn_received: 'syn<', fin_wait_1: 'fin-w1', fin_wait_2: 'fin-w2', time_wait: 'time-w',
   close_wait: 'cls-w', last_ack: 'l-ack', closing: 'clsing',
-}; // prettier-ignore
+})); // prettier-ignore
 
-const stateStyles: Readonly<Record<string, Style>> = { established: 'green', listen: 'cyan', close_wait: 'yellow', closed: 'dim' };
+const stateStyles = new Map<string, Style>(Object.entries({ established: 'green', listen: 'cyan', close_wait: 'yellow', closed: 'dim' }));
 
 export const stateCell = (state: string | undefined, width: number): Part => {
   if (state === undefined) return { text: '-', style: 'dim' };
-  const text = width < STATE_WIDTH ? (shortStates[state] ?? state) : state;
-  const style = stateStyles[state];
+  const text = width < STATE_WIDTH ? (shortStates.get(state) ?? state) : state;
+  const style = stateStyles.get(state);
   return style === undefined ? { text: escapeText(text) } : { text: escapeText(text), style };
 };
 
@@ -88,11 +92,10 @@ export const processCell = (process: string, container: ContainerName | undefine
   const name = Number.isFinite(width) ? processName(process) : escapeText(process);
   const known: Part = name === '' ? { text: '?', style: 'dim' } : { text: name, style: 'bold' };
   if (!beside || container === undefined || width < LEAST_BOTH) return [known];
-  const mark = ` ${bracketed(containerText(container))}`;
-  const room = Math.max(LEAST_NAME, width - textWidth(mark));
+  const mark = bracketed(containerText(container), width - 1 - Math.min(textWidth(known.text), LEAST_NAME));
   return [
-    { ...known, text: cutText(known.text, Math.min(room, width)) },
-    { text: mark, style: 'blue' },
+    { ...known, text: cutText(known.text, width - 1 - textWidth(mark)) },
+    { text: ` ${mark}`, style: 'blue' },
   ];
 };
 

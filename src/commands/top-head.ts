@@ -88,8 +88,8 @@ export const viewsOf = (
   );
   const order: readonly Part[] = [dim('by '), { text: `${sort} ${descending ? '▼' : '▲'}`, style: 'cyan' }];
   if (page === undefined) return spread(tabs, order, width, 34);
-  const last = Math.min(page.matched, top + rows);
-  const range = page.matched === 0 ? 'none' : `${top + 1}–${last} of ${page.matched}`;
+  const last = top + Math.min(page.rows.length, rows);
+  const range = page.rows.length === 0 ? 'none' : `${top + 1}–${last} of ${page.matched}`;
   return spread(tabs, [...order, dim('  '), { text: range }], width, 34);
 };
 

@@ -40,8 +40,7 @@ const startRingtail = async (receivers: readonly string[], answer: (query: URLSe
   return socket;
 };
 
-const open = (filter: Partial<EventFilter>, socket: string) =>
-  openEventsFeed({ ...everyEvent, ...filter }, { socket, alone: false, rootPath: '/' }, noContext);
+const open = (filter: Partial<EventFilter>, socket: string) => openEventsFeed({ ...everyEvent, ...filter }, { socket }, noContext);
 
 describe('attached', () => {
   it('asks for what is wanted, without its own doings, and gives what comes', async () => {

@@ -1,6 +1,6 @@
 /** `ringtail events` in this process: what it reads from and prints to. */
 import { eventsCommand, type EventsOptions } from '../../src/commands/events.ts';
-import type { FeedOptions } from '../../src/commands/events-feed.ts';
+import type { SourceOptions } from '../../src/commands/live-source.ts';
 import type { CommandContext } from '../../src/commands/context.ts';
 import type { EventFilter, EventsFeed, LiveEvent, LiveMessage } from '../../src/live/events/types.ts';
 
@@ -73,7 +73,7 @@ export const runEvents = (
     write: (text: string) => out.push(text),
     once: (_event: 'drain', listener: () => void) => void drains.push(listener),
   };
-  const asked: { filter: EventFilter; options: FeedOptions }[] = [];
+  const asked: { filter: EventFilter; options: SourceOptions }[] = [];
   const opened = Promise.withResolvers<void>();
   const context = {
     stdout: stream,

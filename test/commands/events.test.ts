@@ -58,7 +58,7 @@ describe('ringtail events', () => {
       ports: [443],
       paths: ['/etc'],
     });
-    expect(run.asked().options).toEqual({ socket: '/run/x.sock', alone: false, rootPath: '/' });
+    expect(run.asked().options).toEqual({ socket: '/run/x.sock' });
   });
 
   it.each([
@@ -74,7 +74,7 @@ describe('ringtail events', () => {
     [{ duration: '5' }, '--duration: "5" is no time to look'],
     [{ duration: '0s' }, '--duration: "0s" is no time to look'],
     [{ duration: '9000h' }, '--duration: "9000h" is no time to look'],
-    [{ alone: true, socket: '/x' }, '--alone asks no running Ringtail'],
+    [{ alone: true, socket: '/x' }, '--socket and --alone exclude each other'],
     [{ rootPath: 'host' }, '--root-path "host" is not an absolute path'],
   ])('refuses %o', async (options, message) => {
     const run = runEvents(options, fakeFeed());

@@ -299,7 +299,7 @@ describe('cells', () => {
     const cell = (name: string, container: string, width: number) => textOf(processCell(name, { id: '', name: container }, width, true));
     expect(cell('/usr/bin/nginx', 'web', 15)).toBe('nginx [web]');
     expect(cell('/usr/bin/python3.11', '', 15)).toBe('python3.… [CTR]');
-    expect(cell('/usr/bin/python3.11', 'shop-backend', 15)).toBe('python… [shop-backend]');
+    expect(cell('/usr/bin/python3.11', 'shop-backend', 15)).toBe('python… [shop…]');
     expect(cell('/usr/bin/python3.11', 'web', 10)).toBe('python3.11');
     expect(textOf(processCell('', undefined, 15, true))).toBe('?');
   });

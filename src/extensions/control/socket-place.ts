@@ -12,7 +12,6 @@ import { tellWho } from './who-listens.ts';
 export type SocketPlaceOptions = { readonly id: string; readonly path: string; readonly group: string | undefined };
 
 /** A folder beside the socket, `.XXXXXX`, and the socket in it. */
-const PRIVATE = '.';
 const SOCKET = 's';
 const PRIVATE_BYTES = '/.XXXXXX/s'.length;
 /** Of several Ringtails that start at once, one has the place after so many looks. */
@@ -90,7 +89,12 @@ export const socketPlace = ({ id, path, group }: SocketPlaceOptions): Place => {
     if (!found.isSocket()) throw refusal('something else is there', `${other}, or take away what is there`);
     if (!(await isDead(path))) throw refusal(`${await tellWho(path)} listens there`, `${other}, or end it`);
     const aside = join(folder, 'old');
-    await rename(path, aside);
+    try {
+      await rename(path, aside);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return; // somebody else took it away
+      throw error;
+    }
     const taken = await lookAt(aside);
     // somebody was faster, and it is not dead: back with it
     if (taken !== undefined && !isSame(taken, found)) await link(aside, path);
@@ -102,8 +106,8 @@ export const socketPlace = ({ id, path, group }: SocketPlaceOptions): Place => {
     for (let attempt = 1; ; attempt++) {
       await clear(folder);
       try {
+        own = await lookAt(made);
         await link(made, path);
-        own = await lookAt(path);
         return;
       } catch (error) {
         if (codeOf(error) !== 'EEXIST' || attempt === ATTEMPTS) throw error;
@@ -118,7 +122,7 @@ export const socketPlace = ({ id, path, group }: SocketPlaceOptions): Place => {
       try {
         await makeFolder(folder);
         const gid = await groupOf();
-        hidden = await mkdtemp(join(folder, PRIVATE));
+        hidden = await mkdtemp(`${folder}/.`);
         const made = join(hidden, SOCKET);
         await listening(server, { path: made });
         if (gid !== undefined) await chown(made, -1, gid);

@@ -152,5 +152,21 @@ const readAll = async (maps: CountMaps): Promise<SettledCounts | undefined> => {
   return undefined;
 };
 
-/** Undefined while the programs are not loaded, or when others were loaded meanwhile; rejects with a NativeError. */
-export const readSettledCounts = (maps: CountMaps): Promise<SettledCounts | undefined> => exclusively(maps, () => readAll(maps));
+/** Readings that were asked for and have not begun. */
+const waiting = new WeakMap<object, Promise<SettledCounts | undefined>>();
+
+/**
+ * Undefined while the programs are not loaded, or when others were loaded meanwhile; rejects with a NativeError. A reading serves all who asked before it
+ * began.
+ */
+export const readSettledCounts = (maps: CountMaps): Promise<SettledCounts | undefined> => {
+  let reading = waiting.get(maps);
+  if (reading === undefined) {
+    reading = exclusively(maps, () => {
+      waiting.delete(maps);
+      return readAll(maps);
+    });
+    waiting.set(maps, reading);
+  }
+  return reading;
+};

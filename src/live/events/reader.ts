@@ -14,6 +14,8 @@ export type TakenEvents = 'sent' | MissedEvents['reason'];
 export type EventReader = AsyncIterable<string> & {
   /** Asks for the line when there is room for it; `make` gives none when there is no time. */
   take(nowMs: number, make: () => Line | undefined): TakenEvents;
+  /** What has to be told: whatever the rate is, and with as much room again beyond the buffer. */
+  tell(line: Line): TakenEvents;
   /** What was taken in this turn of the event loop is handed on in the order in which it happened: batches come one kind behind the other. */
   endTurn(): void;
   end(reason: string): void;
@@ -83,6 +85,14 @@ export const createEventReader = ({ eventsPerSecond, bufferBytes, now, onClose }
     return !isPaused;
   };
 
+  const push = (line: Line): TakenEvents => {
+    for (const one of [...missedLines(line.unixNs), line]) {
+      turn.push(one);
+      bytes += one.bytes;
+    }
+    return 'sent';
+  };
+
   const close = (): void => {
     if (state === 'closed') return;
     const wasOpen = state === 'open';
@@ -145,14 +155,9 @@ export const createEventReader = ({ eventsPerSecond, bufferBytes, now, onClose }
         return miss('slow_reader');
       }
       tokens--;
-      for (const before of missedLines(line.unixNs)) {
-        turn.push(before);
-        bytes += before.bytes;
-      }
-      turn.push(line);
-      bytes += line.bytes;
-      return 'sent';
+      return push(line);
     },
+    tell: (line) => (bytes + line.bytes > 2 * bufferBytes ? miss('slow_reader') : push(line)),
     endTurn() {
       if (turn.length === 0) return;
       turn.sort((a, b) => (a.unixNs < b.unixNs ? -1 : a.unixNs > b.unixNs ? 1 : 0));

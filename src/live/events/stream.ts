@@ -5,6 +5,7 @@
 import { resourceOfRow, rowsOf, type Batch } from '../../core/batch.ts';
 import type { ServiceView } from '../../core/component.ts';
 import { attributesOf, unixNsOf } from '../../otlp/log-text.ts';
+import { eventName } from '../../otlp/names.ts';
 import { objectLine, timeText } from '../../text/json.ts';
 import { createEventMatcher, type EventMatcher } from './match.ts';
 import { createEventReader, type EventReader, type Line, type TakenEvents } from './reader.ts';
@@ -35,17 +36,19 @@ export type EventStreamsOptions = {
   readonly tap: ServiceView['tap'];
   /** Clock in ms that never goes back. */
   readonly now?: () => number;
+  /** Part of the thread's time that lines may be made in, for all readers together: from 0 to 1. What does not fit counts as too much. */
+  readonly lineShare?: number;
   /** Told of every event that matched, once a reader. */
   readonly count?: (taken: TakenEvents) => void;
 };
 
-/** The part of the thread's time that lines are made in, for all readers together; what does not fit counts as too much. */
+/** Beside pipelines, which come first. */
 const LINE_SHARE = 0.2;
 /** What may be used at once. */
 const LINE_BUDGET_MS = 200;
 
 /** Time that may be spent, in ms: it comes back by the clock. */
-export const createTimeBudget = (now: () => number, share = LINE_SHARE, mostMs = LINE_BUDGET_MS) => {
+export const createTimeBudget = (now: () => number, share: number, mostMs = LINE_BUDGET_MS) => {
   let [leftMs, at] = [mostMs, now()];
   return {
     /** True while there is some left. */
@@ -84,9 +87,14 @@ type Group = {
   readonly readers: Set<EventReader>;
 };
 
-export const createEventStreams = ({ tap, now = () => performance.now(), count = () => {} }: EventStreamsOptions): EventStreams => {
+export const createEventStreams = ({
+  tap,
+  now = () => performance.now(),
+  lineShare = LINE_SHARE,
+  count = () => {},
+}: EventStreamsOptions): EventStreams => {
   const groups = new Map<string, Group>();
-  const budget = createTimeBudget(now);
+  const budget = createTimeBudget(now, lineShare);
   let untap: (() => void) | undefined;
   let turn: NodeJS.Immediate | undefined;
 
@@ -97,16 +105,17 @@ export const createEventStreams = ({ tap, now = () => performance.now(), count =
 
   const show = (pipeline: string, batch: Batch, isFirst: boolean): void => {
     const [rows, nowMs] = [rowsOf(batch), now()];
-    /** Of rows that several groups want. */
+    /** Readers have them in common. */
     const made = new Map<number, Line>();
+    const mustBeTold = batch.kind.eventName === eventName.loss;
     const makeLine = (row: number): Line | undefined => {
       let line = made.get(row);
       if (line !== undefined) return line;
       const beginMs = now();
-      if (!budget.has(beginMs)) return undefined;
+      if (!budget.has(beginMs) && !mustBeTold) return undefined;
       line = lineOf(batch, row, pipeline);
       budget.spend(now() - beginMs);
-      if (groups.size > 1) made.set(row, line);
+      made.set(row, line);
       return line;
     };
     for (const { pipeline: wanted, matcher, readers } of groups.values()) {
@@ -116,7 +125,7 @@ export const createEventStreams = ({ tap, now = () => performance.now(), count =
       for (let i = 0; i < rows; i++) {
         const row = batch.selection?.[i] ?? i;
         if (!test(row)) continue;
-        for (const reader of readers) count(reader.take(nowMs, () => makeLine(row)));
+        for (const reader of readers) count(mustBeTold ? reader.tell(makeLine(row)!) : reader.take(nowMs, () => makeLine(row)));
       }
     }
   };

@@ -2,8 +2,8 @@
 import { readQuery, type Range } from '../query.ts';
 import type { ReportQuery } from './types.ts';
 
-/** A reading takes some ms; a report of more than a day is for metrics. */
-export const INTERVAL_MS: Range = { min: 100, max: 86_400_000 };
+/** A reading takes some ms, and several may ask; a report of more than a day is for metrics. */
+export const INTERVAL_MS: Range = { min: 1_000, max: 86_400_000 };
 export const DEFAULT_INTERVAL_MS = 5_000;
 /** Nobody reads more of them at a time. */
 export const RECENT: Range = { min: 0, max: 1_000 };

@@ -18,7 +18,7 @@ export type SamplerKernel = Pick<
 >;
 
 export type SamplerOptions = {
-  /** How long the kernel keeps sessions after the last question. */
+  /** How long the kernel keeps sessions after the last question, at least; Infinity: until `close`. */
   readonly keepMs?: number;
   /** Who asks within this time after a sample was begun gets the same. */
   readonly shareMs?: number;
@@ -28,6 +28,9 @@ export type SamplerOptions = {
 
 /** Longer than somebody who looks waits between two looks, most of the time: loading the programs takes a tenth of a second of a core. */
 const KEEP_MS = 15_000;
+/** Of who asks more seldom, so many times that. */
+const KEEP_GAPS = 2;
+const LONGEST_KEEP_MS = 600_000;
 const SHARE_MS = 100;
 
 type Held = { readonly claim: SocketsClaim; readonly names: Names };
@@ -106,9 +109,17 @@ export const createSessionSampler = (kernel: SamplerKernel, options: SamplerOpti
     return counts.map(({ netns, count }) => ({ netnsCookie: cookies.get(netns) ?? 0n, family: undefined, count }));
   };
 
+  let askedMs: number | undefined;
+  let gapMs = 0;
+  const noteQuestion = (now: number): void => {
+    gapMs = askedMs === undefined ? 0 : now - askedMs;
+    askedMs = now;
+  };
+
   const release = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => void inTurn(letGo), keepMs);
+    if (keepMs === Infinity) return;
+    timer = setTimeout(() => void inTurn(letGo), Math.max(keepMs, Math.min(gapMs * KEEP_GAPS, LONGEST_KEEP_MS)));
     timer.unref();
   };
 
@@ -135,6 +146,7 @@ export const createSessionSampler = (kernel: SamplerKernel, options: SamplerOpti
   return {
     sample() {
       const begunMs = nowMs();
+      noteQuestion(begunMs);
       if (shared !== undefined && begunMs - shared.begunMs < shareMs) return shared.sample;
       const mine = { begunMs, sample: inTurn(take) };
       shared = mine;

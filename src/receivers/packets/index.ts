@@ -22,14 +22,16 @@ const createPacketsReceiver = ({ id, logger, kernel }: Settings<PacketsKernel>, 
 
   const own = (): readonly PacketInterface[] => kernel.packets().interfaces.filter(({ name }) => shows(name));
   /** What is not as it should be, one sentence each: of the whole, then of interfaces. */
-  const notesOf = (interfaces: readonly PacketInterface[]): readonly string[] => [
-    ...kernel.packets().notes,
-    ...interfaces.flatMap(({ name, mode, note }) => (note === '' ? [] : [`${name}: ${mode === 'none' ? 'not counted; ' : ''}${note}`])),
-    ...patternsWithout(
-      config.interfaces,
-      interfaces.map(({ name }) => name),
-    ).map((pattern) => `no interface is called ${pattern} now`),
-  ];
+  const notesOf = (interfaces: readonly PacketInterface[]): readonly string[] => {
+    const { rung, notes } = kernel.packets();
+    const names = interfaces.map(({ name }) => name);
+    return [
+      ...notes,
+      ...interfaces.flatMap(({ name, mode, note }) => (note === '' ? [] : [`${name}: ${mode === 'none' ? 'not counted; ' : ''}${note}`])),
+      // where nothing is followed nothing is known of it
+      ...(rung === 'none' ? [] : patternsWithout(config.interfaces, names).map((pattern) => `no interface is called ${pattern} now`)),
+    ];
+  };
   const countedOf = (interfaces: readonly PacketInterface[]): number => interfaces.filter(({ mode }) => mode !== 'none').length;
 
   return {

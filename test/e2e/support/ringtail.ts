@@ -58,9 +58,11 @@ const wrap = (running: Running): Ringtail => {
   };
 };
 
-/** Starts it without waiting. */
-export const launchRingtail = (args: readonly string[], options: SpawnOptions = {}): Ringtail =>
-  wrap(start(ringtailCommand, args, options));
+/** Starts it without waiting. `within`: a command that runs it, with arguments of its own in front, as setpriv does. */
+export const launchRingtail = (args: readonly string[], options: SpawnOptions = {}, within: readonly string[] = []): Ringtail => {
+  const [command, ...rest] = [...within, ringtailCommand, ...args];
+  return wrap(start(command!, rest, options));
+};
 
 /** Starts it with a configuration and waits until it is ready. */
 export const startRingtail = async (config: string, options: SpawnOptions = {}): Promise<Ringtail> => {

@@ -6,6 +6,7 @@ import type { KernelFrame } from '../../../src/kernel/frames.ts';
 import { eventKind, sessionFlag, sessionKnownBy, sessionRole, sessionState } from '../../../src/kernel/layouts.gen.ts';
 import type { SocketNeeds } from '../../../src/kernel/sockets/needs.ts';
 import { createSocketProcfsWatcher, type SocketProcfsWatcherOptions } from '../../../src/kernel/sockets/procfs-watcher.ts';
+import { createSessionStore } from '../../../src/live/sessions/store.ts';
 import { createFakeSockets, type FakeRow, type FakeSockets } from './fake-sockets.ts';
 
 const needs: SocketNeeds = {
@@ -104,6 +105,25 @@ describe('procfs watcher of sockets', () => {
     expect(columns['flags']![1]).toBe(sessionFlag.isTold | sessionFlag.manyPeers | sessionFlag.isLoopback);
     const { actors } = frames[0]!;
     expect([actors.count, actors.startNsLo[0], textOf(frames[0]!, actors.comm[0]!).toString()]).toEqual([1, 500_000_000, 'curl']);
+  });
+
+  it('shows what is open to who looks, but for whom nobody is to see', async () => {
+    const hidden = { pid: 20, comm: 'hidden', startTicks: 60, exe: '/bin/hidden' };
+    proc.hold({ ...hidden, fds: [8] });
+    const watcher = create({ leavesOut: ({ facts }) => facts.stat.pid === 20 });
+    proc.table(10, 'tcp', [OPEN, LISTENER, { ...OPEN, localPort: 1001, inode: 8 }]);
+    proc.table(10, 'tcp6', [{ local: '00'.repeat(16), localPort: 81, state: 10, inode: 99 }]);
+    const store = createSessionStore();
+    const shown = store.update([await watcher.show()], 0);
+    const seen = shown.map(({ transport, family, state, pid, owner, localPort, peerPort, sentBytes }) => [transport, family, state, pid, owner.comm, localPort, peerPort, sentBytes]); // prettier-ignore
+    expect(seen.toSorted()).toEqual([
+      ['tcp', 'ipv4', 'established', 10, 'curl', 1000, 80, undefined],
+      ['tcp', 'ipv4', 'listen', 10, 'curl', 80, 0, undefined],
+      ['tcp', 'ipv6', 'listen', 0, '', 81, 0, undefined],
+    ]);
+    expect(shown.find(({ localPort }) => localPort === 1000)!.owner.startNs).toBe(500_000_000n);
+    const [again] = store.update([await watcher.show()], 1000);
+    expect(shown, 'they keep their ids').toContain(again);
   });
 
   it('shows wildcards and zones as the kernel side does', async () => {

@@ -113,3 +113,31 @@ test('settings as the programs read them', () => {
     0b10101, 0b10000010, 0b110, 3, 1,
   ]);
 });
+
+test('who only looks has sessions kept, and nothing told or counted of them', () => {
+  const host: SocketNeeds = { ...NOTHING, events: new Set(['end']) };
+  const looks: SocketNeeds = {
+    ...NOTHING,
+    protocols: new Set(['tcp', 'udp']),
+    families: new Set(['ipv4', 'ipv6']),
+    loopback: true,
+    isGuest: true,
+  };
+  const both = unionOfSockets([host, looks])!;
+  expect(both).toMatchObject({
+    protocols: new Set(['tcp', 'udp']),
+    told: new Set(['tcp']),
+    families: new Set(['ipv4']),
+    loopback: false,
+    events: new Set(['end']),
+  });
+  const settings = (needs: SocketNeeds): readonly number[] => {
+    const view = new DataView(encodeSocketSettings(needs, 0n).buffer);
+    return [view.getUint32(at.protocols, true), view.getUint32(at.told, true)];
+  };
+  const [tcp, udp] = [1 << netTransport.tcp, 1 << netTransport.udp];
+  expect(settings(both)).toEqual([tcp | udp, tcp]);
+  expect(settings(unionOfSockets([looks])!)).toEqual([tcp | udp, 0]);
+  expect(settings(unionOfSockets([host])!)).toEqual([tcp, tcp]);
+  expect(settings(unionOfSockets([host, { ...looks, counted: true }])!)).toEqual([tcp | udp, tcp | udp]);
+});

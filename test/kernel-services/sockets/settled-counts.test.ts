@@ -50,6 +50,14 @@ describe('readSettledCounts', () => {
     expect(walks.filter((walk) => walk === 'on_clear_live').length).toBe(4);
   });
 
+  it('serves all at once who asked before it began', async () => {
+    const { maps, walks } = createSessionMaps();
+    const all = await Promise.all([1, 2, 3].map(() => readSettledCounts(maps)));
+    expect(new Set(all).size).toBe(1);
+    expect(await readSettledCounts(maps)).not.toBe(all[0]);
+    expect(walks.filter((walk) => walk === 'on_clear_live').length).toBe(2);
+  });
+
   it('is undefined without programs, and when others are loaded meanwhile', async () => {
     const { now, maps } = createSessionMaps();
     now.beforeWalk = () => void now.generation++;

@@ -10,6 +10,7 @@ import { containerScenarios } from './containers.ts';
 import { endScenarios } from './ends.ts';
 import { excludedScenarios } from './excluded.ts';
 import { lifetimeScenarios } from './lifetime.ts';
+import { liveEventScenarios } from './live-events.ts';
 import { liveReportScenarios } from './live-report.ts';
 import { lossScenarios } from './loss.ts';
 import { placeScenarios } from './places.ts';
@@ -61,6 +62,7 @@ export const scenarios: readonly Scenario[] = [
   ...sessionUnixScenarios,
   ...sessionRuleScenarios,
   ...sessionDegradedScenarios,
+  ...liveEventScenarios,
   ...liveReportScenarios,
   ...lifetimeScenarios,
 ];

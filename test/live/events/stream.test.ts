@@ -252,6 +252,22 @@ describe('live events', () => {
     );
   });
 
+  it('of loss are told beyond the rate and the buffer, in bounds', async () => {
+    const { show, streams, open } = createWorld();
+    const readers = [open({ eventsPerSecond: 1 }), open({ bufferBytes: 65_536 })];
+    show(events(1000));
+    const loss = { eventName: eventName.loss, fields: [] };
+    show(batchOf([{ kind: loss, pid: 5000, atNs: 9999n }]));
+    show(batchOf(Array.from({ length: 1000 }, () => ({ kind: loss, pid: 6000, atNs: 9999n }))));
+    await turn();
+    streams.end('ended');
+    const [slow, full] = await Promise.all(readers.map((reader) => readAll(reader)));
+    expect(pidsIn(slow!)).toEqual([1, 5000, ...Array.from({ length: 1000 }, () => 6000)]);
+    expect(pidsIn(full!)).toContain(5000);
+    expect(pidsIn(full!).length).toBeLessThan(2000);
+    expect(pidsIn(full!).length + missedIn(full!, 'slow_reader')).toBe(2001);
+  });
+
   it('that are missed are told although nothing is sent', async () => {
     const { show, open } = createWorld();
     const reader = open({ eventsPerSecond: 1 });
