@@ -94,9 +94,9 @@ Examples:
 Exit code 3 when processes can be followed by nothing, not even procfs.`,
   trace: `
 Examples:
-  $ sudo ringtail trace -- make -j2                                       a build, as a tree on the terminal
-  $ sudo ringtail trace --endpoint http://127.0.0.1:4318 -- ./ci.sh       and in Jaeger
-  $ sudo ringtail trace --output spans.json -- curl https://example.com/
+  $ ringtail trace -- make -j2                                       a build, as a tree on the terminal
+  $ ringtail trace --endpoint http://127.0.0.1:4318 -- ./ci.sh       and in Jaeger
+  $ ringtail trace --output spans.json -- curl https://example.com/
 
 Runs the command as if it had been called itself: its terminal, its signals and its exit code. Under sudo it runs as the user who called sudo. TRACEPARENT is set for it, so that
 programs that know OpenTelemetry put their spans below it; when TRACEPARENT is set already, the trace hangs below that span. No configuration is needed. At the end the trace and its

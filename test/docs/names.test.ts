@@ -10,6 +10,8 @@ import type { CallName } from '../../src/kernel/calls/needs.ts';
 import { callNameOf, kindsOf } from '../../src/receivers/shared/call-names.ts';
 import { callSchemas } from '../../src/receivers/shared/call-schemas.ts';
 import { connectionStates } from '../../src/receivers/shared/session-names.ts';
+import { processSpanSchema } from '../../src/receivers/shared/process-spans.ts';
+import { sessionSpanSchema } from '../../src/receivers/shared/session-spans.ts';
 import { sessionSchemas } from '../../src/receivers/shared/session-schemas.ts';
 import { execSchema, exitSchema, failedExecSchema, forkSchema } from '../../src/receivers/shared/process-schemas.ts';
 import { books, totalName } from '../../src/service/ledger.ts';
@@ -54,6 +56,7 @@ const attributesByEvent = {
   ...Object.fromEntries(Array.from(sessionSchemas.values(), (schema) => [schema.eventName, attributesOf(schema)])),
   [eventName.loss]: attributesOf(lossSchema),
 };
+const schemasOfSpans = { process: processSpanSchema(true), session: sessionSpanSchema };
 /** Of the process on other records, on sessions of the socket. */
 const ofSocketsToo: ReadonlySet<string> = new Set([attributeName.cgroupId, attributeName.attribution]);
 
@@ -82,12 +85,25 @@ describe('docs/signals.md', () => {
 
   it('has all other attributes as common ones', () => {
     const owned = new Set(
-      Object.values(attributesByEvent)
-        .flat()
-        .map((attribute) => attribute.split(' ')[0]),
+      [...Object.values(attributesByEvent).flat(), ...attributesOf(...Object.values(schemasOfSpans))].map(
+        (attribute) => attribute.split(' ')[0],
+      ),
     );
     const common = Object.values(attributeName).filter((name) => !owned.has(name) || ofSocketsToo.has(name));
     expect(firstCodes(sectionOf(signals, '### Common attributes'), 'attribute').toSorted()).toEqual(common.toSorted());
+  });
+
+  it('has the attributes of the spans of processes with their types', () => {
+    const { rows } = tableOf(sectionOf(signals, '### Process'), 'attribute');
+    expect(rows.map(([name, type]) => `${codesOf(name!)[0]} ${type}`).toSorted()).toEqual(attributesOf(schemasOfSpans.process).toSorted());
+  });
+
+  it('says of spans of sessions what they are', () => {
+    const ofEnd = attributesOf(...Array.from(sessionSchemas.values()).filter((schema) => schema.eventName === eventName.sessionEnd));
+    expect(attributesOf(schemasOfSpans.session).toSorted()).toEqual(
+      ofEnd.filter((attribute) => !attribute.startsWith(attributeName.durationNs)).toSorted(),
+    );
+    expect(sectionOf(signals, '### Session')).toContain(`without \`${attributeName.durationNs}\``);
   });
 
   it('has the values of ringtail.attribution', () => {

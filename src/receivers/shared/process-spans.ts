@@ -23,7 +23,8 @@ const only = (field: AttributeField, mask: number): AttributeField => {
 
 const durations: ReadonlySet<string> = new Set([attributeName.durationNs]);
 
-const schemaOf = (withArgs: boolean): EventSchema => ({
+/** Attributes of the spans of processes. */
+export const processSpanSchema = (withArgs: boolean): EventSchema => ({
   eventName: 'process',
   fields: [
     ...execSchema(withArgs)
@@ -35,7 +36,7 @@ const schemaOf = (withArgs: boolean): EventSchema => ({
     { name: attributeName.processReplaced, type: 'bool', column: 'has', mask: IS_REPLACED },
   ],
 });
-const schemas = { true: schemaOf(true), false: schemaOf(false) } as const;
+const schemas = { true: processSpanSchema(true), false: processSpanSchema(false) } as const;
 
 const NO_STRINGS: StringTable = { bytes: new Uint8Array(0), offsets: new Uint32Array(1), lengths: new Uint32Array(1), count: 1 };
 const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]));

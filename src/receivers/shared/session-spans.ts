@@ -15,7 +15,8 @@ import { sessionSchemas } from './session-schemas.ts';
 /** A span has its times. */
 const isTold = ({ name }: AttributeField): boolean => name !== attributeName.durationNs;
 const endSchema = sessionSchemas.get(eventKind.sessionEnd)!;
-const schema: EventSchema = { eventName: 'session', fields: endSchema.fields.filter(isTold) };
+/** Attributes of the spans of sessions. */
+export const sessionSpanSchema: EventSchema = { eventName: 'session', fields: endSchema.fields.filter(isTold) };
 
 export type SessionSpansOptions = SessionChoice & {
   /** Id of the receiver, as it stands on the batches. */
@@ -105,7 +106,7 @@ const spansOf = (input: KernelBatch, frame: KernelFrame, { receiver, traces, ...
   }
   if (selection.length === 0) return undefined;
   const view = viewOf(batch, frame, {
-    receiver, kind: schema, selection: Uint32Array.from(selection), rowAttributes: [], resource: undefined, omitted: omittedOfSessions,
+    receiver, kind: sessionSpanSchema, selection: Uint32Array.from(selection), rowAttributes: [], resource: undefined, omitted: omittedOfSessions,
   }); // prettier-ignore
   return {
     ...view,
