@@ -39,7 +39,7 @@ const MOST_SPANS = 100_000;
 const DEFAULT_LINES = 40;
 /** Ends of connections that come a moment after the program that had them. */
 const SESSIONS_WAIT_MS = 100;
-const STOP_DEADLINE_MS = 10_000;
+const STOP_DEADLINE_MS = 5_000;
 
 /** Whoever called sudo; undefined: we are who we are. */
 export const callerOf = (env: Readonly<Record<string, string | undefined>>, uid: number): number | undefined => {

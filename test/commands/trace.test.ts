@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import { callerOf } from '../../src/commands/trace/trace.ts';
+import { summaryLines, type TraceSummary } from '../../src/commands/trace/summary.ts';
+import { isGrpc, traceConfigOf } from '../../src/commands/trace/trace-config.ts';
+import { formatTraceparent, newContext, parseTraceparent } from '../../src/commands/trace/traceparent.ts';
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+const span = '00f067aa0ba902b7';
+
+describe('traceparent', () => {
+  it.each([
+    [`00-${trace}-${span}-01`, 1],
+    [` 00-${trace}-${span}-00\n`, 0],
+    // of a later version what this one has
+    [`01-${trace}-${span}-01-what-comes-then`, 1],
+  ])('%s', (text, flags) => {
+    const context = parseTraceparent(text)!;
+    expect([hex(context.traceId), hex(context.spanId), context.flags]).toEqual([trace, span, flags]);
+  });
+
+  it.each([
+    '',
+    trace,
+    `00-${trace}-${span}`,
+    `00-${trace}-${span}-1`,
+    `ff-${trace}-${span}-01`,
+    `00-${'0'.repeat(32)}-${span}-01`,
+    `00-${trace}-${'0'.repeat(16)}-01`,
+    `00-${trace.toUpperCase()}-${span}-01`,
+    `00-${trace}-${span}-01-more`,
+    `00-${trace.slice(1)}-${span}-01`,
+  ])('%j is none', (text) => expect(parseTraceparent(text)).toBeUndefined());
+
+  it('is written as it is read, and new ones are all different', () => {
+    const contexts = Array.from({ length: 100 }, newContext);
+    for (const context of contexts) {
+      const read = parseTraceparent(formatTraceparent(context))!;
+      expect([hex(read.traceId), hex(read.spanId), read.flags]).toEqual([hex(context.traceId), hex(context.spanId), 1]);
+    }
+    expect(new Set(contexts.map(({ traceId }) => hex(traceId))).size).toBe(100);
+  });
+});
+
+describe('who runs the command', () => {
+  it.each([
+    ['sudo of a user', { SUDO_UID: '1000' }, 0, 1000],
+    ['root by sudo', { SUDO_UID: '0' }, 0, undefined],
+    ['without sudo', {}, 0, undefined],
+    ['not root', { SUDO_UID: '1000' }, 1000, undefined],
+    ['no number', { SUDO_UID: 'me; rm' }, 0, undefined],
+  ])('%s', (_what, env, uid, user) => expect(callerOf(env, uid)).toBe(user));
+});
+
+describe('where spans go', () => {
+  it.each([
+    ['127.0.0.1:4317', true],
+    ['http://127.0.0.1:4317', true],
+    ['grpc://collector:4317', true],
+    ['http://127.0.0.1:4318', false],
+    ['https://collector/otlp', false],
+    ['http://127.0.0.1:4317/v1', false],
+  ])('%s by gRPC: %s', (endpoint, grpc) => expect(isGrpc(endpoint)).toBe(grpc));
+
+  it.each([
+    [{}, ['nop']],
+    [{ endpoint: 'http://127.0.0.1:4318' }, ['otlp_http']],
+    [{ endpoint: '127.0.0.1:4317', output: '/tmp/spans' }, ['otlp_grpc', 'file']],
+  ])('%o', (to, exporters) => {
+    expect(traceConfigOf('/', to, true)).toMatchObject({ service: { pipelines: { traces: { exporters } } } });
+  });
+});
+
+describe('the end', () => {
+  const summary: TraceSummary = {
+    command: ['make', '-j 2'],
+    traceId: trace,
+    spans: [
+      {
+        name: 'make',
+        spanId: 'a',
+        parentId: '',
+        startUnixNs: 0n,
+        endUnixNs: 1_000_000_000n,
+        status: 'UNSET',
+        statusMessage: '',
+        kind: 'INTERNAL',
+        attributes: [['process.args_count', 2]],
+      },
+      {
+        name: 'cc\u001b[2J',
+        spanId: 'b',
+        parentId: 'a',
+        startUnixNs: 0n,
+        endUnixNs: 1000n,
+        status: 'UNSET',
+        statusMessage: '',
+        kind: 'INTERNAL',
+        attributes: [['process.args_count', 1]],
+      },
+    ],
+    left: 0,
+    end: { code: 0, signal: undefined },
+    seconds: 1.04,
+    startUpMs: 600,
+    running: 0,
+    sentTo: '',
+    notes: [],
+  };
+  const options = { colour: false, width: undefined, lines: 10 };
+
+  it('says what ran, how it ended, and where it went', () => {
+    expect(summaryLines(summary, options)).toEqual([
+      `trace ${trace}  make '-j 2'`,
+      '1.0 s, exit code 0, 2 programs; Ringtail was ready after 600 ms',
+      '    1.0 s ● make',
+      '     1 µs ● └─ cc\\x1b[2J',
+      'slowest path: make → cc\\x1b[2J',
+      'sent nowhere; --endpoint http://127.0.0.1:4318 sends it to a Collector or Jaeger',
+    ]);
+  });
+
+  it('says what is missing', () => {
+    const lines = summaryLines(
+      { ...summary, end: { code: 137, signal: 'SIGKILL' }, running: 1, left: 2, sentTo: 'http://c', notes: ['a note'] },
+      options,
+    );
+    expect(lines[1]).toContain('killed by SIGKILL');
+    expect(lines.slice(-4)).toEqual([
+      '2 more spans are not shown',
+      '1 program of it still runs and is not told',
+      'a note',
+      'sent to http://c',
+    ]);
+  });
+});
