@@ -6,6 +6,7 @@ import { exitCode, type ExitCode, messageOf, RuntimeError } from '../core/errors
 import { withFields } from '../core/logger.ts';
 import { createSwitchableLogger } from '../service/logging.ts';
 import { observeProcess } from '../service/process-metrics.ts';
+import { openOwnTraces, type OwnTraces } from '../service/own-traces.ts';
 import { createService, type Service } from '../service/service.ts';
 import { version } from '../service/version.ts';
 import { watchFiles } from '../service/watch-files.ts';
@@ -22,6 +23,9 @@ const ECHO_MS = 250;
 
 /** Nobody asked for the end when all receivers are through: exporters get time to send what they hold. */
 const THROUGH_DEADLINE_MS = 60_000;
+
+/** For the last of its own spans. */
+const OWN_SPANS_DEADLINE_MS = 2_000;
 
 export type RunOptions = ConfigOptions & { readonly watch?: boolean };
 
@@ -51,6 +55,7 @@ export const runCommand = async (options: RunOptions, context: CommandContext): 
     ask(name);
   };
   let service: Service | undefined;
+  let own: OwnTraces | undefined;
   let reloadAsked = false;
   let showFirst: ((screen: string) => void) | undefined;
   const counters = createCounters();
@@ -91,7 +96,9 @@ export const runCommand = async (options: RunOptions, context: CommandContext): 
       logger: withFields(logger, { component: 'kernel' }),
       version,
     });
+    own = await openOwnTraces({ config: config.telemetry.traces, resource: revisions.resourceOf(config), version, logger });
     service = createService({
+      tracer: own.tracer,
       config,
       counters,
       logger,
@@ -131,6 +138,7 @@ export const runCommand = async (options: RunOptions, context: CommandContext): 
   } finally {
     showFirst?.('');
     for (const end of endings) end();
+    await own?.close(OWN_SPANS_DEADLINE_MS);
     await revisions.close();
     rxConfig.onUnhandledError = null;
   }

@@ -64,12 +64,22 @@ export const telemetrySchema = z
         address: address.optional().describe(`Where the metrics are served; ${DEFAULT_METRICS_ADDRESS} by default.`),
       })
       .prefault({}),
+    traces: z
+      .strictObject({
+        endpoint: z
+          .string()
+          .regex(/^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/, 'not host:port, as in 127.0.0.1:4317')
+          .optional()
+          .describe('Where its own spans (start, reloads, exports) go by OTLP over gRPC, `host:port`; without it there are none.'),
+        insecure: z.boolean().default(true).describe('Whether they go without TLS.'),
+      })
+      .prefault({}),
     resource: z
       .record(z.string(), z.string())
       .default({})
       .describe('Attributes added to, or replacing, those of the resource of all that Ringtail sends.'),
   })
-  .describe("Ringtail's own logs and metrics.");
+  .describe("Ringtail's own logs, metrics and traces.");
 
 export type TelemetryConfig = z.output<typeof telemetrySchema>;
 

@@ -4,6 +4,7 @@ import type { Batch } from './batch.ts';
 import type { Logger } from './logger.ts';
 import type { CounterSample, Counters } from './counters.ts';
 import type { MetricBatch } from './metric-batch.ts';
+import type { OwnTracer } from './own-spans.ts';
 import type { PushDownReport, RuleSet } from './rules.ts';
 
 /** `type[/name]`, as it stands in the configuration. */
@@ -20,6 +21,8 @@ export type Settings<K = unknown> = {
   readonly version: string;
   /** Attributes of the resource of this host: service.name, host.name, ... */
   readonly resource: readonly (readonly [string, string])[];
+  /** For its own spans. */
+  readonly tracer?: OwnTracer;
   /** Services of src/kernel/, typed there; core does not know them. */
   readonly kernel: K;
   /** The pipeline that a processor stands in; absent for everything that several pipelines share. */

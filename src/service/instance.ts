@@ -4,6 +4,7 @@ import type { ComponentConfig } from '../config/check-components.ts';
 import type { ComponentId, ComponentKind, ExtensionSettings, Health, Lifecycle, ServiceView, Settings } from '../core/component.ts';
 import { type Counters, scopeOf } from '../core/counters.ts';
 import { messageOf, RingtailError, RuntimeError } from '../core/errors.ts';
+import type { OwnTracer } from '../core/own-spans.ts';
 import { type Logger, withFields } from '../core/logger.ts';
 
 /** What is injected into every component. */
@@ -11,6 +12,7 @@ export type Injected = {
   readonly counters: Counters;
   readonly logger: Logger;
   readonly version: string;
+  readonly tracer?: OwnTracer | undefined;
   readonly resource: Settings['resource'];
   readonly kernel: unknown;
   /** For extensions. */
@@ -53,7 +55,7 @@ export const createInstance = <T extends Lifecycle>(
   pipeline?: string,
 ): Instance<T> => {
   const { id, factory, config } = own;
-  const { logger, version, resource, kernel, view } = injected;
+  const { logger, version, tracer, resource, kernel, view } = injected;
   const scope = scopeOf(injected.counters);
   const settings: ExtensionSettings = {
     id,
@@ -61,6 +63,7 @@ export const createInstance = <T extends Lifecycle>(
     ...(pipeline === undefined ? {} : { pipeline }),
     counters: scope.counters,
     version,
+    ...(tracer === undefined ? {} : { tracer }),
     resource,
     kernel,
     service: view,

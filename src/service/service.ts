@@ -9,7 +9,9 @@ import { closeBooks } from './close-books.ts';
 import { createBackPressure } from './back-pressure.ts';
 import { createConnector } from './connector.ts';
 import { type Graph, type GraphInput, planGraph, processorsOf } from './graph.ts';
-import { kernelInstance } from './instance.ts';
+import { messageOf } from '../core/errors.ts';
+import { noTracer, type OwnTracer, within } from '../core/own-spans.ts';
+import { type Instance, kernelInstance } from './instance.ts';
 import type { Ledger } from './ledger.ts';
 import { createLifecycles } from './lifecycles.ts';
 import { narrowReceivers } from './push-down.ts';
@@ -23,6 +25,8 @@ export type ServiceOptions = GraphInput & {
   readonly logger: Logger;
   readonly version: string;
   readonly kernel: ServiceKernel;
+  /** Of its own spans. */
+  readonly tracer?: OwnTracer;
   /** The configuration as YAML for people, with every default and without secrets. */
   readonly describe?: (config: GraphInput['config']) => string;
   /** Clock in ms that never goes back; 0 is when the process began. */
@@ -64,7 +68,7 @@ const after = (ms: number): Promise<void> =>
 
 /** Creates the components of the configuration; throws a typed error when one cannot be created. */
 export const createService = (options: ServiceOptions): Service => {
-  const { counters, logger, version, now = () => performance.now(), describe = () => '' } = options;
+  const { counters, logger, version, now = () => performance.now(), describe = () => '', tracer = noTracer } = options;
   const backPressure = createBackPressure(options.kernel);
   const connector = createConnector({ counters, logger, backPressure });
   const lifecycles = createLifecycles(logger);
@@ -94,7 +98,7 @@ export const createService = (options: ServiceOptions): Service => {
     lastReload: requests.last,
     describe,
   });
-  const injected = { counters, logger, version, kernel: options.kernel as unknown, view };
+  const injected = { counters, logger, version, tracer, kernel: options.kernel as unknown, view };
   const first: Graph = planGraph(options, injected).graph;
   graph = first;
 
@@ -125,14 +129,18 @@ export const createService = (options: ServiceOptions): Service => {
   };
 
   const startAll = async (): Promise<void> => {
+    const span = tracer.begin('start');
+    const begin = (instance: Instance): Promise<void> =>
+      within(span.begin(`start ${instance.kind} ${instance.id}`), () => lifecycles.start(instance));
     try {
-      for (const instance of [...first.extensions.values(), ...first.exporters.values(), ...processorsOf(first)])
-        await lifecycles.start(instance);
+      for (const instance of [...first.extensions.values(), ...first.exporters.values(), ...processorsOf(first)]) await begin(instance);
       connector.connect(first.pipelines);
       narrowReceivers(first, logger);
-      await lifecycles.start(kernel);
-      for (const receiver of first.receivers.values()) await lifecycles.start(receiver);
+      await begin(kernel);
+      for (const receiver of first.receivers.values()) await begin(receiver);
+      span.end();
     } catch (error) {
+      span.end(messageOf(error));
       state = 'stopping';
       await stopAll(STOP_DEADLINE_MS);
       throw error;
@@ -157,8 +165,7 @@ export const createService = (options: ServiceOptions): Service => {
     reload: (load) =>
       requests.request(async () => {
         await begun.promise;
-        const revision = await load();
-        return await reloader.change(graph!, revision, follow);
+        return await within(tracer.begin('reload'), async () => reloader.change(graph!, await load(), follow));
       }),
     async finished() {
       for (;;) {

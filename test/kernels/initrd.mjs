@@ -41,6 +41,9 @@ const librariesOf = (path) =>
     .split('\n')
     .flatMap((line) => line.match(/(?:=> )?(\/\S+) \(0x/)?.[1] ?? []);
 
+/** Large, and loaded only for Ringtail's own spans, which no scenario has. */
+const notInGuests = new Set(['@opentelemetry/sdk-node', '@opentelemetry/exporter-trace-otlp-grpc']);
+
 /** Packages that src/ needs at run time, with what these need. */
 const runtimePackages = () => {
   const found = new Set();
@@ -57,7 +60,8 @@ const runtimePackages = () => {
     const { dependencies = {} } = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8'));
     for (const inner of Object.keys(dependencies)) visit(inner, place);
   };
-  for (const name of Object.keys(JSON.parse(readFileSync(inRoot('package.json'), 'utf8')).dependencies)) visit(name, inRoot());
+  for (const name of Object.keys(JSON.parse(readFileSync(inRoot('package.json'), 'utf8')).dependencies))
+    if (!notInGuests.has(name)) visit(name, inRoot());
   return [...found];
 };
 

@@ -5,6 +5,7 @@ import { createLogWriter, MANY_RECORDS } from '../../otlp/log-writer.ts';
 import { createMetricsWriter } from '../../otlp/metrics-writer.ts';
 import { createSpanWriter } from '../../otlp/span-writer.ts';
 import { messageOf } from '../../core/errors.ts';
+import { noTracer } from '../../core/own-spans.ts';
 import { createBooks } from './books.ts';
 import { createOpenRequests } from './open-requests.ts';
 import { createLossTeller } from './loss-teller.ts';
@@ -34,7 +35,7 @@ export type OtlpExporterOptions = {
 
 export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
   const { settings, config, connect, maxRequestBytes, timers = systemTimers } = options;
-  const { id: exporter, counters, logger } = settings;
+  const { id: exporter, counters, logger, tracer = noTracer } = settings;
   const { sending_queue: queueConfig } = config;
   const books = {
     logs: createBooks(counters, exporter, () => writer.openRecords() + queue.holds.records('logs')),
@@ -95,7 +96,9 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
   /** What was sent is read by nobody any more. After a failure the connection may still hold the bytes: then the collector frees them. */
   const recycling = (transport: Transport): Transport => ({
     async send(bytes, timeoutMs, signal) {
+      const span = tracer.begin(`export ${exporter}`, { 'ringtail.signal': signal, 'ringtail.request.bytes': bytes.length });
       const outcome = await transport.send(bytes, timeoutMs, signal);
+      span.end(outcome.kind === 'success' ? undefined : outcome.message);
       if (outcome.kind === 'success' && signal !== 'metrics') writers[signal].recycle(bytes);
       return outcome;
     },
