@@ -10,7 +10,7 @@ import { cgroupEventLabels } from './cgroups/programs.ts';
 import { createExclusion, NOBODY_EXCLUDED, type ExcludeRules } from './exclude.ts';
 import { createHub, type Hub } from './hub.ts';
 import { createLookups } from './lookups.ts';
-import { probeFacts, probeKernel, type ProbeReport } from './probe.ts';
+import { packetsCheck, probeFacts, probeKernel, type ProbeReport } from './probe.ts';
 import type { LookupUsers } from './users.ts';
 import { readingsOfAlive, type ProcessCounts } from './process-counts.ts';
 import { rungs, type ProcessNeeds, type Rung } from './process-programs.ts';
@@ -24,6 +24,7 @@ import type { RingSource } from './ring-source.ts';
 import type { CountMaps as CallCountMaps } from './calls/counts.ts';
 import type { CallNeeds, CallsClaim, CallsStatus } from './calls/needs.ts';
 import type { PacketServices } from './packets/needs.ts';
+import { probePackets } from './packets/probe.ts';
 import { createPacketService } from './packets/service.ts';
 import type { SocketNeeds, SocketsClaim, SocketsStatus } from './sockets/needs.ts';
 import { createLiveSockets, type LiveSockets } from './sockets/live.ts';
@@ -367,7 +368,10 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     },
     async probe() {
       const addon = loadAddon();
-      return probeKernel({ addon, facts: factsOf(addon), procfsRoot: `${root}/proc`, cgroup2Path: await cgroupRoot() });
+      const [facts, procfsRoot] = [factsOf(addon), `${root}/proc`];
+      const report = probeKernel({ addon, facts, procfsRoot, cgroup2Path: await cgroupRoot() });
+      const found = await probePackets(addon, facts, procfsRoot);
+      return { ...report, checks: [...report.checks, packetsCheck(found)], packets: found };
     },
   };
 };
