@@ -13,6 +13,7 @@ import { lifetimeScenarios } from './lifetime.ts';
 import { liveEventScenarios } from './live-events.ts';
 import { liveReportScenarios } from './live-report.ts';
 import { lossScenarios } from './loss.ts';
+import { packetScenarios } from './packets.ts';
 import { placeScenarios } from './places.ts';
 import { processCountScenarios } from './process-counts.ts';
 import { programScenarios } from './programs.ts';
@@ -62,5 +63,6 @@ export const scenarios: readonly Scenario[] = [
   ...sessionDegradedScenarios,
   ...liveEventScenarios,
   ...liveReportScenarios,
+  ...packetScenarios,
   ...lifetimeScenarios,
 ];
