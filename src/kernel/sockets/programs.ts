@@ -202,6 +202,7 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
       loaded = { tracing, hooks, rules, timer, generation: nextGeneration() };
       status = {
         rung: 'ebpf',
+        cgroup: needs.cgroup,
         notes: [...tracing.notes, ...(canSweep ? [] : [`sessions do not end by idle time: ${noSweep}`])],
         hooks: hooksOf(tracing, hooks, { existing, sweep: noSweep }),
         pushDown,
