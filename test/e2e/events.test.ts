@@ -112,9 +112,12 @@ test('shows what happened, attached and alone, and each filter lets exactly the 
     [['--pid', '4194304'], {}],
   ]; // prettier-ignore
   const attached = await Promise.all(table.map(([args]) => look([...args, '--socket', socket])));
-  const alone: Looking[] = [];
-  for (const [args] of [table[0]!, table[4]!, table[6]!, table[8]!]) alone.push(await look([...args, '--alone']));
-  const marked = [await look(['--process', last, '--socket', socket]), await look(['--process', last, '--event', 'exit', '--alone'])];
+  const again = [table[0]!, table[4]!, table[6]!, table[8]!];
+  const alone = await Promise.all(again.map(([args]) => look([...args, '--alone'])));
+  const marked = await Promise.all([
+    look(['--process', last, '--socket', socket]),
+    look(['--process', last, '--event', 'exit', '--alone']),
+  ]);
 
   await times(RUNS, () => run(runs, []));
   await times(NOBODYS, () => run(others, [], { uid: NOBODY, gid: NOBODY }));
@@ -154,7 +157,7 @@ test('shows what happened, attached and alone, and each filter lets exactly the 
     expect(summary).toBe(`ringtail: ${one.events().length} event${one.events().length === 1 ? '' : 's'} shown, 0 missed`);
   } // prettier-ignore
   for (const [index, one] of alone.entries()) {
-    const [args, wanted] = [table[0]!, table[4]!, table[6]!, table[8]!][index]!;
+    const [args, wanted] = again[index]!;
     await one.stop();
     expect(['alone', args, told(one.events())]).toEqual(['alone', args, wanted]);
   }
