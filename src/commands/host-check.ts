@@ -15,7 +15,15 @@ import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import { type Finding, kernelFindings } from './host-kernel.ts';
 import { packetFindings } from './host-packets.ts';
-import { certificatesProblem, createPortProbe, directoryProblem, fileProblem, type PortProblem, privateKeyProblem } from './host-probes.ts';
+import {
+  certificatesProblem,
+  createPortProbe,
+  directoryProblem,
+  fileProblem,
+  groupProblem,
+  type PortProblem,
+  privateKeyProblem,
+} from './host-probes.ts';
 
 export type HostReport = {
   readonly problems: readonly Problem[];
@@ -43,6 +51,11 @@ const fileFinding = async (need: Extract<HostNeed, { kind: 'file' }>): Promise<P
   if (need.holds === 'private_key') return privateKeyProblem(need.path, need.certificate);
   const message = await fileProblem(need.path);
   return message === undefined ? undefined : { message, severity: 'error' };
+};
+
+const hostProblem = (need: Extract<HostNeed, { kind: 'cgroup' | 'group' | 'directory' }>): Promise<string | undefined> => {
+  if (need.kind === 'cgroup') return cgroupFolderProblem(need.path);
+  return need.kind === 'group' ? groupProblem(need.name) : directoryProblem(need.path, need.create === true);
 };
 
 const rootFinding = async (root: string): Promise<Finding | undefined> => {
@@ -99,11 +112,8 @@ const componentFindings = async (config: RingtailConfig): Promise<readonly Findi
       const path = [...component, ...need.option];
       if (need.kind === 'port') add(path, await ports.take(need.host, need.port, formatPath(path)));
       else if (need.kind === 'file') add(path, await fileFinding(need));
-      else if (need.kind === 'cgroup') {
-        const message = await cgroupFolderProblem(need.path);
-        add(path, message === undefined ? undefined : { message, severity: 'error' });
-      } else {
-        const message = await directoryProblem(need.path, need.create === true);
+      else {
+        const message = await hostProblem(need);
         add(path, message === undefined ? undefined : { message, severity: 'error' });
       }
     }
