@@ -215,4 +215,11 @@ test('ends when Ringtail does, and says so; a reader that has enough ends it qui
   const nobody = await run('setpriv', [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', ringtailCommand, 'events', '--alone']);
   expect(nobody.code).toBe(3);
   expect(nobody.stderr).toContain('takes root, or CAP_BPF and CAP_PERFMON; run "sudo ringtail events"');
+  const nothing = await run(ringtailCommand, ['events', '--alone', '--event', 'file.open'], {
+    env: { ...process.env, RINGTAIL_INJECT_FACTS: '{"btf":false}' },
+  });
+  expect(nothing.code).toBe(3);
+  expect(nothing.stderr).toBe(
+    'ringtail: this host tells of nothing that is asked for: syscalls: procfs tells of no system calls; ringtail doctor says what is missing\n',
+  );
 });
