@@ -13,6 +13,7 @@ import { lifetimeScenarios } from './lifetime.ts';
 import { liveEventScenarios } from './live-events.ts';
 import { liveReportScenarios } from './live-report.ts';
 import { lossScenarios } from './loss.ts';
+import { packetLifetimeScenarios } from './packet-lifetime.ts';
 import { packetScenarios } from './packets.ts';
 import { placeScenarios } from './places.ts';
 import { processCountScenarios } from './process-counts.ts';
@@ -64,5 +65,6 @@ export const scenarios: readonly Scenario[] = [
   ...liveEventScenarios,
   ...liveReportScenarios,
   ...packetScenarios,
+  ...packetLifetimeScenarios,
   ...lifetimeScenarios,
 ];
