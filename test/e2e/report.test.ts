@@ -55,11 +55,12 @@ const startReport = async (args: readonly string[]) => {
 
 test('tells what a generator of traffic did, attached and alone, whatever the interval', { timeout: 180_000 }, async () => {
   const { ringtail, socket } = await startSocket();
-  const looks = await Promise.all([
-    startReport(['--interval', '1s', '--show-containers', '--socket', socket]),
-    startReport(['--interval', '1700ms', '--show-containers', '--show-events', '5', '--socket', socket]),
-    startReport(['--interval', '2s', '--show-containers', '--alone']),
-  ]);
+  const attached = ['--show-containers', '--socket', socket];
+  const looks = [
+    await startReport(['--interval', '1s', ...attached]),
+    await startReport(['--interval', '1700ms', '--show-events', '1000', ...attached]),
+    await startReport(['--interval', '2s', '--show-containers', '--alone']),
+  ];
   const traffic = ['scripts/demo/traffic.ts', '--auto', '--json', '--type', 'http', '--requests', String(REQUESTS), '--rate', '0'];
   const generator = await run(process.execPath, traffic, { cwd: projectRoot });
   expect(generator).toMatchObject({ code: 0 });
@@ -108,7 +109,7 @@ test.each([80, 200])(
   { timeout: 60_000 },
   async (width) => {
     const { ringtail, socket } = await startSocket();
-    const inner = `stty cols ${width} rows 24; exec ${ringtailCommand} report --interval 1s --show-events --show-containers --socket ${socket}`;
+    const inner = `stty cols ${width} rows 24; exec ${ringtailCommand} report --interval 1s --show-events 500 --show-containers --socket ${socket}`;
     const running = startOnTerminal(['sh', '-c', inner], { ...process.env, NO_COLOR: '', LANG: 'C.UTF-8' });
     await isLooking(running);
     await talkFrom('/ringtail-\u001b[2J\u001b]0;owned\u0007\u202e漢字');
