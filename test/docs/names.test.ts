@@ -186,6 +186,8 @@ const names: ReadonlySet<string> = new Set([
   ...Object.values(resourceName),
   ...Object.values(attributeName),
   ...Object.values(eventName),
+  // as filters of live events take them
+  ...Object.values(eventName).map((name) => name.replace('ringtail.', '')),
   ...Object.values(metricName),
   ...Object.values(metricAttributeName),
   ...occurring(/'((?:ringtail|otelcol)_[a-z_]+)'/g),
