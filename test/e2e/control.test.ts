@@ -1,5 +1,5 @@
 /** The control socket of a Ringtail that runs: what it tells is exact, and nobody there reaches the pipelines. */
-import { copyFileSync, chmodSync, existsSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, chmodSync, existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { connectControl, findControl, type ControlClient } from '../../src/commands/control-client.ts';
@@ -46,6 +46,16 @@ const markersInFile = (folder: string, marker: string): number =>
     ? readFileSync(join(folder, 'events.json'), 'utf8').split(`"stringValue":"${marker}"}},{"key":"ringtail.attribution"`).length - 1
     : 0;
 
+/** Open sockets of a process. */
+const socketsOf = (pid: number): number =>
+  readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:');
+    } catch {
+      return false; // it is closed
+    }
+  }).length;
+
 type Reading = { readonly messages: LiveMessage[]; readonly done: Promise<unknown> };
 const readEvents = async (client: ControlClient, query: Record<string, string>): Promise<Reading> => {
   const messages: LiveMessage[] = [];
@@ -67,7 +77,7 @@ test('whatever clients do, each event is delivered, and told to who reads', asyn
   const client = await connectControl(socketIn(folder));
   expect(client.info).toMatchObject({ pid: ringtail.pid, state: 'ready', receivers: ['process'] });
   const honest = await readEvents(client, { path: marker });
-  const filesBefore = readdirSync(`/proc/${ringtail.pid}/fd`).length;
+  const socketsBefore = socketsOf(ringtail.pid);
   let expected = 0;
   for (const what of ['stops_reading', 'requests', 'pages', 'connects', 'garbage', 'halves', 'heads', 'pipelines']) {
     const hostile = start(process.execPath, [hostileClient, socketIn(folder), what], { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -80,7 +90,7 @@ test('whatever clients do, each event is delivered, and told to who reads', asyn
     expect([what, tally.tried]).not.toEqual([what, 0]);
     await until(async () => (await findControl(socketIn(folder)).catch(() => undefined)) !== undefined, `an answer after ${what}`);
   }
-  await until(() => readdirSync(`/proc/${ringtail.pid}/fd`).length <= filesBefore, 'connections to be gone');
+  await until(() => socketsOf(ringtail.pid) <= socketsBefore, 'connections to be gone');
   const ledger = await until(async () => {
     const books = await client.page<Ledger>('/v1/ledger');
     return books.balanced && books;
@@ -108,12 +118,12 @@ test('a thousand connections that are opened and cut leave nothing', async () =>
     }
   };
   await until(async () => (await findControl(socketIn(folder)).catch(() => undefined)) !== undefined, 'an answer');
-  const files = readdirSync(`/proc/${ringtail.pid}/fd`).length;
+  const sockets = socketsOf(ringtail.pid);
   await flood();
-  await until(() => readdirSync(`/proc/${ringtail.pid}/fd`).length <= files, 'connections to be gone');
+  await until(() => socketsOf(ringtail.pid) <= sockets, 'connections to be gone');
   const before = rssAnonKib(ringtail.pid)!;
   await flood();
-  await until(() => readdirSync(`/proc/${ringtail.pid}/fd`).length <= files, 'connections to be gone');
+  await until(() => socketsOf(ringtail.pid) <= sockets, 'connections to be gone');
   // what the heap of V8 holds between two collections varies by several MiB
   await until(() => rssAnonKib(ringtail.pid)! < before + 32 * 1024, 'memory to stay');
   expect((await ringtail.stop()).code).toBe(0);
