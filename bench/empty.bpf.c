@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// The least that a tracer of system calls costs: programs that do nothing.
+// The least that a tracer of system calls, or one who counts packets, costs: programs that do nothing.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -15,4 +15,10 @@ SEC("?raw_tp/sys_enter")
 int empty_enter(void *ctx)
 {
 	return 0;
+}
+
+SEC("?tc")
+int empty_ingress(void *ctx)
+{
+	return -1; /* the next program decides */
 }

@@ -89,8 +89,6 @@ export type RingtailOptions = {
   readonly kernel?: string;
   /** Port of the page with its metrics; none when it is not given. */
   readonly metricsPort?: number;
-  /** A command that runs it, with arguments of its own in front, as nsenter does. */
-  readonly within?: readonly string[];
 };
 
 /** OTLP bytes in memory, of which the oldest are thrown away. */
@@ -107,7 +105,6 @@ export const startRingtail = async ({
   exporter = DISCARD,
   kernel,
   metricsPort,
-  within = [],
 }: RingtailOptions): Promise<Tracer> => {
   mkdirSync(work, { recursive: true });
   const config = join(work, `${name}.yaml`);
@@ -123,8 +120,9 @@ ${kernel === undefined ? '' : `kernel: ${kernel}\n`}service:
   pipelines: {${signal}: {receivers: [${[type, ...Object.keys(others)].join(', ')}], processors: ${processors}, exporters: [${exporter.split(':')[0]}]}}
 `,
   );
-  const [command, ...args] = [...within, join(root, 'bin/ringtail'), 'run', '--config', config];
-  return await start(command!, args, join(work, `${name}.log`), (text) => /"ready"|is ready/.test(text));
+  return await start(join(root, 'bin/ringtail'), ['run', '--config', config], join(work, `${name}.log`), (text) =>
+    /"ready"|is ready/.test(text),
+  );
 };
 
 const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` };

@@ -106,8 +106,8 @@ static __always_inline __u32 tcp_header_bytes(struct __sk_buff *skb, __u32 at)
 }
 
 /*
- * What was joined: as many packets as segments, each with headers of its own; inside of tunnels only the outer ones can be told. A function that the
- * verifier follows once, whatever the packet is.
+ * What was joined: as many packets as segments, each with headers of its own; inside of tunnels only the outer ones can be told. `not_counted`: of
+ * the headers of each; less than nothing when they are not in the bytes. A function that the verifier follows once, whatever the packet is.
  */
 __noinline int add_joined(struct __sk_buff *skb, __u32 family, __u32 transport, __u32 payload, __u32 not_counted)
 {
@@ -124,19 +124,44 @@ __noinline int add_joined(struct __sk_buff *skb, __u32 family, __u32 transport, 
 	return add(skb->ifindex, family, transport, segments, len - not_counted + (__u64)(segments - 1) * (headers - not_counted));
 }
 
+/*
+ * Whether the bytes begin behind the Ethernet header: behind a generic XDP program of others that takes packets in pieces the kernel (6.9 to 6.18 at
+ * least) does not know any more how long that is. Then the type that seems to stand there is not what the header has, which is still in its place.
+ */
+static __always_inline bool lacks_ethernet(struct __sk_buff *skb, const struct view *view)
+{
+	__u8 scratch[ETHERNET_BYTES];
+	const __u8 *header = view_bytes(view, 0, sizeof(scratch), scratch);
+	__u16 seeming, type;
+
+	if (!header)
+		return true;
+	seeming = *(const __u16 *)(header + 12);
+	if (seeming == (__u16)skb->protocol)
+		return false;
+	return !bpf_skb_load_bytes_relative(skb, 12, &type, sizeof(type), BPF_HDR_START_MAC) && type != seeming;
+}
+
 static __always_inline int count_skb(struct __sk_buff *skb, bool has_ethernet)
 {
 	struct view view = {.kind = VIEW_SKB, .ctx = skb, .first = (void *)(long)skb->data, .end = (void *)(long)skb->data_end, .len = skb->len};
 	struct packet packet = {};
+	__u32 not_counted;
 
-	if (has_ethernet)
-		parse_ethernet(&view, &packet);
-	else
+	if (!has_ethernet) {
 		parse_ip(&view, &packet, skb->protocol, 0);
+		not_counted = 0;
+	} else if (lacks_ethernet(skb, &view)) {
+		parse_ip(&view, &packet, skb->protocol, 0);
+		not_counted = -ETHERNET_BYTES;
+	} else {
+		parse_ethernet(&view, &packet);
+		not_counted = packet.tag_bytes;
+	}
 	if (skb->gso_size)
-		add_joined(skb, packet.family, packet.transport, packet.payload, packet.tag_bytes + packet.jumbo_bytes);
+		add_joined(skb, packet.family, packet.transport, packet.payload, not_counted + packet.jumbo_bytes);
 	else
-		add(skb->ifindex, packet.family, packet.transport, 1, view.len - packet.tag_bytes);
+		add(skb->ifindex, packet.family, packet.transport, 1, view.len - not_counted);
 	return NEXT_PROGRAM;
 }
 

@@ -68,7 +68,7 @@ int on_show_session(struct bpf_iter__bpf_map_elem *ctx)
 
 	if (!s || !s->sk) /* it is just being made */
 		return 0;
-	if (s->flags & (SESSION_IS_LEFT_OUT | SESSION_IS_CLOSED) || is_gone(s))
+	if (s->flags & (SESSION_IS_LEFT_OUT | SESSION_IS_CLOSED | SESSION_IS_SOCKET) || is_gone(s))
 		return 0;
 	show_session(&shown, s);
 	if (s->transport == NET_TCP && !show_tcp(&shown, s))

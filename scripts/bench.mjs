@@ -27,6 +27,7 @@ const benches = [
   'metrics-cost',
   'packets',
   'who',
+  'live-sessions',
 ];
 
 await runMain(async () => {

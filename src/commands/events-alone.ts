@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import { loadConfig, requireConfig } from '../config/load.ts';
 import { createCounters } from '../core/counters.ts';
-import { UsageError } from '../core/errors.ts';
+import { KernelError, UsageError } from '../core/errors.ts';
 import { withFields } from '../core/logger.ts';
 import { readPasswd } from '../kernel/procfs/passwd.ts';
 import { createEventStreams } from '../live/events/stream.ts';
@@ -61,10 +61,14 @@ export const openAloneEvents = async (filter: EventFilter, context: CommandConte
     reader.close();
     throw error;
   }
-  const notes = service.view
-    .components()
-    .filter(({ kind, health }) => kind === 'receiver' && health.message !== '')
-    .map(({ id, health }) => `${id}: ${health.message}`);
+  const receivers = service.view.components().filter(({ kind }) => kind === 'receiver');
+  const notes = receivers.flatMap(({ id, health }) => (health.message === '' ? [] : [`${id}: ${health.message}`]));
+  if (receivers.every(({ health }) => health.status === 'failed')) {
+    await service.stop(STOP_DEADLINE_MS);
+    throw new KernelError(`this host tells of nothing that is asked for: ${notes.join('; ')}`, {
+      advice: 'ringtail doctor says what is missing',
+    });
+  }
   return {
     source: `this kernel (${Object.keys(plan.receivers).join(', ')})`,
     notes,

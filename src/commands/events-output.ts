@@ -14,6 +14,8 @@ export type EventsOutput = {
   flush(): void;
   /** A promise that settles when it is worth adding more; undefined: it is now. */
   room(): Promise<void> | undefined;
+  /** From now on a slow reader is not waited for. */
+  release(): void;
   /** Of the terminal; undefined: it is none, or it does not say. */
   columns(): number | undefined;
 };
@@ -24,6 +26,8 @@ const CHUNK_LENGTH = 64 * 1024;
 export const createEventsOutput = (stream: OutputStream): EventsOutput => {
   let text = '';
   let turn: NodeJS.Immediate | undefined;
+  let isReleased = false;
+  let wake = (): void => {};
   const flush = (): void => {
     clearImmediate(turn);
     turn = undefined;
@@ -39,8 +43,15 @@ export const createEventsOutput = (stream: OutputStream): EventsOutput => {
     },
     flush,
     room() {
-      if (stream.writableNeedDrain !== true || stream.once === undefined) return undefined;
-      return new Promise((resolve) => void stream.once!('drain', resolve));
+      if (isReleased || stream.writableNeedDrain !== true || stream.once === undefined) return undefined;
+      return new Promise((resolve) => {
+        wake = resolve;
+        stream.once!('drain', resolve);
+      });
+    },
+    release() {
+      isReleased = true;
+      wake();
     },
     // a terminal that nobody told its size says that it has 0 columns
     columns: () => (stream.isTTY === true && stream.columns !== 0 ? stream.columns : undefined),

@@ -136,7 +136,8 @@ export const configOf = ({ receivers, rules }: EventsPlan, rootPath: string): ob
     processors: { ...(rules && { filter: rules }), ...Object.fromEntries(resolve.map((type) => [type, {}])) },
     exporters: { nop: {} },
     service: {
-      telemetry: { logs: { level: 'warn' }, metrics: { level: 'none' } },
+      // what cannot be seen is told as notes
+      telemetry: { logs: { level: 'error' }, metrics: { level: 'none' } },
       pipelines: {
         logs: { receivers: Object.keys(receivers), processors: [...(rules ? ['filter'] : []), ...resolve], exporters: ['nop'] },
       },

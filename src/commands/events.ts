@@ -56,8 +56,11 @@ export const eventsCommand = async (options: EventsOptions, context: CommandCont
     context.onOutputClosed(() => stop.resolve('output closed')),
   ];
   let why: Awaited<typeof stop.promise> | undefined;
-  void stop.promise.then((reason) => (why = reason));
   const output = createEventsOutput(stdout);
+  void stop.promise.then((reason) => {
+    why = reason;
+    output.release();
+  });
   let [shown, missed, end] = [0, 0, ''];
   let feed: EventsFeed | undefined;
   try {
@@ -84,8 +87,7 @@ export const eventsCommand = async (options: EventsOptions, context: CommandCont
       else end = message.reason;
       output.add(view.render(message));
       if (shown >= count) break;
-      const room = output.room();
-      if (room !== undefined) await Promise.race([room, stop.promise]);
+      await output.room();
     }
   } finally {
     output.flush();

@@ -1,7 +1,7 @@
 /** What stands below the help of each command: examples that work as they are written. */
 export const programHelp = `
 Examples:
-  $ ringtail run                                 every process on this host, on the terminal
+  $ ringtail run                                 programs and connections of this host, on the terminal
   $ ringtail init                                write a configuration for what is found here
   $ ringtail run --config config/collector.yaml  every process to an OpenTelemetry Collector
   $ ringtail validate --config my.yaml           all mistakes of a file, with line and column

@@ -14,7 +14,16 @@ import { cgroup2Mount } from '../kernel/procfs/mounts.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import { type Finding, kernelFindings } from './host-kernel.ts';
-import { certificatesProblem, createPortProbe, directoryProblem, fileProblem, type PortProblem, privateKeyProblem } from './host-probes.ts';
+import { packetFindings } from './host-packets.ts';
+import {
+  certificatesProblem,
+  createPortProbe,
+  directoryProblem,
+  fileProblem,
+  groupProblem,
+  type PortProblem,
+  privateKeyProblem,
+} from './host-probes.ts';
 
 export type HostReport = {
   readonly problems: readonly Problem[];
@@ -22,6 +31,8 @@ export type HostReport = {
   readonly onlyKernel: boolean;
   /** How processes will be followed; empty when nobody asks for them, or nothing works. */
   readonly rung: string;
+  /** On how many interfaces packets will be counted, in words; empty when nobody asks for that, or nothing works. */
+  readonly packets: string;
 };
 
 const sections = ['receivers', 'processors', 'exporters', 'extensions'] as const;
@@ -40,6 +51,11 @@ const fileFinding = async (need: Extract<HostNeed, { kind: 'file' }>): Promise<P
   if (need.holds === 'private_key') return privateKeyProblem(need.path, need.certificate);
   const message = await fileProblem(need.path);
   return message === undefined ? undefined : { message, severity: 'error' };
+};
+
+const hostProblem = (need: Extract<HostNeed, { kind: 'cgroup' | 'group' | 'directory' }>): Promise<string | undefined> => {
+  if (need.kind === 'cgroup') return cgroupFolderProblem(need.path);
+  return need.kind === 'group' ? groupProblem(need.name) : directoryProblem(need.path, need.create === true);
 };
 
 const rootFinding = async (root: string): Promise<Finding | undefined> => {
@@ -96,11 +112,8 @@ const componentFindings = async (config: RingtailConfig): Promise<readonly Findi
       const path = [...component, ...need.option];
       if (need.kind === 'port') add(path, await ports.take(need.host, need.port, formatPath(path)));
       else if (need.kind === 'file') add(path, await fileFinding(need));
-      else if (need.kind === 'cgroup') {
-        const message = await cgroupFolderProblem(need.path);
-        add(path, message === undefined ? undefined : { message, severity: 'error' });
-      } else {
-        const message = await directoryProblem(need.path, need.create === true);
+      else {
+        const message = await hostProblem(need);
         add(path, message === undefined ? undefined : { message, severity: 'error' });
       }
     }
@@ -123,16 +136,22 @@ export const checkHost = async (loaded: LoadedConfig, config: RingtailConfig, co
   const findings: Finding[] = [...(await componentFindings(config))];
 
   let rung = '';
-  const asking = needsOf(config).find(({ need }) => need.kind === 'kernel')?.component;
-  if (asking !== undefined) {
+  let packets = '';
+  const needs = needsOf(config);
+  const asking = needs.find(({ need }) => need.kind === 'kernel')?.component;
+  const packetsAsked = needs.flatMap(({ component, need }) => (need.kind === 'packets' ? [{ path: component, ...need }] : []));
+  if (asking !== undefined || packetsAsked.length > 0) {
     const root = await rootFinding(config.kernel.root_path);
     if (root !== undefined) findings.push(root);
     else {
-      findings.push(...(await absentExclusions(config)));
+      if (asking !== undefined) findings.push(...(await absentExclusions(config)));
       const kernel = await context.createKernel({ config: config.kernel, counters: createCounters(), logger: silentLogger, version });
-      const found = kernelFindings(config.kernel, await kernel.probe(), asking);
-      findings.push(...found.findings);
-      rung = found.rung;
+      const report = await kernel.probe();
+      const found = asking === undefined ? { findings: [], rung: '' } : kernelFindings(config.kernel, report, asking);
+      const foundPackets = packetFindings(packetsAsked, report);
+      findings.push(...found.findings, ...foundPackets.findings);
+      ({ rung } = found);
+      packets = foundPackets.summary;
     }
   }
   const errors = findings.filter(({ severity }) => severity === 'error');
@@ -140,5 +159,6 @@ export const checkHost = async (loaded: LoadedConfig, config: RingtailConfig, co
     problems: findings.map(({ path, message, severity }) => ({ ...loaded.problemAt(path, message, severity), tier: 'host' as const })),
     onlyKernel: errors.length > 0 && errors.every(({ kernel }) => kernel === true),
     rung,
+    packets,
   };
 };

@@ -5,6 +5,7 @@ import { access, open, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { messageOf } from '../core/errors.ts';
+import { groupNumber } from '../kernel/procfs/group.ts';
 import { findListener } from '../kernel/procfs/listener.ts';
 
 /** Certificates of all the authorities of the world take less than 1 MiB; a wrong path is not read into memory. */
@@ -170,5 +171,13 @@ export const privateKeyProblem = async (file: string, certificateFile?: string):
       : wrong(`the key of ${file} does not belong to the certificate of ${certificateFile}`);
   } catch {
     return undefined; // told with the certificate
+  }
+};
+
+export const groupProblem = async (name: string): Promise<string | undefined> => {
+  try {
+    return (await groupNumber(name)) === undefined ? `this host has no group ${name}` : undefined;
+  } catch (error) {
+    return `the groups of this host cannot be read: ${reasonOf(error)}`;
   }
 };

@@ -143,7 +143,7 @@ export const reportLines = (page: ReportPage, options: ReportTextOptions): reado
 
   put(
     { text: `${day(page.toMs)} ${clock(page.fromMs)} to ${clock(page.toMs)}`, style: 'bold' },
-    { text: `  ${durationText((page.toMs - page.fromMs) * 1e6)}`, style: 'dim' },
+    { text: `  ${durationText(Math.round(seconds * 10) * 1e8)}`, style: 'dim' },
     { text: options.cgroup === '' ? '' : `  ${escapeText(options.cgroup)}`, style: 'cyan' },
   );
   const all = total(page);

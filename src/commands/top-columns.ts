@@ -68,7 +68,12 @@ const columns: Readonly<Record<SessionView, Readonly<Record<string, TopColumn>>>
     peer: { title: 'PEER', sorts: ['peer'], cell: (row: SessionRow, { width }) => ({ text: addressText(row.peer, width) }) },
     state: { title: 'STATE', sorts: ['state'], cell: (row: SessionRow, { width }) => stateCell(row.state, width) },
     ...traffic,
-    age: { title: 'AGE', align: 'right', sorts: ['age'], cell: (row: SessionRow) => ({ text: ageText(row.ageSeconds) }) },
+    age: {
+      title: 'AGE',
+      align: 'right',
+      sorts: ['age'],
+      cell: (row: SessionRow) => ({ text: ageText(row.ageSeconds), ...(row.ageSeconds === undefined && { style: 'dim' as const }) }),
+    },
   },
   process: {
     process: {

@@ -1,6 +1,8 @@
 /** What stands above and below the table of `ringtail top`. */
 import { amountText } from '../core/amount-text.ts';
 import { durationText } from '../core/duration-text.ts';
+import { sessionProtocols } from '../kernel/sockets/needs.ts';
+import { shownStates } from '../live/sessions/query.ts';
 import { type SessionsPage, sessionViews } from '../live/sessions/types.ts';
 import { escapeText } from '../text/escape.ts';
 import type { Part } from '../text/parts.ts';
@@ -52,20 +54,21 @@ export const totalsOf = ({ totals }: SessionsPage, width: number): readonly Part
     width,
   );
 
-const byCount = (states: Readonly<Record<string, number>>): readonly (readonly [string, number])[] =>
+/** In an order of their own, so that nothing moves but the numbers. */
+const inOrder = (states: Readonly<Record<string, number>>): readonly (readonly [string, number])[] =>
   Object.entries(states)
     .filter(([, count]) => count > 0)
-    .toSorted(([, a], [, b]) => b - a);
+    .toSorted(([a], [b]) => shownStates.indexOf(a) - shownStates.indexOf(b));
 
 /** `tcp 12 established, 3 listen   udp 4`. */
 export const statesOf = ({ totals }: SessionsPage, width: number): readonly Part[] =>
   cutParts(
-    Object.entries(totals.states)
-      .map(([transport, states]) => [transport, byCount(states)] as const)
+    sessionProtocols
+      .map((transport) => [transport, inOrder(totals.states[transport] ?? {})] as const)
       .filter(([, states]) => states.length > 0)
       .flatMap(([transport, states], index) => [
         ...(index === 0 ? [] : [GAP]),
-        { text: escapeText(transport), style: 'cyan' as const },
+        { text: transport, style: 'cyan' as const },
         ...states.flatMap(([state, count], at): readonly Part[] => [
           { text: `${at === 0 ? ' ' : ', '}${count}` },
           dim(state === 'open' ? '' : ` ${escapeText(state)}`),

@@ -45,7 +45,9 @@ export type TopSettings = {
 
 const LEAST_INTERVAL_MS = 100;
 const MOST_INTERVAL_MS = 3_600_000;
-const MOST_ROWS = 100_000;
+const MOST_PAGES = 1_000_000;
+/** As the control socket has it. */
+const MOST_ROWS = 10_000;
 /** Linux has no pid above. */
 const MOST_PID = 4_194_304;
 
@@ -81,7 +83,7 @@ export const topSettings = (options: TopOptions): TopSettings => {
   const view = choice('--view', options.view, sessionViews);
   const sort = orderOf(view, options.sort);
   const { container = [], process = [], pid = [], user = [], port = [], state = [], transport = [], once = false } = options;
-  const count = options.count === undefined ? (once ? 1 : undefined) : wholeNumber('--count', options.count, 1, MOST_ROWS);
+  const count = options.count === undefined ? (once ? 1 : undefined) : wholeNumber('--count', options.count, 1, MOST_PAGES);
   if (once && options.count !== undefined) throw new UsageError('--once and --count say different things', { advice: 'give one of them' });
   return {
     query: {

@@ -21,7 +21,7 @@ export type TopScreenOptions = {
 const RETRY_MS = 2000;
 /** Pages one after the other, for keys that were pressed meanwhile. */
 const MOST_AT_ONCE = 5;
-/** One process has few sessions on one port. */
+/** One process has few sessions with one peer. */
 const MOST_DETAILS = 1000;
 
 const everything: Omit<TopQuery, 'view' | 'sort' | 'descending'> = {
@@ -41,6 +41,7 @@ const detailsNow = async (feed: SessionsFeed, { row }: TopDetails): Promise<TopD
   const port = /:(\d+)$/.exec(row.local)?.[1];
   const page = await feed.page({
     ...everything,
+    search: row.peer === '' ? row.local : row.peer,
     view: 'sessions',
     sort: 'age',
     descending: false,

@@ -29,7 +29,9 @@ const tiersOf = (problems: readonly Problem[], config: RingtailConfig | undefine
   const details: Readonly<Record<TierName, string>> = {
     syntax: '',
     graph: config === undefined ? '' : graphOf(config),
-    host: host === undefined || host.rung === '' ? '' : `processes are followed by ${host.rung}`,
+    host: [host === undefined || host.rung === '' ? '' : `processes are followed by ${host.rung}`, host?.packets ?? '']
+      .filter((text) => text !== '')
+      .join('; '),
   };
   return tierNames.map((tier) => {
     const own = problems.filter((problem) => (problem.tier ?? 'syntax') === tier);

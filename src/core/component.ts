@@ -165,6 +165,8 @@ export type HostNeed =
   | { readonly kind: 'cgroup'; readonly path: string; readonly option: OptionPath }
   /** Processes as the kernel programs, or procfs, tell of them. */
   | { readonly kind: 'kernel' }
+  /** A group of users, by name or number. */
+  | { readonly kind: 'group'; readonly name: string; readonly option: OptionPath }
   /** Packets of interfaces, as `PacketNeeds` has them. */
   | {
       readonly kind: 'packets';

@@ -4,6 +4,8 @@ import { messageOf } from '../core/errors.ts';
 import { buildPath, type Addon, type KernelFacts, type NativeError } from './addon.ts';
 import { actorLayout } from './layouts.gen.ts';
 import { hooks, type ProbeHook } from './probe-hooks.ts';
+import type { PacketProbe } from './packets/probe.ts';
+import { ladderOf } from './packets/ladder.ts';
 import { wantedFacts } from './process-programs.ts';
 import { namesInitialPidNamespace } from './self.ts';
 
@@ -19,7 +21,12 @@ export type ProbeCheck = {
   readonly optional?: boolean;
 };
 
-export type ProbeReport = { readonly kernel: string; readonly arch: string; readonly checks: readonly ProbeCheck[] };
+export type ProbeReport = {
+  readonly kernel: string;
+  readonly arch: string;
+  readonly checks: readonly ProbeCheck[];
+  readonly packets?: PacketProbe;
+};
 
 export type ProbeOptions = {
   readonly addon: Addon;
@@ -225,6 +232,37 @@ export const probeKernel = (options: ProbeOptions): ProbeReport => {
       ...capabilityChecks(procfsRoot),
     ],
   };
+};
+
+/** Names in a row of the report. */
+const MOST_NAMES = 8;
+
+/** What `auto` would do on each interface. */
+const packetModesOf = ({ links, tcx }: PacketProbe): string => {
+  const byMode = Map.groupBy(links, ({ xdp, ...link }) => {
+    const { modes } = ladderOf(link, 'auto', tcx);
+    return modes.find((mode) => xdp === undefined || mode === 'tcx' || mode === 'clsact') ?? 'not at all';
+  });
+  return Array.from(byMode, ([mode, some]) => {
+    const names = some.slice(0, MOST_NAMES).map(({ name }) => name);
+    const more = some.length > names.length ? ` and ${some.length - names.length} more` : '';
+    return `${names.join(', ')}${more} ${mode === 'not at all' ? mode : `by ${mode}`}`;
+  }).join('; ');
+};
+
+/** The row of the receiver `packets`. */
+export const packetsCheck = (packets: PacketProbe): ProbeCheck => {
+  const check = { name: 'packets', required: false };
+  if (packets.refused !== '')
+    return { ...check, ok: false, detail: `packets cannot be counted; refused: ${packets.refused}`, advice: adviceFor(packets.refused) };
+  if (packets.isHost === false)
+    return {
+      ...check,
+      ok: false,
+      detail: `counted: ${packetModesOf(packets)}; of a network namespace of its own, without the interfaces of the host`,
+      advice: "run it in the host's: docker run --network=host, or hostNetwork: true in a pod",
+    };
+  return { ...check, ok: true, detail: packets.links.length === 0 ? 'there is no interface' : `counted: ${packetModesOf(packets)}` };
 };
 
 /** For messages: what opening the ring or loading said, with what to do. */

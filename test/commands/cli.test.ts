@@ -108,7 +108,7 @@ describe('ringtail validate', () => {
     expect(await cli.run('validate', '--config', file)).toBe(1);
     expect(cli.stderr().split('\n')).toEqual([
       `${file}:3:13: exporters.snk: unknown exporter "snk"; allowed is sink; did you mean "sink"?`,
-      `${file}:5:15: service.telemetry.lgs: unknown key; allowed are logs, metrics and resource; did you mean "logs"?`,
+      `${file}:5:15: service.telemetry.lgs: unknown key; allowed are logs, metrics, traces and resource; did you mean "logs"?`,
       `ringtail: ${file} has 2 errors; correct the file and check it with "ringtail validate"`,
       '',
     ]);

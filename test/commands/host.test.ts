@@ -46,6 +46,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
+type Needy = { listen?: { port: number }; folder?: string; made?: string; files: string[]; group?: string };
+
 /** Says of itself what a test wants it to need. */
 const needy: ExporterFactory = {
   kind: 'exporter',
@@ -57,9 +59,11 @@ const needy: ExporterFactory = {
     folder: z.string().optional(),
     made: z.string().optional(),
     files: z.array(z.string()).default([]),
+    group: z.string().optional(),
     every: duration().prefault('1s'),
   }),
-  hostNeeds: ({ listen, folder: there, made, files }: { listen?: { port: number }; folder?: string; made?: string; files: string[] }) => [
+  hostNeeds: ({ listen, folder: there, made, files, group }: Needy) => [
+    ...(group === undefined ? [] : [{ kind: 'group', name: group, option: ['group'] } as const]),
     ...(listen === undefined ? [] : [{ kind: 'port', host: '127.0.0.1', port: listen.port, option: ['listen', 'port'] } as const]),
     ...(there === undefined ? [] : [{ kind: 'directory', path: there, option: ['folder'] } as const]),
     ...(made === undefined ? [] : [{ kind: 'directory', path: made, create: true, option: ['made'] } as const]),
@@ -116,6 +120,11 @@ describe('what does not fit this host', () => {
       'an address that is not of this host',
       () => configOf('  debug:', '', `metrics: {address: '192.0.2.1:1'}`),
       ['test.yaml:7:24: service.telemetry.metrics.address: 192.0.2.1 is not an address of this host (EADDRNOTAVAIL)'],
+    ],
+    [
+      'a group that is not there',
+      () => configOf('  needy:\n    group: no-such-group'),
+      ['test.yaml:5:12: exporters.needy.group: this host has no group no-such-group'],
     ],
     [
       'a folder that is not there',

@@ -202,6 +202,8 @@ const names: ReadonlySet<string> = new Set([
   ...Object.values(resourceName),
   ...Object.values(attributeName),
   ...Object.values(eventName),
+  // as filters of live events take them
+  ...Object.values(eventName).map((name) => name.replace('ringtail.', '')),
   ...Object.values(metricName),
   ...Object.values(metricAttributeName),
   ...occurring(/'((?:ringtail|otelcol)_[a-z_]+)'/g),
@@ -232,6 +234,8 @@ describe.each(pages)('%s', (page) => {
         ([, name]) => name!,
       ),
     ];
-    expect(told.filter((name) => !names.has(name.replace(/_total$/, '')) && !isScraped(name))).toEqual([]);
+    // options take names of events without their first part
+    const isEvent = (name: string): boolean => page === 'docs/cli.md' && names.has(`ringtail.${name}`);
+    expect(told.filter((name) => !names.has(name.replace(/_total$/, '')) && !isScraped(name) && !isEvent(name))).toEqual([]);
   });
 });

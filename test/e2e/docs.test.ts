@@ -55,8 +55,8 @@ test.each(shown('console root', 'sh root'))('%s does what it shows', async (_, {
   const place = placeOf(page);
   const staying: Running[] = [];
   const run = async (command: string) => {
-    if (!staysOn(command)) return runCommand(command, place);
     const cwd = command.startsWith('npm') ? projectRoot : place.folder;
+    if (!staysOn(command)) return runCommand(command, { ...place, folder: cwd });
     // a group of its own gets the signal, as from a terminal
     const running = start('bash', ['-c', `exec ${command}`], { cwd, env: place.environment, detached: true });
     staying.push(running);

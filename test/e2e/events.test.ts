@@ -112,9 +112,12 @@ test('shows what happened, attached and alone, and each filter lets exactly the 
     [['--pid', '4194304'], {}],
   ]; // prettier-ignore
   const attached = await Promise.all(table.map(([args]) => look([...args, '--socket', socket])));
-  const alone: Looking[] = [];
-  for (const [args] of [table[0]!, table[4]!, table[6]!, table[8]!]) alone.push(await look([...args, '--alone']));
-  const marked = [await look(['--process', last, '--socket', socket]), await look(['--process', last, '--event', 'exit', '--alone'])];
+  const again = [table[0]!, table[4]!, table[6]!, table[8]!];
+  const alone = await Promise.all(again.map(([args]) => look([...args, '--alone'])));
+  const marked = await Promise.all([
+    look(['--process', last, '--socket', socket]),
+    look(['--process', last, '--event', 'exit', '--alone']),
+  ]);
 
   await times(RUNS, () => run(runs, []));
   await times(NOBODYS, () => run(others, [], { uid: NOBODY, gid: NOBODY }));
@@ -154,7 +157,7 @@ test('shows what happened, attached and alone, and each filter lets exactly the 
     expect(summary).toBe(`ringtail: ${one.events().length} event${one.events().length === 1 ? '' : 's'} shown, 0 missed`);
   } // prettier-ignore
   for (const [index, one] of alone.entries()) {
-    const [args, wanted] = [table[0]!, table[4]!, table[6]!, table[8]!][index]!;
+    const [args, wanted] = again[index]!;
     await one.stop();
     expect(['alone', args, told(one.events())]).toEqual(['alone', args, wanted]);
   }
@@ -212,4 +215,11 @@ test('ends when Ringtail does, and says so; a reader that has enough ends it qui
   const nobody = await run('setpriv', [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', ringtailCommand, 'events', '--alone']);
   expect(nobody.code).toBe(3);
   expect(nobody.stderr).toContain('takes root, or CAP_BPF and CAP_PERFMON; run "sudo ringtail events"');
+  const nothing = await run(ringtailCommand, ['events', '--alone', '--event', 'file.open'], {
+    env: { ...process.env, RINGTAIL_INJECT_FACTS: '{"btf":false}' },
+  });
+  expect(nothing.code).toBe(3);
+  expect(nothing.stderr).toBe(
+    'ringtail: this host tells of nothing that is asked for: syscalls: procfs tells of no system calls; ringtail doctor says what is missing\n',
+  );
 });

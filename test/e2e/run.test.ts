@@ -78,6 +78,16 @@ describe('npm start', () => {
     await untilGone(objects);
   });
 
+  test('on a kernel that cannot be asked, it says so, why, and goes on', async () => {
+    const running = startOnTerminal([ringtailCommand, 'run'], { ...process.env, RINGTAIL_INJECT_FACTS: '{"btf":false}' });
+    await until(() => withoutColours(running.stdout()).includes('Ctrl-C'), 'the first screen', { otherwise: running.stdout });
+    const screen = withoutColours(running.stdout());
+    expect(screen).toMatch(/^seen {4}every program that starts or ends +by \/proc: short lives are missed\r?$/m);
+    expect(screen).toMatch(/^but {5}\w/m);
+    running.type('\x03');
+    expect(await running.ended).toEqual({ code: 0, signal: null });
+  });
+
   test('piped, it says nothing of itself between its events', async () => {
     const word = marker('piped');
     const running = start(ringtailCommand, ['run']);

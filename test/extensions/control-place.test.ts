@@ -56,6 +56,27 @@ describe('the place of the control socket', () => {
     expect(readdirSync(join(folder, '..'))).toEqual(['b']);
   });
 
+  it('is in a folder that may be entered, whatever the umask is', async () => {
+    const folder = newFolder();
+    const before = process.umask(0o077);
+    try {
+      await startControl({ path: join(folder, 'a/b/x.sock'), group: String(process.getgid!()) });
+    } finally {
+      process.umask(before);
+    }
+    expect(['a', 'a/b', 'a/b/x.sock'].map((name) => modeOf(join(folder, name)).toString(8))).toEqual(['755', '755', '660']);
+    expect(modeOf(folder)).toBe(0o700);
+  });
+
+  it('needs its folder and its group of the host', () => {
+    const needsOf = (options: object) => controlExtension.hostNeeds!(controlExtension.config.parse(options) as never);
+    expect(needsOf({ group: 'adm' })).toEqual([
+      { kind: 'directory', path: '/run/ringtail', create: true, option: ['path'] },
+      { kind: 'group', name: 'adm', option: ['group'] },
+    ]);
+    expect(needsOf({ required: false, group: 'adm' })).toEqual([]);
+  });
+
   it('may be used by a group', async () => {
     const { path } = await startControl({ group: String(process.getgid!()) });
     expect([modeOf(path), statSync(path).gid]).toEqual([0o660, process.getgid!()]);

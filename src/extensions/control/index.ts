@@ -6,8 +6,13 @@ import { createControlServer } from './server.ts';
 
 const WELL: Health = { status: 'ok', message: '' };
 
-const hostNeeds = ({ path, required }: ControlConfig): readonly HostNeed[] =>
-  required ? [{ kind: 'directory', path: dirname(path), create: true, option: ['path'] }] : [];
+const hostNeeds = ({ path, group, required }: ControlConfig): readonly HostNeed[] =>
+  required
+    ? [
+        { kind: 'directory', path: dirname(path), create: true, option: ['path'] },
+        ...(group === undefined ? [] : [{ kind: 'group', name: group, option: ['group'] } as const]),
+      ]
+    : [];
 
 /** A socket of this host on which `ringtail events`, `top` and `report` look at what runs. */
 export const controlExtension: ExtensionFactory = {

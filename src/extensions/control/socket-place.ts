@@ -2,10 +2,11 @@
  * A Unix socket that nobody else can reach at any moment, nor put another one in its place: it is made in a folder of its own that is closed to others, gets its group and
  * mode there, and is linked to where it belongs when nothing is there.
  */
-import { chmod, chown, link, lstat, mkdir, mkdtemp, readFile, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
+import { chmod, chown, link, lstat, mkdir, mkdtemp, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { ConfigError, messageOf } from '../../core/errors.ts';
+import { groupNumber } from '../../kernel/procfs/group.ts';
 import { listening, type Place } from '../shared/http-server.ts';
 import { tellWho } from './who-listens.ts';
 
@@ -53,11 +54,9 @@ const openFolder = async (folder: string): Promise<string | undefined> => {
   }
 };
 
-const groupNumber = async (group: string): Promise<number | undefined> => {
-  if (/^\d{1,10}$/.test(group)) return Number(group);
-  const lines = (await readFile('/etc/group', 'utf8')).split('\n').map((line) => line.split(':'));
-  const number = lines.find(([name]) => name === group)?.[2];
-  return number === undefined ? undefined : Number(number);
+/** The folder, or the first above it that is there. */
+const nearestFolder = async (folder: string): Promise<string> => {
+  for (let at = folder; ; at = dirname(at)) if (at === '/' || (await lookAt(at)) !== undefined) return at;
 };
 
 export const socketPlace = ({ id, path, group }: SocketPlaceOptions): Place => {
@@ -66,11 +65,18 @@ export const socketPlace = ({ id, path, group }: SocketPlaceOptions): Place => {
     new ConfigError(`extensions.${id}.path: cannot listen on ${path}: ${why}`, { cause, advice });
   const other = `set extensions.${id}.path to another path`;
 
-  const makeFolder = async (folder: string): Promise<void> => {
-    await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  const checkFolder = async (folder: string): Promise<void> => {
     const open = await openFolder(folder);
     if (open !== undefined)
       throw refusal(`others may write to ${open}, and could put a socket of their own there`, `${other}, in a folder of root`);
+  };
+
+  const makeFolder = async (folder: string): Promise<void> => {
+    await checkFolder(await nearestFolder(folder));
+    const first = await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+    // the umask may have closed what was made
+    if (first !== undefined) for (let made = folder; made.length >= first.length; made = dirname(made)) await chmod(made, FOLDER_MODE);
+    await checkFolder(folder);
   };
 
   const groupOf = async (): Promise<number | undefined> => {

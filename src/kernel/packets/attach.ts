@@ -52,16 +52,17 @@ export const createAttach = ({ addon, programs, filters }: AttachOptions): ((lin
 
   /** Never rejects. */
   return async (link, { modes, note }) => {
-    const notes = note === '' ? [] : [note];
+    if (modes.length === 0) return { hook: undefined, mode: 'none', note };
+    const refusals: string[] = [];
     for (const mode of modes) {
       try {
         const hook = mode === 'clsact' ? await asFilter(link) : await programs.attach(link.index, mode, isRaw(link));
-        return { hook, mode, note: notes.join('; ') };
+        return { hook, mode, note: [note, ...refusals].filter((some) => some !== '').join('; ') };
       } catch (error) {
         if (codeOf(error) === 'ENODEV') break;
-        notes.push(await sentenceOf(addon, link, mode, error));
+        refusals.push(await sentenceOf(addon, link, mode, error));
       }
     }
-    return { hook: undefined, mode: 'none', note: notes.join('; ') };
+    return { hook: undefined, mode: 'none', note: refusals.join('; ') };
   };
 };

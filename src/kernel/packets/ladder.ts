@@ -2,6 +2,9 @@
 import type { NativeHook, NativeLink } from '../addon.ts';
 import type { PacketMode } from './needs.ts';
 
+/** What an interface is judged by. */
+export type JudgedLink = Pick<NativeLink, 'type' | 'kind' | 'driver'>;
+
 export type HookMode = NativeHook['kind'];
 
 export type Ladder = {
@@ -24,12 +27,12 @@ const COSTLY_NATIVE: ReadonlySet<string> = new Set(['virtio_net', 'vmxnet3', 'hv
 const NO_TCX = 'this kernel has no tcx (6.6 and newer have it)';
 
 /** Whether its packets begin with the IP header. */
-export const isRaw = ({ type }: Pick<NativeLink, 'type'>): boolean => RAW_IP.has(type);
+export const isRaw = ({ type }: Pick<JudgedLink, 'type'>): boolean => RAW_IP.has(type);
 
 /** A card of its own, whose driver may have native XDP. */
-const isCard = ({ type, kind, driver }: NativeLink): boolean => type === ETHERNET && kind === '' && driver !== '';
+const isCard = ({ type, kind, driver }: JudgedLink): boolean => type === ETHERNET && kind === '' && driver !== '';
 
-const automatic = (link: NativeLink, tcx: boolean): Ladder => {
+const automatic = (link: JudgedLink, tcx: boolean): Ladder => {
   const behind: readonly HookMode[] = tcx ? ['tcx', 'clsact'] : ['clsact'];
   if (!isCard(link)) return { modes: behind, note: tcx ? '' : NO_TCX };
   if (!COSTLY_NATIVE.has(link.driver)) return { modes: ['xdp', ...behind], note: '' };
@@ -37,14 +40,14 @@ const automatic = (link: NativeLink, tcx: boolean): Ladder => {
 };
 
 /** What native XDP costs where `auto` would not take it. */
-const nativeNote = (link: NativeLink): string => {
+const nativeNote = (link: JudgedLink): string => {
   if (link.kind === 'veth') return 'native XDP on veth switches segmentation offload off: TCP through it becomes several times slower';
   if (COSTLY_NATIVE.has(link.driver)) return `native XDP makes ${link.driver} switch off what makes TCP fast`;
   return '';
 };
 
 /** `tcx`: whether this kernel has it. */
-export const ladderOf = (link: NativeLink, mode: PacketMode, tcx: boolean): Ladder => {
+export const ladderOf = (link: JudgedLink, mode: PacketMode, tcx: boolean): Ladder => {
   const nothing = (note: string): Ladder => ({ modes: [], note });
   const raw = isRaw(link);
   if (!raw && link.type !== ETHERNET && link.type !== LOOPBACK)

@@ -39,7 +39,10 @@ const sleep = (ms: number): Promise<void> =>
   });
 
 const programOf = (mode: HookMode, raw: boolean, frags: boolean): string => {
-  if (mode === 'xdp' || mode === 'xdp_generic') return frags ? 'on_xdp_frags' : 'on_xdp';
+  if (mode === 'xdp') return frags ? 'on_xdp_frags' : 'on_xdp';
+  // For a program that takes pieces the generic hook copies packets and loses the length of their Ethernet header (6.9 to 6.18 at least), which all of traffic
+  // control behind it then does not see.
+  if (mode === 'xdp_generic') return 'on_xdp';
   return `on_${mode}${raw ? '_raw' : ''}`;
 };
 
@@ -53,7 +56,7 @@ const open = (addon: Addon): NativeSession =>
 /** Throws a NativeError. */
 export const loadPacketPrograms = ({ addon, facts, slots }: PacketProgramsOptions): PacketPrograms => {
   const frags = hasFrags(facts);
-  const modes: readonly HookMode[] = ['xdp', ...(hasTcx(facts) ? (['tcx'] as const) : []), 'clsact'];
+  const modes: readonly HookMode[] = ['xdp', 'xdp_generic', ...(hasTcx(facts) ? (['tcx'] as const) : []), 'clsact'];
   const programs = [...new Set(modes.flatMap((mode) => [false, true].map((raw) => programOf(mode, raw, frags))))];
   const session = open(addon);
   const load = (): number => {

@@ -64,7 +64,8 @@ export const createPacketService = ({ logger, loadAddon, factsOf }: PacketServic
   let last: Promise<void> = Promise.resolve();
 
   /** One after the other: interfaces change while programs are put on them. */
-  const inTurn = (work: () => Promise<void>): Promise<void> => (last = last.then(work));
+  const inTurn = (work: () => Promise<void>): Promise<void> =>
+    (last = last.then(work).catch((error: unknown) => logger.error({ error: messageOf(error) }, 'packets could not be followed')));
 
   /** The first one who asks decides. */
   const wantedOf = (name: string): Wanted | undefined => {

@@ -85,6 +85,8 @@ export type SocketsStatus = {
   readonly rung: 'ebpf' | 'procfs' | 'none';
   readonly notes: readonly string[];
   readonly hooks: readonly SocketHook[];
+  /** Folder of the cgroup that the programs are attached to; undefined: all are followed. */
+  readonly cgroup?: string | undefined;
   /** Of the rules in force. */
   readonly pushDown: PushDownReport;
 };

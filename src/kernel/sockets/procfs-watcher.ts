@@ -119,7 +119,9 @@ export const createSocketProcfsWatcher = (options: SocketProcfsWatcherOptions): 
   };
 
   const isWanted = ({ kind, state, session }: SessionChange): boolean => {
+    const { protocol } = session.socket;
     if (!needs.events.has(kind) || (kind === 'state' && !needs.states.has(state))) return false;
+    if (protocol === 'packet' || needs.told?.has(protocol) === false) return false;
     return needs.loopback || !isLoopback(session.socket);
   };
 

@@ -1,5 +1,6 @@
 /** The programs of sockets: loaded when somebody asks, changed while they run, given back when nobody asks any more. */
 import { readlinkSync, statSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../../core/errors.ts';
 import type { Counters } from '../../core/counters.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -191,7 +192,10 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
       rules = createSessionRules({ session, object: tracing.object, counters });
       const pushDown = await rules.set(needs.ruleSets);
       writeSettings(tracing.object, needs, place.id);
+      // the verifier took its time; what goes on meanwhile has its turn
+      await setImmediate();
       hooks = loadHooks({ session, facts, ringBytes, selfPid, cgroupOptions, tracing, hasLengths: hasGroup(tracing, 'length') });
+      await setImmediate();
       for (const program of tracing.first) session.attach(tracing.object, program);
       attachHooks(session, hooks, place.folder);
       for (const program of tracing.last) session.attach(tracing.object, program);
@@ -202,6 +206,7 @@ export const createSocketPrograms = (options: SocketProgramsOptions): SocketProg
       loaded = { tracing, hooks, rules, timer, generation: nextGeneration() };
       status = {
         rung: 'ebpf',
+        cgroup: needs.cgroup,
         notes: [...tracing.notes, ...(canSweep ? [] : [`sessions do not end by idle time: ${noSweep}`])],
         hooks: hooksOf(tracing, hooks, { existing, sweep: noSweep }),
         pushDown,

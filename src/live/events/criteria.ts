@@ -150,9 +150,11 @@ export const portCriterion = (ports: EventFilter['ports']): Criterion => {
     open(batch) {
       const fields = fieldsIn(batch.kind);
       if (fields === undefined || !isBare(batch, names)) return byAttributes(batch, names, matches);
-      const tests = fields.flatMap((field): RowTest[] => {
-        const cells = batch.columns[(field as { readonly column: string }).column];
-        return cells === undefined ? [] : [(row) => wanted.has(cells[row]) && isThere(batch, field, row)];
+      // one port stands under several names
+      const byColumn = Map.groupBy(fields, (field) => (field as { readonly column: string }).column);
+      const tests = Array.from(byColumn, ([column, own]): RowTest => {
+        const cells = batch.columns[column];
+        return cells === undefined ? never : (row) => wanted.has(cells[row]) && own.some((field) => isThere(batch, field, row));
       });
       return tests.length === 0 ? never : anyOf(tests);
     },

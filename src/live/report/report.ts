@@ -32,6 +32,13 @@ const READ_PAUSE_MS = 50;
 
 const CUT = 'the programs of the kernel were loaded anew in this interval: what happened just before that is missing';
 
+/** What is not counted here, one sentence each. */
+const notesOf = ({ notes, hooks, cgroup }: SocketsStatus): readonly string[] => [
+  ...notes,
+  ...(cgroup === undefined ? [] : [`only sockets of ${cgroup} are counted, as a receiver asks for`]),
+  ...hooks.filter(({ note, rung }) => note !== '' && rung === 'none').map(({ hook, note }) => `${hook}: ${note}`),
+];
+
 const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, ms);
@@ -107,7 +114,7 @@ export const openReport = async (kernel: ReportKernel, query: ReportQuery, signa
       ...groups,
       recent: sessions,
       recentMissed: missed,
-      notes: [...kernel.sockets().notes, ...(isCut ? [CUT] : []), ...notes],
+      notes: [...notesOf(kernel.sockets()), ...(isCut ? [CUT] : []), ...notes],
     };
   };
 

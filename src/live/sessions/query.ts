@@ -7,7 +7,7 @@ import { sessionSorts, sessionViews, type SessionSort, type SessionsQuery } from
 const LARGEST_PID = 4_194_304;
 const LARGEST_PORT = 65_535;
 /** More than this is no page. */
-const MOST_ROWS = 100_000;
+const MOST_ROWS = 10_000;
 const DEFAULT_ROWS = 50;
 const FURTHEST_ROW = 10_000_000;
 /** Values of `state`; what has none is open. */

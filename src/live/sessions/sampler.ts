@@ -3,6 +3,7 @@
  * after the last question.
  */
 import { KernelError, messageOf } from '../../core/errors.ts';
+import { sessionStat } from '../../kernel/layouts.gen.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 import type { SocketsClaim, SocketsStatus } from '../../kernel/sockets/needs.ts';
 import type { ShownSessions } from '../../kernel/sockets/shown.ts';
@@ -33,10 +34,13 @@ const KEEP_GAPS = 2;
 const LONGEST_KEEP_MS = 600_000;
 const SHARE_MS = 100;
 
+const U64_BYTES = 8;
+
 type Held = { readonly claim: SocketsClaim; readonly names: Names };
 
-const notesOf = ({ notes, hooks }: SocketsStatus): readonly string[] => [
+const notesOf = ({ notes, hooks, cgroup }: SocketsStatus): readonly string[] => [
   ...notes,
+  ...(cgroup === undefined ? [] : [`of what is not TCP only the sockets of ${cgroup} are followed, as a receiver asks for`]),
   ...hooks.filter(({ note, rung }) => note !== '' && rung === 'none').map(({ hook, note }) => `${hook}: ${note}`),
 ];
 
@@ -133,11 +137,31 @@ export const createSessionSampler = (kernel: SamplerKernel, options: SamplerOpti
       const sinceMs = takenMs === undefined ? 0 : now - takenMs;
       takenMs = now;
       const [atMs, bootNs] = [Date.now(), kernel.liveSockets.bootNs()];
-      const sessions = store.update(parts, sinceMs);
+      const sessions = await store.update(parts, sinceMs);
       await details.learn(store.owners());
       return { atMs, sinceMs, bootNs, sessions, timeWaits: await timeWaits() };
     } finally {
       release();
+    }
+  };
+
+  /** Sockets that found no room in the maps since we look. */
+  const roomNotes = (): readonly string[] => {
+    const entries = kernel.socketMaps.read('session_stats');
+    if (entries === undefined) return [];
+    const { values, valueBytes } = entries;
+    let count = 0n;
+    const start = sessionStat.noRoom * valueBytes;
+    for (let at = start; at < start + valueBytes; at += U64_BYTES) count += values.readBigUInt64LE(at);
+    return count === 0n
+      ? []
+      : [`${count} times a session was not followed, for want of room: max_sessions of the receiver sockets is too small`];
+  };
+  const ifLoaded = (read: () => readonly string[]): readonly string[] => {
+    try {
+      return read();
+    } catch {
+      return []; // they are just being given back
     }
   };
 
@@ -157,7 +181,7 @@ export const createSessionSampler = (kernel: SamplerKernel, options: SamplerOpti
       return mine.sample;
     },
     details: (session) => details.of(session as Entry),
-    notes: () => (held === undefined ? [] : notesOf(kernel.sockets())),
+    notes: () => (held === undefined ? [] : [...notesOf(kernel.sockets()), ...ifLoaded(roomNotes)]),
     async close() {
       isClosed = true;
       clearTimeout(timer);

@@ -1,4 +1,5 @@
 /** Keeps one object for each session over the looks at what is open. Reads `struct session_shown` by words: this runs for every session each time. */
+import { setImmediate } from 'node:timers/promises';
 import { mapLayout, netTransport, sessionFlag, sessionRole } from '../../kernel/layouts.gen.ts';
 import { sessionStateNames } from '../../kernel/sockets/needs.ts';
 import { decodeKeepingBytes } from '../../text/escape.ts';
@@ -50,9 +51,9 @@ export type Entry = Mutable<LiveSession> & {
 export type SessionStore = {
   /**
    * Takes in a look: the sessions of before that are among them get new numbers, and those that are not are forgotten. `sinceMs`: since the look before; 0: it is the
-   * first.
+   * first. One at a time; the thread does other things in between when there are many.
    */
-  update(parts: readonly Uint8Array[], sinceMs: number): readonly Entry[];
+  update(parts: readonly Uint8Array[], sinceMs: number): Promise<readonly Entry[]>;
   /** Of the last look. */
   owners(): Iterable<Owner>;
   /** Network namespaces of the last look: cookie by the number of the inode; 0: not known. */
@@ -85,6 +86,8 @@ const COMM_BYTES = at.size - at.comm;
 const HIGH = 0x1_0000_0000;
 /** Of an id that is random: enough to tell all sessions of a host apart; what still meets is told apart by all of it. */
 const KEY_HIGH_BITS = 0x1f_ffff;
+/** Some milliseconds of new ones. */
+const ROWS_AT_ONCE = 8_192;
 /** Owners without sessions are forgotten this often, in looks. */
 const LOOKS_PER_OWNERS = 16;
 
@@ -246,9 +249,10 @@ export const createSessionStore = (): SessionStore => {
     entry.seen = looks;
   };
 
-  const take = (bytes: Uint8Array, seconds: number, found: Entry[]): void => {
+  const take = async (bytes: Uint8Array, seconds: number, found: Entry[]): Promise<void> => {
     const words = wordsOf(bytes);
-    for (let base = 0; base < words.length; base += WORDS) {
+    for (let base = 0, rows = 1; base < words.length; base += WORDS, rows++) {
+      if (rows % ROWS_AT_ONCE === 0) await setImmediate();
       const [lo, hi] = [words[base + word.id]!, words[base + word.id + 1]!];
       const key = (hi & KEY_HIGH_BITS) * HIGH + lo;
       let entry = entries.get(key);
@@ -266,10 +270,10 @@ export const createSessionStore = (): SessionStore => {
   };
 
   return {
-    update(parts, sinceMs) {
+    async update(parts, sinceMs) {
       looks++;
       const found: Entry[] = [];
-      for (const bytes of parts) take(bytes, sinceMs / 1000, found);
+      for (const bytes of parts) await take(bytes, sinceMs / 1000, found);
       if (entries.size !== found.length) for (const [key, entry] of entries) if (entry.seen !== looks) entries.delete(key);
       if (looks % LOOKS_PER_OWNERS === 0) {
         for (const [key, owner] of owners) if (owner.seen !== looks) owners.delete(key);

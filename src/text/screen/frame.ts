@@ -14,7 +14,9 @@ export type Shown = { readonly size: Size; readonly lines: readonly string[] };
 
 /** The last line of defence: texts are made safe where they come from. */
 const control = /[\p{C}\p{Zl}\p{Zp}]/gu;
-const plain = /^[\u0020-\u007e]*$/;
+const plain = /^[ -~]*$/;
+/** What we draw with: as wide as we think, or wider. */
+const neverNarrower = /^[ -~·–…←→▲▼]*$/;
 
 /** What `colour: false` leaves: who reads it is told apart by brightness. */
 const kept: ReadonlySet<string> = new Set(['bold', 'inverse', 'underline']);
@@ -26,14 +28,14 @@ const styled = (text: string, style: Style | undefined, colour: boolean): string
 };
 
 /**
- * One line, at most `columns` wide. Terminals do not agree about how wide some characters are: behind such text each part is put where it
- * belongs, and the line is emptied first.
+ * One line, at most `columns` wide. Terminals do not agree about how wide some characters are: behind such text the next part is put where it
+ * belongs, and where it may be narrower than we think the line is emptied first.
  */
 export const screenLine = (parts: readonly Part[], columns: number, colour: boolean): string => {
   let line = '';
   let column = 0;
   let isSure = true;
-  let isPlain = true;
+  let mayHaveGaps = false;
   for (const part of parts) {
     if (part.text === '') continue;
     const text = part.text.replace(control, '\ufffd');
@@ -41,12 +43,13 @@ export const screenLine = (parts: readonly Part[], columns: number, colour: bool
     if (shown === '') break;
     if (!isSure) line += goToColumn(column);
     isSure = plain.test(shown);
-    isPlain &&= isSure;
+    mayHaveGaps ||= !neverNarrower.test(shown);
     line += styled(shown, part.style, colour);
     column += isSure ? shown.length : textWidth(shown);
     if (shown !== text) break;
   }
-  if (!isPlain) return eraseLine + line;
+  // what is too wide for the last column is not shown there
+  if (mayHaveGaps || (column === columns && !isSure)) return eraseLine + line;
   return column < columns ? line + eraseRest : line;
 };
 

@@ -33,12 +33,16 @@ export type Screen = {
 /** Of terminals that do not tell. */
 const USUAL: Size = { columns: 80, rows: 24 };
 
+/** Whoever still runs so long after a signal to stop was not stopped. */
+const STOPS_WITHIN_MS = 20;
+
 /** Takes the terminal at once. What ends the process without a chance to run, as SIGKILL does, leaves it as it is. */
 export const openScreen = ({ input, output, process }: TerminalHost, options: ScreenOptions): Screen => {
   const decoder = createKeyDecoder();
   let shown: Shown | undefined;
   let isOurs = false;
   let escapeTimer: NodeJS.Timeout | undefined;
+  let stopTimer: NodeJS.Timeout | undefined;
 
   const size = (): Size => ({ columns: output.columns || USUAL.columns, rows: output.rows || USUAL.rows });
   const take = (): void => {
@@ -67,9 +71,14 @@ export const openScreen = ({ input, output, process }: TerminalHost, options: Sc
   };
   const onStop = (): void => {
     giveBack();
-    process.kill(process.pid, 'SIGSTOP');
+    // as if we did not listen: it stops us, but where nobody could continue us
+    process.off('SIGTSTP', onStop);
+    process.kill(process.pid, 'SIGTSTP');
+    stopTimer = setTimeout(onContinue, STOPS_WITHIN_MS);
   };
   const onContinue = (): void => {
+    clearTimeout(stopTimer);
+    process.off('SIGTSTP', onStop).on('SIGTSTP', onStop);
     take();
     options.onResize();
   };
@@ -100,6 +109,7 @@ export const openScreen = ({ input, output, process }: TerminalHost, options: Sc
     suspend: () => void process.kill(0, 'SIGTSTP'),
     close() {
       clearTimeout(escapeTimer);
+      clearTimeout(stopTimer);
       process.off('SIGTSTP', onStop).off('SIGCONT', onContinue);
       for (const name of faults) process.off(name, giveBack);
       output.off('resize', onResize);

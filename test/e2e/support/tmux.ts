@@ -14,7 +14,7 @@ export type Tmux = {
   lines(): readonly string[];
   /** The same with the codes of styles. */
   styled(): string;
-  /** Resolves when something that is shown matches. */
+  /** Resolves when something that is shown matches, with all that is shown. */
   sees(wanted: string | RegExp): Promise<readonly string[]>;
   resize(columns: number, rows: number): void;
   /** What the shell has started and that has not ended. */
@@ -33,18 +33,20 @@ export const startTmux = (columns: number, rows: number, env: NodeJS.ProcessEnv 
     tmux('kill-server');
   });
   const shown = (): string => tmux('capture-pane', '-p');
-  const lines = (): readonly string[] => shown().replace(/\n$/, '').split('\n');
+  const linesOf = (text: string): readonly string[] => text.replace(/\n$/, '').split('\n');
   const told = (format: string): string => tmux('display-message', '-p', format).trim();
   return {
     press: (...keys) => void tmux('send-keys', ...keys),
     run: (line) => void tmux('send-keys', line, 'Enter'),
-    lines,
+    lines: () => linesOf(shown()),
     styled: () => tmux('capture-pane', '-p', '-e'),
     async sees(wanted) {
-      await until(() => (typeof wanted === 'string' ? shown().includes(wanted) : wanted.test(shown())), String(wanted), {
-        otherwise: shown,
-      });
-      return lines();
+      const matches = (text: string) => (typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text));
+      let before = '';
+      // twice the same, for a look may fall into the middle of a frame
+      const look = (): boolean => before === (before = shown()) && matches(before);
+      await until(look, String(wanted), { otherwise: shown });
+      return linesOf(before);
     },
     resize: (wantedColumns, wantedRows) => void tmux('resize-window', '-x', String(wantedColumns), '-y', String(wantedRows)),
     child: () => childrenOf(Number(told('#{pane_pid}')))[0] ?? -1,

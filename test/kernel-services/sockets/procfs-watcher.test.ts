@@ -114,7 +114,7 @@ describe('procfs watcher of sockets', () => {
     proc.table(10, 'tcp', [OPEN, LISTENER, { ...OPEN, localPort: 1001, inode: 8 }]);
     proc.table(10, 'tcp6', [{ local: '00'.repeat(16), localPort: 81, state: 10, inode: 99 }]);
     const store = createSessionStore();
-    const shown = store.update([await watcher.show()], 0);
+    const shown = await store.update([await watcher.show()], 0);
     const seen = shown.map(({ transport, family, state, pid, owner, localPort, peerPort, sentBytes }) => [transport, family, state, pid, owner.comm, localPort, peerPort, sentBytes]); // prettier-ignore
     expect(seen.toSorted()).toEqual([
       ['tcp', 'ipv4', 'established', 10, 'curl', 1000, 80, undefined],
@@ -122,7 +122,7 @@ describe('procfs watcher of sockets', () => {
       ['tcp', 'ipv6', 'listen', 0, '', 81, 0, undefined],
     ]);
     expect(shown.find(({ localPort }) => localPort === 1000)!.owner.startNs).toBe(500_000_000n);
-    const [again] = store.update([await watcher.show()], 1000);
+    const [again] = await store.update([await watcher.show()], 1000);
     expect(shown, 'they keep their ids').toContain(again);
   });
 

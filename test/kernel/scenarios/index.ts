@@ -13,6 +13,8 @@ import { lifetimeScenarios } from './lifetime.ts';
 import { liveEventScenarios } from './live-events.ts';
 import { liveReportScenarios } from './live-report.ts';
 import { lossScenarios } from './loss.ts';
+import { packetLifetimeScenarios } from './packet-lifetime.ts';
+import { packetScenarios } from './packets.ts';
 import { placeScenarios } from './places.ts';
 import { processCountScenarios } from './process-counts.ts';
 import { programScenarios } from './programs.ts';
@@ -64,5 +66,7 @@ export const scenarios: readonly Scenario[] = [
   ...sessionDegradedScenarios,
   ...liveEventScenarios,
   ...liveReportScenarios,
+  ...packetScenarios,
+  ...packetLifetimeScenarios,
   ...lifetimeScenarios,
 ];

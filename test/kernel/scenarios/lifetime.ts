@@ -154,7 +154,7 @@ const misuse: Scenario = {
       [options, 'callback'],
       [{ ...options, ringBytes: 5000 }, () => {}],
       [{ ...options, ringBytes: 0 }, () => {}],
-      [{ ...options, frames: 0 }, () => {}],
+      [{ ...options, frames: -1 }, () => {}],
       [{ ...options, frames: 65 }, () => {}],
       [{ ...options, frameBytes: 1 }, () => {}],
       [{ ...options, maxRows: 0 }, () => {}],

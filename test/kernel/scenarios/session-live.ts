@@ -2,15 +2,20 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { cgroup2Mount } from '../../../src/kernel/procfs/mounts.ts';
+import { mapLayout, netTransport } from '../../../src/kernel/layouts.gen.ts';
+import { readSessionCounts } from '../../../src/kernel/sockets/counts.ts';
 import { makePage } from '../../../src/live/sessions/page.ts';
 import { parseSessionsQuery } from '../../../src/live/sessions/query.ts';
 import { createSessionSampler, type SamplerKernel } from '../../../src/live/sessions/sampler.ts';
 import type { LiveSession, SessionRow, SessionSample } from '../../../src/live/sessions/types.ts';
+import { socketsConfig } from '../../../src/receivers/sockets/config.ts';
+import { needsOf } from '../../../src/receivers/sockets/needs.ts';
 import { numberOf, removeCgroup } from '../harness/cgroups.ts';
 import { waitFor } from '../harness/pipeline.ts';
 import { openKernel, startSums, STOP_MS } from '../harness/session-sums.ts';
 import type { Scenario } from '../harness/scenario.ts';
 
+const { sessionCountKey: key } = mapLayout;
 const OPEN = 6;
 const DATAGRAMS = 20;
 const CHURN = 150;
@@ -72,6 +77,7 @@ const live: Scenario = {
       );
       if (hasPeers) {
         const udp = of(second, pid, 'udp');
+        assert.equal(udp.length, 2, 'sessions, and not their sockets');
         assert.deepEqual(bytesOf(udp, 'client'), [[50 * DATAGRAMS, 30 * DATAGRAMS]]);
         assert.deepEqual(bytesOf(udp, 'server'), [[30 * DATAGRAMS, 50 * DATAGRAMS]]);
       }
@@ -101,11 +107,11 @@ const live: Scenario = {
         [[4 * OPEN, 1700 * 2 * OPEN, 1700 * 2 * OPEN]],
       );
 
-      let isOver = false;
-      const churn = sums.act(`short4 ${CHURN}`, `short6 ${CHURN}`).then(() => (isOver = true));
+      const churn = { isOver: false };
+      const churned = sums.act(`short4 ${CHURN}`, `short6 ${CHURN}`).finally(() => (churn.isOver = true));
       do checkSample(await sampler.sample());
-      while (!isOver);
-      await churn;
+      while (!churn.isOver);
+      await churned;
       await sums.act('close 0', 'waiting 0', ...(hasPeers ? ['shut 0'] : []));
       const last = await sampler.sample();
       assert.deepEqual([of(last, pid, 'tcp').length, of(last, pid, 'udp').length], [0, 0], 'something is left');
@@ -153,4 +159,39 @@ const byProcfs: Scenario = {
   },
 };
 
-export const sessionLiveScenarios: readonly Scenario[] = [live, byProcfs];
+const besides: Scenario = {
+  name: 'sessions: who looks changes nothing of what others are told',
+  async run(context) {
+    const { kernel, written } = openKernel();
+    const sampler = createSessionSampler(kernel, { shareMs: 0 });
+    const needs = needsOf(socketsConfig.parse({ protocols: ['tcp'], families: ['ipv4'] }));
+    const claim = kernel.needSockets({ ...needs, events: new Set(['end']), states: new Set(), counted: true, ruleSets: [] });
+    try {
+      await kernel.start();
+      const sums = await startSums(context);
+      await sampler.sample();
+      await sums.act('short4 10', 'short6 10', `datagrams ${DATAGRAMS}`, `open ${OPEN}`);
+      const sample = await sampler.sample();
+      assert.equal(of(sample, sums.pid, 'tcp').length, 2 * OPEN);
+      if (kernel.sockets().hooks.some(({ hook, rung }) => hook === 'peer' && rung !== 'none'))
+        assert.equal(of(sample, sums.pid, 'udp').length, 2);
+      const counts = await readSessionCounts(kernel.socketMaps);
+      const { keys, keyBytes, count } = counts!.ended;
+      const kinds = new Set(Array.from({ length: count }, (_, entry) => `${keys[entry * keyBytes + key.transport]} ${keys[entry * keyBytes + key.family]}`)); // prettier-ignore
+      assert.deepEqual([...kinds], [`${netTransport.tcp} 4`]);
+      await sampler.close();
+      assert.equal(kernel.sockets().rung, 'ebpf', 'what others ask for stays');
+      await sums.act('close 0', 'shut 0');
+      await sums.end();
+      await kernel.quiesce(STOP_MS);
+      assert.equal(written(), 2 * (10 + OPEN), 'ends of TCP over IPv4');
+    } finally {
+      claim.end();
+      await sampler.close();
+      await kernel.quiesce(STOP_MS);
+      await kernel.stop(STOP_MS);
+    }
+  },
+};
+
+export const sessionLiveScenarios: readonly Scenario[] = [live, besides, byProcfs];

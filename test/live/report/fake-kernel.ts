@@ -76,7 +76,7 @@ export const createFakeKernel = () => {
       claims.add(mine);
       return { change() {}, end: () => void claims.delete(mine) };
     },
-    sockets: () => ({ ...status, hooks: [], pushDown: { places: [] } }),
+    sockets: () => ({ hooks: [], pushDown: { places: [] }, ...status }),
     async reconfigure() {
       state.reconfigured++;
       if (state.failure !== undefined) throw state.failure;

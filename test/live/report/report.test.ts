@@ -203,6 +203,26 @@ describe('a report', () => {
     expect(side.left()).toEqual([0, 0, 0, 0, 0, 0]);
   }); // prettier-ignore
 
+  it('says what is not counted', async () => {
+    const side = createFakeKernel();
+    Object.assign(side.status, {
+      notes: ['one'],
+      cgroup: '/sys/fs/cgroup/a',
+      hooks: [
+        { hook: 'udp', rung: 'none', note: 'no sessions of UDP' },
+        { hook: 'peer', rung: 'cgroup_skb', note: 'less' },
+      ],
+    });
+    const { pages, close } = await look(side);
+    await vi.advanceTimersByTimeAsync(1000);
+    await close();
+    expect(pages[0]!.notes).toEqual([
+      'one',
+      'only sockets of /sys/fs/cgroup/a are counted, as a receiver asks for',
+      'udp: no sessions of UDP',
+    ]);
+  });
+
   it('gives everything back when the kernel cannot count, or cannot be changed, or nobody takes a page', async () => {
     const side = createFakeKernel();
     side.status.rung = 'procfs';

@@ -19,6 +19,8 @@ export const createFakeKernel = () => {
     containers: new Map<bigint, { readonly id: string; readonly name?: string }>(),
     cgroups: new Map<bigint, string>(),
     timeWaits: [] as readonly { readonly netns: number; readonly count: number }[],
+    stats: undefined as ReturnType<SamplerKernel['socketMaps']['read']>,
+    cgroup: undefined as string | undefined,
     unix: undefined as ReturnType<SamplerKernel['socketMaps']['read']>,
     shows: 0,
     bootNs: 100_000_000_000n as bigint | undefined,
@@ -32,7 +34,7 @@ export const createFakeKernel = () => {
       done.push('reconfigure');
       if (state.refuses) throw new KernelError('it does not want to');
     },
-    sockets: () => ({ rung: state.rung, notes: state.notes, hooks: [], pushDown: { places: [] } }),
+    sockets: () => ({ rung: state.rung, notes: state.notes, cgroup: state.cgroup, hooks: [], pushDown: { places: [] } }),
     liveSockets: {
       async show() {
         state.shows++;
@@ -44,7 +46,7 @@ export const createFakeKernel = () => {
       bootNs: () => state.bootNs,
       executable: (pid: number) => state.paths.get(pid),
     },
-    socketMaps: { read: () => state.unix },
+    socketMaps: { read: (map: string) => (map === 'unix_sessions' ? state.unix : state.stats) },
     users: {
       async lookup(question: UserQuestion) {
         state.questions.push(question);

@@ -221,7 +221,7 @@ test.each([
   ['port=0', 'port: "0" is not a whole number from 1 to 65535'],
   ['state=opened', 'state: "opened" is none of them'],
   ['transport=sctp', 'transport: "sctp" is none of them; allowed is tcp, udp, icmp, raw or unix'],
-  ['limit=1000000', 'limit: "1000000" is not a whole number from 0 to 100000'],
+  ['limit=1000000', 'limit: "1000000" is not a whole number from 0 to 10000'],
   ['offset=-1', 'offset: "-1" is not a whole number'],
   ['listening=yes', 'listening: "yes" is none of them; allowed is true or false'],
   ['ports=80', 'there is no parameter "ports"; did you mean "port"?'],

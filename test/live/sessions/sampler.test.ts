@@ -130,3 +130,24 @@ test('TIME_WAIT by network namespace', async () => {
   ]);
   await sampler.close();
 });
+
+test('what cannot be seen is told', async () => {
+  const { sampler, state } = create();
+  expect(sampler.notes()).toEqual([]);
+  await sampler.sample();
+  expect(sampler.notes()).toEqual([]);
+  state.notes = ['no iterator'];
+  state.cgroup = '/sys/fs/cgroup/some.slice';
+  // two CPUs
+  const values = Buffer.alloc(16 * 16);
+  values.writeBigUInt64LE(3n, 0);
+  values.writeBigUInt64LE(4n, 8);
+  values.writeBigUInt64LE(9n, 16);
+  state.stats = { count: 16, keyBytes: 4, valueBytes: 16, keys: Buffer.alloc(64), values };
+  expect(sampler.notes()).toEqual([
+    'no iterator',
+    'of what is not TCP only the sockets of /sys/fs/cgroup/some.slice are followed, as a receiver asks for',
+    '7 times a session was not followed, for want of room: max_sessions of the receiver sockets is too small',
+  ]);
+  await sampler.close();
+});

@@ -1,6 +1,6 @@
 /** The terminal is given back on every way out. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ESCAPE_MS, type Key } from '../../../src/text/screen/keys.ts';
 import { openScreen } from '../../../src/text/screen/terminal.ts';
 import { createFakeTerminal } from './fake-terminal.ts';
@@ -67,14 +67,25 @@ describe('a screen', () => {
     screen.draw([[{ text: 'first' }]]);
     process.emit('SIGTSTP');
     expect(model.modes).toEqual(usual);
-    expect(kills).toEqual([[4711, 'SIGSTOP']]);
+    expect(kills).toEqual([[4711, 'SIGTSTP']]);
+    // so that it stops
+    expect(process.listenerCount('SIGTSTP')).toBe(0);
     screen.draw([[{ text: 'meanwhile' }]]);
     expect(model.lines().join('')).toBe('');
     process.emit('SIGCONT');
+    expect(process.listenerCount('SIGTSTP')).toBe(1);
     expect(model.modes).toEqual(new Set(['1049']));
     expect(model.lines()[0]).toBe('again');
     expect(raw).toEqual([true, false, true]);
     expect(resizes()).toBe(1);
+    screen.close();
+  });
+
+  it('is taken again when nobody could continue us and the stop was none', async () => {
+    const { process, model, screen } = open();
+    process.emit('SIGTSTP');
+    await vi.waitFor(() => expect(model.lines()[0]).toBe('again'));
+    expect(process.listenerCount('SIGTSTP')).toBe(1);
     screen.close();
   });
 
