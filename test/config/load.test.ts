@@ -43,7 +43,7 @@ describe('a right configuration', () => {
       procfs_interval: 1000,
       root_path: '/',
     });
-    expect(config?.telemetry).toEqual({ logs: { level: 'info' }, metrics: { level: 'normal' }, resource: {} });
+    expect(config?.telemetry).toEqual({ logs: { level: 'info' }, metrics: { level: 'normal' }, traces: { insecure: true }, resource: {} });
   });
 
   it('knows aliases, warns of them, and goes on with the name of today', () => {
