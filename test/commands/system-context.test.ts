@@ -1,5 +1,7 @@
-import { EventEmitter } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { EventEmitter, once } from 'node:events';
+import { createWriteStream, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Host, systemContext } from '../../src/commands/system-context.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -65,6 +67,26 @@ describe('the process as commands see it', () => {
     off();
     host.stdout.emit('error', gone);
     expect([asked, exits]).toEqual([1, [0]]);
+  });
+
+  it.each([
+    ['a screen', 'screen ', 'screen events '],
+    ['nothing', '', 'events '],
+  ])('holds what is written, and lets it go behind %s', async (_, first, expected) => {
+    const file = join(mkdtempSync(join(tmpdir(), 'ringtail-output-')), 'out');
+    const stdout = createWriteStream(file);
+    await once(stdout, 'open');
+    const { fd } = stdout as unknown as { readonly fd: number };
+    const host = Object.assign(new EventEmitter(), { stdout: Object.assign(stdout, { fd }), stderr: new EventEmitter(), env: {} });
+    const context = systemContext(host as unknown as Host);
+    const release = context.holdOutput();
+    stdout.write('events ');
+    expect(readFileSync(file, 'utf8')).toBe('');
+    release(first);
+    stdout.end();
+    await once(stdout, 'finish');
+    expect(readFileSync(file, 'utf8')).toBe(expected);
+    rmSync(dirname(file), { recursive: true });
   });
 
   it('hides no other error of the output, and every one of the log', () => {

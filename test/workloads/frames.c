@@ -2,7 +2,7 @@
  * Sends crafted frames into a network interface and says what they are. Commands come on stdin, a line each; each is answered by `done`, behind what
  * it tells: pair NAME MTU OFFLOADS   makes a veth pair: NAME here, its other end in a namespace of its own; tells `index N` list tells all frames
  * that fit the MTU: `frame NAME FAMILY TRANSPORT BYTES BY_XDP_ONLY` send NAME TIMES          into the other end rename OLD NEW; leave NAME; return
- * NAME (tells `index N`); drop addresses NAME; tcp BYTES; udp BYTES SEGMENT    tell `joined PACKETS BYTES RETRANSMITTED` tun NAME makes a device
+ * NAME (tells `index N`); drop addresses NAME; tcp BYTES; udp BYTES SEGMENT    tell `joined PACKETS BYTES` tun NAME makes a device
  * whose packets begin with IP; tells `index N` raw NAME                 sends a frame into it, without its Ethernet header
  */
 #include "frames-joined.h"

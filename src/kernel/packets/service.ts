@@ -34,6 +34,7 @@ const LEAST_SLOTS = 64;
 const MOST_SLOTS = 1024;
 /** Notes that were logged already: interfaces of containers come and go by the thousand. */
 const MOST_TOLD = 256;
+const MOST_JUDGED = 8192;
 
 /** What is there while anybody asks. */
 type Running = {
@@ -67,10 +68,20 @@ export const createPacketService = ({ logger, loadAddon, factsOf }: PacketServic
   const inTurn = (work: () => Promise<void>): Promise<void> =>
     (last = last.then(work).catch((error: unknown) => logger.error({ error: messageOf(error) }, 'packets could not be followed')));
 
+  /** By name, until somebody asks for something else: each change of one interface looks at all of them. */
+  const wanted = new Map<string, Wanted | undefined>();
   /** The first one who asks decides. */
-  const wantedOf = (name: string): Wanted | undefined => {
+  const judge = (name: string): Wanted | undefined => {
     const [first, ...others] = Array.from(claims).filter(({ matches }) => matches(name));
     return first && { mode: first.needs.mode, others: others.map(({ needs }) => needs.mode).filter((mode) => mode !== first.needs.mode) };
+  };
+
+  const wantedOf = (name: string): Wanted | undefined => {
+    if (!wanted.has(name)) {
+      if (wanted.size >= MOST_JUDGED) wanted.clear();
+      wanted.set(name, judge(name));
+    }
+    return wanted.get(name);
   };
 
   const tell = (name: string, { mode, note }: Attached): void => {
@@ -103,16 +114,27 @@ export const createPacketService = ({ logger, loadAddon, factsOf }: PacketServic
       if (now?.born !== link.born || wantedOf(now.name)?.mode !== asked) await release(index);
     }
     for (const link of here.values()) {
-      const wanted = wantedOf(link.name);
       const before = counted.get(link.index);
+      const now = wantedOf(link.name);
       if (before !== undefined) counted.set(link.index, { ...before, link });
-      else if (wanted !== undefined) await take(running, link, wanted);
+      else if (now !== undefined) await take(running, link, now);
     }
+  };
+
+  let isDue = false;
+  /** What changes while programs are put on others is looked at once. */
+  const onChange = (): void => {
+    if (isDue) return;
+    isDue = true;
+    void inTurn(async () => {
+      isDue = false;
+      await settle();
+    });
   };
 
   const open = async (): Promise<void> => {
     const addon = loadAddon();
-    const following = createLinks({ addon, logger, onChange: () => void inTurn(settle) });
+    const following = createLinks({ addon, logger, onChange });
     following.onRename((index, before) => {
       for (const listener of renames) listener(index, before);
     });
@@ -155,6 +177,8 @@ export const createPacketService = ({ logger, loadAddon, factsOf }: PacketServic
       logger.warn({ error: refusal }, 'packets cannot be counted');
       return;
     }
+    // what stood in the way may be gone
+    for (const [index, { mode }] of counted) if (mode === 'none') counted.delete(index);
     await settle();
   };
 
@@ -162,12 +186,17 @@ export const createPacketService = ({ logger, loadAddon, factsOf }: PacketServic
     needPackets(needs) {
       const claim = { needs, matches: matchInterfaces(needs) };
       claims.add(claim);
+      wanted.clear();
       return {
         change(next) {
+          wanted.clear();
           claim.needs = next;
           claim.matches = matchInterfaces(next);
         },
-        end: () => void claims.delete(claim),
+        end() {
+          wanted.clear();
+          claims.delete(claim);
+        },
       };
     },
     packets: () => ({

@@ -1,7 +1,7 @@
 /** Programs on interfaces, as often as they begin and end, and however the addon is asked. */
 import assert from 'node:assert/strict';
 import { buildPath, loadAddon, type NativeSession } from '../../../src/kernel/addon.ts';
-import { needsOf, startFrames } from '../harness/frames.ts';
+import { countedSince, needsOf, startFrames } from '../harness/frames.ts';
 import { descriptors, heldIds, requireNothingLeft } from '../harness/leftovers.ts';
 import type { Scenario } from '../harness/scenario.ts';
 import { openKernel } from '../harness/session-sums.ts';
@@ -104,4 +104,45 @@ const misuse: Scenario = {
   },
 };
 
-export const packetLifetimeScenarios: readonly Scenario[] = [cycles, misuse];
+const together: Scenario = {
+  name: 'packets: several who ask for one interface share what the first one asks for; what stood in the way is tried again',
+  async run(context) {
+    const frames = startFrames(context);
+    const name = `rt${process.pid.toString(36)}t`;
+    const index = await frames.number(`pair ${name} 1500 0`, 'index');
+    const { kernel } = openKernel();
+    const stranger = openSession();
+    const mode = (): string =>
+      kernel
+        .packets()
+        .interfaces.map((one) => `${one.name} ${one.mode}: ${one.note}`)
+        .join('\n');
+    try {
+      const first = kernel.needPackets(needsOf([`${name.slice(0, -1)}?`], 'clsact'));
+      const second = kernel.needPackets(needsOf([name], 'xdp_generic'));
+      await kernel.start();
+      assert.equal(mode(), `${name} clsact: another receiver asks for xdp_generic; the first one decides`);
+      await frames.act('send ip4-udp 2');
+      assert.deepEqual(await countedSince(kernel, index, {}, 2), { '1 2': [2, 196] });
+      const object = stranger.load({ ...spec, programs: ['on_xdp'] });
+      const hook = await stranger.attachHook(object, 'on_xdp', { kind: 'xdp_generic', ifindex: index });
+      first.end();
+      await kernel.reconfigure();
+      assert.match(mode(), /none: the generic XDP program on_xdp \(id \d+\) is attached and stays$/);
+      await stranger.detachHook(hook!);
+      await kernel.reconfigure();
+      assert.equal(mode(), `${name} xdp_generic: `);
+      await frames.act('send ip4-udp 1');
+      assert.deepEqual(await countedSince(kernel, index, { '1 2': [2, 196] }, 1), { '1 2': [1, 98] });
+      second.end();
+      await kernel.reconfigure();
+      assert.deepEqual(kernel.packets(), { rung: 'none', notes: [], interfaces: [] });
+    } finally {
+      stranger.close();
+      await kernel.stop(STOP_MS);
+      await frames.end();
+    }
+  },
+};
+
+export const packetLifetimeScenarios: readonly Scenario[] = [together, cycles, misuse];
