@@ -4,18 +4,18 @@ import { exitCode } from '../core/errors.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
 import type { DoctorOptions } from './doctor.ts';
-import type { EventsOptions } from './events.ts';
+import type { EventsOptions } from './events/events.ts';
 import { commandHelp, programHelp } from './help.ts';
-import type { InitOptions } from './init.ts';
+import type { InitOptions } from './init/init.ts';
 import { tellFailure } from './failure.ts';
 import { collect, type ConfigOptions, type Shell, shells, withConfigOptions, withLiveOptions } from './options.ts';
 import type { RecordOptions } from './record.ts';
-import type { ReportOptions } from './report.ts';
+import type { ReportOptions } from './report/report.ts';
 import type { RunOptions } from './run.ts';
-import type { TopOptions } from './top-options.ts';
+import type { TopOptions } from './top/options.ts';
 import type { TraceOptions } from './trace/trace.ts';
 import type { ValidateOptions } from './validate.ts';
-import type { WhoOptions } from './who.ts';
+import type { WhoOptions } from './who/who.ts';
 
 /** The whole command line. `finish` gets the exit code of the command that ran. */
 export const createProgram = (context: CommandContext, finish: (code: number) => void): Command => {
@@ -55,7 +55,7 @@ export const createProgram = (context: CommandContext, finish: (code: number) =>
     .option('--force', 'overwrite a file that is there')
     .option('--endpoint <address>', 'where to send, instead of looking for a Collector on this host')
     .option('--root-path <dir>', "where the host's root is mounted")
-    .action(async (options: InitOptions) => finish(await (await import('./init.ts')).initCommand(options, context)));
+    .action(async (options: InitOptions) => finish(await (await import('./init/init.ts')).initCommand(options, context)));
   withConfigOptions(command('record', 'write what comes out of the kernel to a file, for the replay receiver'))
     .requiredOption('-o, --output <file>', 'the capture; must not be there yet')
     .option('--duration <time>', 'how long, as in 30s; else until SIGINT or SIGTERM')
@@ -86,7 +86,7 @@ export const createProgram = (context: CommandContext, finish: (code: number) =>
       .option('--json', 'one JSON object a line')
       .option('--count <number>', 'end after so many events')
       .option('--duration <time>', 'end after this time, as in 30s'),
-  ).action(async (options: EventsOptions) => finish(await (await import('./events.ts')).eventsCommand(options, context)));
+  ).action(async (options: EventsOptions) => finish(await (await import('./events/events.ts')).eventsCommand(options, context)));
   withLiveOptions(
     command('top', 'show the sessions that are open now, by session, process or container')
       .option('--interval <time>', 'how often it looks', '1s')
@@ -107,7 +107,7 @@ export const createProgram = (context: CommandContext, finish: (code: number) =>
       .option('--count <number>', 'print so many tables instead of a screen')
       .option('--json', 'as JSON, an object a line'),
   ).action(async (options: TopOptions) => {
-    const [{ topCommand }, { openSessionsFeed }] = await Promise.all([import('./top.ts'), import('./sessions-feed.ts')]);
+    const [{ topCommand }, { openSessionsFeed }] = await Promise.all([import('./top/top.ts'), import('./live/sessions-feed.ts')]);
     finish(await topCommand(options, context, openSessionsFeed));
   });
   withLiveOptions(
@@ -118,7 +118,7 @@ export const createProgram = (context: CommandContext, finish: (code: number) =>
       .option('--show-events [number]', 'the most recent sessions too, 10 unless it is said how many')
       .option('--cgroup <path>', 'only this cgroup and all below it, as in /system.slice/docker.service')
       .option('--json', 'a report a line, as JSON'),
-  ).action(async (options: ReportOptions) => finish(await (await import('./report.ts')).reportCommand(options, context)));
+  ).action(async (options: ReportOptions) => finish(await (await import('./report/report.ts')).reportCommand(options, context)));
   command('components', 'list what a configuration may name')
     .option('--json', 'as JSON')
     .action(async (options: { json?: boolean }) => finish(await (await import('./components.ts')).componentsCommand(options, context)));
@@ -143,7 +143,7 @@ export const createProgram = (context: CommandContext, finish: (code: number) =>
     .option('--json', 'as JSON')
     .option('--root-path <dir>', "where the host's root is mounted")
     .action(async (words: readonly string[], options: WhoOptions) =>
-      finish(await (await import('./who.ts')).whoCommand(words, options, context)),
+      finish(await (await import('./who/who.ts')).whoCommand(words, options, context)),
     );
   command('stats', 'print what a running instance knows of itself: hooks, sessions, maps, caches, look-ups')
     .option('--address <host:port>', 'where its metrics are served (default: 127.0.0.1:18888)')
@@ -153,7 +153,7 @@ export const createProgram = (context: CommandContext, finish: (code: number) =>
     );
   command('completion', 'print a script that completes this command line in a shell')
     .addArgument(new Argument('<shell>', 'which shell').choices(shells))
-    .action(async (shell: Shell) => finish(await (await import('./completion.ts')).completionCommand(shell, program, context)));
+    .action(async (shell: Shell) => finish(await (await import('./completion/completion.ts')).completionCommand(shell, program, context)));
   return program;
 };
 

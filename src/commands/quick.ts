@@ -5,7 +5,7 @@
 import type { ExitCode } from '../core/errors.ts';
 import type { CommandContext } from './context.ts';
 import { tellFailure } from './failure.ts';
-import type { WhoOptions } from './who.ts';
+import type { WhoOptions } from './who/who.ts';
 
 export type QuickWho = { readonly words: readonly string[]; readonly options: WhoOptions };
 
@@ -28,7 +28,7 @@ export const readQuickly = ([command, ...given]: readonly string[]): QuickWho | 
 /** Never throws. */
 export const runQuickly = async ({ words, options }: QuickWho, context: CommandContext): Promise<ExitCode> => {
   try {
-    return await (await import('./who.ts')).whoCommand(words, options, context);
+    return await (await import('./who/who.ts')).whoCommand(words, options, context);
   } catch (error) {
     return tellFailure(error, context);
   }

@@ -12,7 +12,7 @@ import type { Revision } from '../service/reload.ts';
 import { type MetricsServer, serveMetrics } from '../service/telemetry.ts';
 import { version } from '../service/version.ts';
 import type { CommandContext } from './context.ts';
-import { startProblems } from './host-check.ts';
+import { startProblems } from './host/check.ts';
 import { loadFor } from './load.ts';
 import type { ConfigOptions } from './options.ts';
 

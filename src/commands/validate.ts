@@ -4,7 +4,7 @@ import { ConfigError, exitCode, type ExitCode, messageOf } from '../core/errors.
 import { printable } from '../core/printable.ts';
 import { pushDownOf } from '../service/push-down.ts';
 import type { CommandContext } from './context.ts';
-import { checkHost, type HostReport } from './host-check.ts';
+import { checkHost, type HostReport } from './host/check.ts';
 import { loadFor } from './load.ts';
 import type { ConfigOptions } from './options.ts';
 

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { wordsOf } from '../../src/commands/completion.ts';
+import { wordsOf } from '../../src/commands/completion/completion.ts';
 import { createProgram } from '../../src/commands/program.ts';
 import { components } from '../../src/components.ts';
 import { createRegistry } from '../../src/config/registry.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { connectControl, findControl } from '../../src/commands/control-client.ts';
+import { connectControl, findControl } from '../../src/commands/live/control-client.ts';
 import { RuntimeError, UsageError } from '../../src/core/errors.ts';
 import type { LiveMessage } from '../../src/live/events/types.ts';
 import { startControl, stopControls, until } from '../extensions/control-support.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CommandContext } from '../../src/commands/context.ts';
-import { openEventsFeed } from '../../src/commands/events-feed.ts';
+import { openEventsFeed } from '../../src/commands/events/feed.ts';
 import { RuntimeError, UsageError } from '../../src/core/errors.ts';
 import { everyEvent } from '../../src/live/events/filter.ts';
 import type { EventFilter, LiveMessage } from '../../src/live/events/types.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { components } from '../../src/components.ts';
-import { configOf, planEvents } from '../../src/commands/events-plan.ts';
+import { configOf, planEvents } from '../../src/commands/events/plan.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createRegistry } from '../../src/config/registry.ts';
 import { everyEvent } from '../../src/live/events/filter.ts';

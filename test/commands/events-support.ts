@@ -1,6 +1,6 @@
 /** `ringtail events` in this process: what it reads from and prints to. */
-import { eventsCommand, type EventsOptions } from '../../src/commands/events.ts';
-import type { SourceOptions } from '../../src/commands/live-source.ts';
+import { eventsCommand, type EventsOptions } from '../../src/commands/events/events.ts';
+import type { SourceOptions } from '../../src/commands/live/source.ts';
 import type { CommandContext } from '../../src/commands/context.ts';
 import type { EventFilter, EventsFeed, LiveEvent, LiveMessage } from '../../src/live/events/types.ts';
 

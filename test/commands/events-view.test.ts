@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createEventsOutput } from '../../src/commands/events-output.ts';
-import { unixNsOf } from '../../src/commands/events-view.ts';
+import { createEventsOutput } from '../../src/commands/events/output.ts';
+import { unixNsOf } from '../../src/commands/events/view.ts';
 import { timeText } from '../../src/text/json.ts';
 
 describe('a time', () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { requirePrivileges } from '../../src/commands/alone.ts';
+import { requirePrivileges } from '../../src/commands/live/privileges.ts';
 import { KernelError, RuntimeError, UsageError } from '../../src/core/errors.ts';
 import { objectLine } from '../../src/text/json.ts';
 import { createCli } from './fakes.ts';

@@ -1,6 +1,6 @@
 /** What `validate` says of interfaces of this host to receivers of packets. */
 import { describe, expect, it } from 'vitest';
-import { packetFindings, type PacketsAsked } from '../../src/commands/host-packets.ts';
+import { packetFindings, type PacketsAsked } from '../../src/commands/host/packets.ts';
 import type { PacketProbe, ProbedLink } from '../../src/kernel/packets/probe.ts';
 import { packetsCheck, type ProbeReport } from '../../src/kernel/probe.ts';
 

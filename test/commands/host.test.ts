@@ -11,7 +11,7 @@ import { createRegistry } from '../../src/config/registry.ts';
 import { duration } from '../../src/core/config-types.ts';
 import type { ExporterFactory } from '../../src/core/component.ts';
 import type { ProbeCheck, ProbeReport } from '../../src/kernel/probe.ts';
-import { certificatesProblem } from '../../src/commands/host-probes.ts';
+import { certificatesProblem } from '../../src/commands/host/probes.ts';
 import { listeningInodes } from '../../src/kernel/procfs/listener.ts';
 import { createWorld } from '../service/fakes.ts';
 import { createCli, fullProbe } from './fakes.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reportCommand, type ReportOptions } from '../../src/commands/report.ts';
+import { reportCommand, type ReportOptions } from '../../src/commands/report/report.ts';
 import { KernelError, RuntimeError } from '../../src/core/errors.ts';
 import type { RecentSession, ReportFeed, ReportGroup, ReportPage, ReportQuery, ReportTotals } from '../../src/live/report/types.ts';
 import { textWidth } from '../../src/text/width.ts';

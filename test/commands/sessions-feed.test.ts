@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { CommandContext } from '../../src/commands/context.ts';
-import { openSessionsFeed } from '../../src/commands/sessions-feed.ts';
+import { openSessionsFeed } from '../../src/commands/live/sessions-feed.ts';
 import { CONTROL_API } from '../../src/live/info.ts';
 import { parseSessionsQuery } from '../../src/live/sessions/query.ts';
 import { createFakeKernel } from '../live/sessions/fake-kernel.ts';

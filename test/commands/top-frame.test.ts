@@ -1,13 +1,13 @@
 /** The screen of top in every size, with every name. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addressText, ageText, amountCell, processCell, stateCell } from '../../src/commands/top-cells.ts';
-import { fitColumns } from '../../src/commands/top-columns.ts';
-import { type TopScene, tableRowsOf, topFrame } from '../../src/commands/top-frame.ts';
-import { widthOf, wrapWords } from '../../src/commands/top-lines.ts';
-import { topSettings } from '../../src/commands/top-options.ts';
-import { createTopState } from '../../src/commands/top-state.ts';
-import { titleLine } from '../../src/commands/top-table.ts';
+import { addressText, ageText, amountCell, processCell, stateCell } from '../../src/commands/top/cells.ts';
+import { fitColumns } from '../../src/commands/top/columns.ts';
+import { type TopScene, tableRowsOf, topFrame } from '../../src/commands/top/frame.ts';
+import { widthOf, wrapWords } from '../../src/commands/top/lines.ts';
+import { topSettings } from '../../src/commands/top/options.ts';
+import { createTopState } from '../../src/commands/top/state.ts';
+import { titleLine } from '../../src/commands/top/table.ts';
 import { type SessionRow, sessionViews } from '../../src/live/sessions/types.ts';
 import type { Part } from '../../src/text/parts.ts';
 import { drawFrame, type Size } from '../../src/text/screen/frame.ts';

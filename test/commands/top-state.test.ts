@@ -1,7 +1,7 @@
 /** What keys make of the screen. */
 import { describe, expect, it } from 'vitest';
-import { createTopState, pressKey, settle, type TopQuery, type TopSight, type TopState } from '../../src/commands/top-state.ts';
-import { topSettings } from '../../src/commands/top-options.ts';
+import { createTopState, pressKey, settle, type TopQuery, type TopSight, type TopState } from '../../src/commands/top/state.ts';
+import { topSettings } from '../../src/commands/top/options.ts';
 import { createKeyDecoder } from '../../src/text/screen/keys.ts';
 import type { SessionGroupRow, SessionRow } from '../../src/live/sessions/types.ts';
 import { madeSession } from './top-feed.ts';

@@ -1,8 +1,8 @@
 /** `ringtail top` with sessions that are made up: on a screen, in tables and as JSON. */
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { topCommand } from '../../src/commands/top.ts';
-import type { TopOptions } from '../../src/commands/top-options.ts';
+import { topCommand } from '../../src/commands/top/top.ts';
+import type { TopOptions } from '../../src/commands/top/options.ts';
 import { KernelError, RuntimeError } from '../../src/core/errors.ts';
 import { createFakeTerminal } from '../text/screen/fake-terminal.ts';
 import { createCli } from './fakes.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/commands/program.ts';
 import { readQuickly, runQuickly } from '../../src/commands/quick.ts';
-import { containerOf, toAnswer } from '../../src/commands/who-answer.ts';
-import { parseIp, parseQuestion } from '../../src/commands/who-question.ts';
-import { answerText } from '../../src/commands/who-text.ts';
+import { containerOf, toAnswer } from '../../src/commands/who/answer.ts';
+import { parseIp, parseQuestion } from '../../src/commands/who/question.ts';
+import { answerText } from '../../src/commands/who/text.ts';
 import { sessionFlag, sessionRole, sessionState } from '../../src/kernel/layouts.gen.ts';
 import type { HolderFacts } from '../../src/kernel/sockets/holder-facts.ts';
 import { lookOnce } from '../../src/kernel/sockets/lookup-once.ts';

@@ -2,7 +2,7 @@
 import { copyFileSync, chmodSync, existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { connectControl, findControl, type ControlClient } from '../../src/commands/control-client.ts';
+import { connectControl, findControl, type ControlClient } from '../../src/commands/live/control-client.ts';
 import type { LiveMessage } from '../../src/live/events/types.ts';
 import type { Ledger } from '../../src/service/ledger.ts';
 import { temporaryFolder } from './support/places.ts';

@@ -13,7 +13,7 @@ import { version } from '../../service/version.ts';
 import { wantsColour } from '../../text/colour.ts';
 import { readableSpan } from '../../text/span.ts';
 import type { TreeSpan } from '../../text/trace-tree.ts';
-import { requirePrivileges } from '../alone.ts';
+import { requirePrivileges } from '../live/privileges.ts';
 import type { CommandContext } from '../context.ts';
 import { tellFailure } from '../failure.ts';
 import { rootPathOf } from '../options.ts';

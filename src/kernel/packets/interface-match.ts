@@ -1,4 +1,5 @@
 /** Which interfaces are meant: by names, in which `*` stands for any characters and `?` for one. */
+import { globMatches } from '../../core/glob.ts';
 import type { PacketNeeds } from './needs.ts';
 
 /** IFNAMSIZ without its NUL, bytes. */
@@ -13,33 +14,12 @@ export const interfacePatternProblem = (pattern: string): string | undefined => 
   return least > LONGEST_NAME ? `names of interfaces have at most ${LONGEST_NAME} bytes` : undefined;
 };
 
-/** In time linear in the product of both lengths, whatever the pattern. */
-export const matchesPattern = (pattern: string, name: string): boolean => {
-  let at = 0;
-  let star = -1;
-  let restart = 0;
-  for (let i = 0; i < name.length;) {
-    if (pattern[at] === '*') {
-      star = at++;
-      restart = i;
-    } else if (at < pattern.length && (pattern[at] === '?' || pattern[at] === name[i])) {
-      at++;
-      i++;
-    } else if (star >= 0) {
-      at = star + 1;
-      i = ++restart;
-    } else return false;
-  }
-  while (pattern[at] === '*') at++;
-  return at === pattern.length;
-};
-
 /** No names: all interfaces. What is excluded is out, whatever names it. */
 export const matchInterfaces =
   ({ interfaces, exclude }: Pick<PacketNeeds, 'interfaces' | 'exclude'>): ((name: string) => boolean) =>
   (name) =>
-    (interfaces.length === 0 || interfaces.some((one) => matchesPattern(one, name))) && !exclude.some((one) => matchesPattern(one, name));
+    (interfaces.length === 0 || interfaces.some((one) => globMatches(one, name))) && !exclude.some((one) => globMatches(one, name));
 
 /** Patterns that mean none of these interfaces. */
 export const patternsWithout = (patterns: readonly string[], names: readonly string[]): readonly string[] =>
-  patterns.filter((pattern) => !names.some((name) => matchesPattern(pattern, name)));
+  patterns.filter((pattern) => !names.some((name) => globMatches(pattern, name)));

@@ -1,5 +1,5 @@
 import type { ConfigWarning } from '../../core/component.ts';
-import { matchesPattern } from '../../kernel/packets/interface-match.ts';
+import { globMatches } from '../../core/glob.ts';
 import type { PacketsConfig } from './config.ts';
 
 const isPattern = (text: string): boolean => /[*?]/.test(text);
@@ -7,6 +7,6 @@ const isPattern = (text: string): boolean => /[*?]/.test(text);
 /** What is allowed and will hardly be meant; what depends on the host is looked at there. */
 export const packetsWarnings = ({ interfaces, exclude }: PacketsConfig): readonly ConfigWarning[] =>
   interfaces.flatMap((name, index) => {
-    const by = isPattern(name) ? exclude.find((one) => one === name || one === '*') : exclude.find((one) => matchesPattern(one, name));
+    const by = isPattern(name) ? exclude.find((one) => one === name || one === '*') : exclude.find((one) => globMatches(one, name));
     return by === undefined ? [] : [{ option: ['interfaces', index], message: `without effect: ${by} is excluded` }];
   });

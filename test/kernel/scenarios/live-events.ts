@@ -1,7 +1,7 @@
 /** What `ringtail events` shows without a Ringtail that runs: programs of its own tell of what is asked for, and of nothing else. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { openAloneEvents } from '../../../src/commands/events-alone.ts';
+import { openAloneEvents } from '../../../src/commands/events/alone.ts';
 import { systemContext } from '../../../src/commands/system-context.ts';
 import { everyEvent } from '../../../src/live/events/filter.ts';
 import type { LiveEvent } from '../../../src/live/events/types.ts';

@@ -1,6 +1,6 @@
 /** Who owns a connection: the look-up service, and the one look of `ringtail who`. */
 import assert from 'node:assert/strict';
-import { parseIp, parseQuestion } from '../../../src/commands/who-question.ts';
+import { parseIp, parseQuestion } from '../../../src/commands/who/question.ts';
 import { createCounters } from '../../../src/core/counters.ts';
 import { buildPath, loadAddon, type Addon } from '../../../src/kernel/addon.ts';
 import { mapLayout, sessionKnownBy } from '../../../src/kernel/layouts.gen.ts';
