@@ -47,6 +47,13 @@ export type ForestOptions = {
   readonly maxEvents?: number;
 };
 
+/** Something that a program did, for its span. Boot time, ns. */
+export type ProgramEvent = {
+  readonly atNs: bigint;
+  readonly program: ProgramIdentity;
+  /** Called only for what is told. */ read(): SpanEvent;
+};
+
 export type ForestStats = {
   readonly processes: number;
   readonly trees: number;
@@ -54,12 +61,10 @@ export type ForestStats = {
 };
 
 export type Forest = {
-  /** Takes the records of a frame. */
-  absorb(frame: KernelFrame): void;
+  /** Takes the records of a frame, and what else happened in it, in the order of their times. */
+  absorb(frame: KernelFrame, events?: readonly ProgramEvent[]): void;
   /** The span of a program that runs, or ran lately; undefined: it belongs to no tree. */
   find(program: ProgramIdentity): SpanPlace | undefined;
-  /** Adds an event to the span of a program that runs; false: it has none. */
-  addEvent(program: ProgramIdentity, event: SpanEvent): boolean;
   /** Tells, once each, of programs that began before this (boot time, ns) and still run. */
   mark(beganBeforeNs: bigint, nowNs: bigint): void;
   stats(): ForestStats;
@@ -216,22 +221,30 @@ export const createForest = (options: ForestOptions): Forest => {
     return member?.program.identity.execId === program.execId ? member : undefined;
   };
 
+  const addEvent = ({ program, read }: ProgramEvent): void => {
+    const member = runningProgram(program);
+    if (member === undefined) return;
+    if (member.program.events.length < maxEvents) member.program.events.push(read());
+    else member.program.droppedEvents++;
+  };
+
   return {
-    absorb(frame) {
-      for (const record of lifeRecordsOf(frame)) absorbers[record.kind](frame, record);
+    absorb(frame, events = []) {
+      let at = 0;
+      const addBefore = (atNs: bigint): void => {
+        for (; at < events.length && events[at]!.atNs < atNs; at++) addEvent(events[at]!);
+      };
+      for (const record of lifeRecordsOf(frame)) {
+        addBefore(record.atNs);
+        absorbers[record.kind](frame, record);
+      }
+      for (; at < events.length; at++) addEvent(events[at]!);
     },
     find(program) {
       const member = runningProgram(program);
       if (member === undefined) return ended.get(programKeyOf(program));
       member.program.isParent = true;
       return { tree: member.open.tree, spanId: member.program.spanId };
-    },
-    addEvent(program, event) {
-      const member = runningProgram(program);
-      if (member === undefined) return false;
-      if (member.program.events.length < maxEvents) member.program.events.push(event);
-      else member.program.droppedEvents++;
-      return true;
     },
     mark(beganBeforeNs, nowNs) {
       for (const { open, program } of members.values()) {

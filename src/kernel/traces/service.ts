@@ -2,7 +2,7 @@
 import type { KernelFrame } from '../frames.ts';
 import type { Hub } from '../hub.ts';
 import { eventKind } from '../layouts.gen.ts';
-import { createForest, type Beginning, type Candidate, type ForestStats } from './forest.ts';
+import { createForest, type Beginning, type Candidate, type ForestStats, type ProgramEvent } from './forest.ts';
 import type { TraceIds } from './ids.ts';
 import { createRootMatcher, type RootLookups, type RootRules } from './roots.ts';
 import type { ProcessSpan, ProgramIdentity, SpanPlace, Tree } from './types.ts';
@@ -16,6 +16,8 @@ export type TraceNeeds = {
   /** Spans of programs of its trees that ended in one frame, in the order of their ends. */
   readonly onSpans: (spans: readonly ProcessSpan[], wallOffsetNs: bigint) => void;
   readonly onTreeEnd?: (tree: Tree) => void;
+  /** What else happened in a frame, in the order of its times; told of programs of any tree. */
+  readonly eventsOf?: (frame: KernelFrame) => readonly ProgramEvent[];
 };
 
 /** A tree that somebody knows of before it begins. */
@@ -37,12 +39,19 @@ export type TracesOptions = {
   readonly hub: Pick<Hub, 'subscribe'>;
   readonly ids: TraceIds;
   readonly lookups: RootLookups;
+  /** Most events that a span keeps. */
+  readonly maxEvents?: number;
   /** Unix time, ms. */
   readonly nowMs?: () => number;
 };
 
+/** As the SDKs of OpenTelemetry have it: OTEL_SPAN_EVENT_COUNT_LIMIT. */
+const MAX_EVENTS = 128;
 const MARK_INTERVAL_MS = 1000;
 const NS_PER_MS = 1_000_000n;
+
+/** A frame may have only calls. */
+const followedKinds = Object.values(eventKind).filter((kind) => kind <= eventKind.callFailed);
 
 type Claim = {
   readonly needs: TraceNeeds;
@@ -50,7 +59,7 @@ type Claim = {
   spans: ProcessSpan[];
 };
 
-export const createTraces = ({ hub, ids, lookups, nowMs = Date.now }: TracesOptions): Traces => {
+export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs = Date.now }: TracesOptions): Traces => {
   const claims = new Map<string, Claim>();
   const expected = new Set<ExpectedTree>();
   let unsubscribe: (() => void) | undefined;
@@ -60,6 +69,7 @@ export const createTraces = ({ hub, ids, lookups, nowMs = Date.now }: TracesOpti
 
   const forest = createForest({
     ids,
+    maxEvents,
     begins(candidate) {
       for (const tree of expected) {
         if (!tree.isRoot(candidate)) continue;
@@ -75,6 +85,11 @@ export const createTraces = ({ hub, ids, lookups, nowMs = Date.now }: TracesOpti
     onSpan: (span) => void claims.get(span.tree.owner)?.spans.push(span),
     onTreeEnd: (tree) => claims.get(tree.owner)?.needs.onTreeEnd?.(tree),
   });
+
+  const eventsIn = (frame: KernelFrame): readonly ProgramEvent[] => {
+    const events = Array.from(claims.values(), ({ needs }) => needs.eventsOf?.(frame) ?? []).filter(({ length }) => length > 0);
+    return events.length < 2 ? (events[0] ?? []) : events.flat().toSorted((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));
+  };
 
   const flush = (): void => {
     for (const claim of claims.values()) {
@@ -95,13 +110,13 @@ export const createTraces = ({ hub, ids, lookups, nowMs = Date.now }: TracesOpti
 
   const begin = (): void => {
     unsubscribe = hub.subscribe({
-      kinds: [eventKind.fork, eventKind.exec, eventKind.exit, eventKind.task],
+      kinds: followedKinds,
       // all kinds of a frame at its first batch: they are about each other
       onBatch(_batch, frame) {
         if (frame === lastFrame) return;
         lastFrame = frame;
         wallOffsetNs = frame.wallOffsetNs;
-        forest.absorb(frame);
+        forest.absorb(frame, eventsIn(frame));
         flush();
       },
       onLoss() {},

@@ -23,6 +23,12 @@ const roots = z.strictObject({
 export const tracesOption = z
   .strictObject({
     roots: roots.prefault({}),
+    events: z
+      .array(z.enum(['files', 'failures']))
+      .default([])
+      .describe(
+        'What is told as events of spans: files that are opened and unlinked, calls of files, network and processes that failed; 128 a span.',
+      ),
     mark_after: duration()
       .prefault('10s')
       .describe('A program that runs for longer is told by a span that only marks it, since its own comes with its end; `0s`: none is.'),

@@ -5,6 +5,10 @@ import type { GateNeed } from '../../kernel/gate.ts';
 import type { ProcessNeeds } from '../../kernel/process-programs.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 import type { RootRules } from '../../kernel/traces/roots.ts';
+import { machine } from 'node:os';
+import type { CallNeeds } from '../../kernel/calls/needs.ts';
+import { callsOf } from '../shared/call-names.ts';
+import { createProgramEvents, type ProgramEventChoice } from '../shared/program-events.ts';
 import { processSpanBatch } from '../shared/process-spans.ts';
 import type { ProcessConfig } from './config.ts';
 
@@ -12,7 +16,7 @@ export type ProcessTracesOptions = {
   /** Id of the receiver, as it stands on the batches. */
   readonly receiver: string;
   readonly config: ProcessConfig;
-  readonly kernel: Pick<KernelServices, 'gate' | 'needProcesses' | 'traces'>;
+  readonly kernel: Pick<KernelServices, 'gate' | 'needCalls' | 'needProcesses' | 'traces'>;
 };
 
 const gateNeedsOf = ({ cgroups, containers, users }: RootRules): readonly GateNeed[] => [
@@ -22,18 +26,37 @@ const gateNeedsOf = ({ cgroups, containers, users }: RootRules): readonly GateNe
   ...(users.length > 0 ? (['user'] as const) : []),
 ];
 
+/** Calls behind `traces.events`. */
+const eventNeedsOf = (events: ProcessConfig['traces']['events']): ProgramEventChoice => ({
+  calls: events.includes('files') ? callsOf(['files']) : new Set(),
+  failures: events.includes('failures') ? callsOf(['files', 'network', 'process']) : new Set(),
+});
+
+/** Closes do not fail in a way that says anything, and are many. */
+const callNeedsOf = ({ calls, failures }: ProgramEventChoice): CallNeeds => ({
+  events: calls,
+  failures: new Set([...failures].filter((call) => !calls.has(call) && !['close', 'execve', 'execveat'].includes(call))),
+  limit: undefined,
+  aggregateWindowMs: undefined,
+  counted: new Set(),
+  ruleSets: [undefined],
+});
+
 /** Only while somebody listens. */
 export const createProcessTraces = ({ receiver, config, kernel }: ProcessTracesOptions): Observable<Batch> => {
   const { args, traces } = config;
   const needs: ProcessNeeds = { argsMaxBytes: args.enabled ? args.max_bytes : 0, threads: false, failedExecs: false };
   return new Observable<Batch>((subscriber) => {
+    const events = traces.events.length === 0 ? undefined : eventNeedsOf(traces.events);
     const endings = [
       ...gateNeedsOf(traces.roots).map((need) => kernel.gate.require(need)),
-      kernel.needProcesses(needs),
+      kernel.needProcesses({ ...needs, failedExecs: events?.failures.has('execve') ?? false }),
+      ...(events === undefined ? [] : [kernel.needCalls(callNeedsOf(events)).end]),
       kernel.traces.claim({
         owner: receiver,
         roots: traces.roots,
         markAfterMs: traces.mark_after,
+        ...(events && { eventsOf: createProgramEvents(events, machine()) }),
         onSpans: (spans, wallOffsetNs) => subscriber.next(processSpanBatch(spans, { receiver, wallOffsetNs, args: args.enabled })),
       }),
     ];

@@ -3,7 +3,7 @@ import type { FrameBuilder } from '../../../src/core/frame-builder.ts';
 import { createKernelFrameBuilder } from '../../../src/kernel/frame-builder.ts';
 import type { KernelFrame } from '../../../src/kernel/frames.ts';
 import { eventKind, forkFlag } from '../../../src/kernel/layouts.gen.ts';
-import { createForest, type Beginning, type ForestOptions } from '../../../src/kernel/traces/forest.ts';
+import { createForest, type Beginning, type ForestOptions, type ProgramEvent } from '../../../src/kernel/traces/forest.ts';
 import { createTraceIds } from '../../../src/kernel/traces/ids.ts';
 import type { ProcessSpan } from '../../../src/kernel/traces/types.ts';
 
@@ -70,10 +70,10 @@ const createStory = (options: Partial<ForestOptions> = {}) => {
     spans,
     ends,
     /** One frame. */
-    frame(tell: (to: typeof act) => void) {
+    frame(tell: (to: typeof act) => void, events: readonly ProgramEvent[] = []) {
       builder = createKernelFrameBuilder({ wallOffsetNs: 0n });
       tell(act);
-      forest.absorb(builder.build() as KernelFrame);
+      forest.absorb(builder.build() as KernelFrame, events);
     },
     /** Each span below its parent: `name exit`. */
     tree(): readonly string[] {
@@ -290,12 +290,25 @@ describe('a forest', () => {
 
   it('keeps the first events of a span, and counts the others', () => {
     const story = createStory({ maxEvents: 2 });
-    story.frame(({ exec }) => exec(10, 'root'));
-    const event = (name: string) => ({ unixNs: 1n, name, attributes: [] });
-    for (const name of ['a', 'b', 'c', 'd']) expect(story.forest.addEvent(story.program(10), event(name))).toBe(true);
-    expect(story.forest.addEvent(story.program(11), event('x'))).toBe(false);
-    story.frame(({ exit }) => exit(10));
-    expect(story.spans.map(({ events, droppedEvents }) => [events.map(({ name }) => name), droppedEvents])).toEqual([[['a', 'b'], 2]]);
+    const event = (pid: number, name: string, atNs: bigint): ProgramEvent => ({
+      atNs,
+      program: { ...story.program(pid), execId: 1 },
+      read: () => ({ unixNs: atNs, name, attributes: [] }),
+    });
+    const beganNs = story.now();
+    const events = ['a', 'b', 'c', 'd'].map((name, index) => event(10, name, beganNs + 2n + BigInt(index) / 4n));
+    // all of one frame: what it did comes between its exec and its exit, and what nobody of a tree did is nobody's
+    story.frame(
+      ({ exec, fork, exit }) => {
+        exec(10, 'root');
+        fork(5, 6);
+        fork(5, 7);
+        fork(5, 8);
+        exit(10);
+      },
+      [...events, event(11, 'x', beganNs + 3n), event(10, 'late', story.now() + 100n)],
+    );
+    expect(story.spans.map(({ events: kept, droppedEvents }) => [kept.map(({ name }) => name), droppedEvents])).toEqual([[['a', 'b'], 2]]);
   });
 
   it('marks once what runs for long', () => {
