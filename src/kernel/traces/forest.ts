@@ -40,6 +40,8 @@ export type ForestOptions = {
   /** Whether a program that belongs to no tree begins one. */
   readonly begins: (candidate: Candidate) => Beginning | undefined;
   readonly onSpan: (span: ProcessSpan) => void;
+  /** A tree begins; before anything is told of it. */
+  readonly onTree?: (tree: Tree) => void;
   /** Nothing of the tree runs any more. */
   readonly onTreeEnd?: (tree: Tree) => void;
   readonly maxProcesses?: number;
@@ -94,7 +96,7 @@ const NO_PARENT = new Uint8Array(SPAN_ID_BYTES);
 const programKeyOf = ({ pid, startNs, execId }: ProgramIdentity): string => `${pid}/${startNs}/${execId}`;
 
 export const createForest = (options: ForestOptions): Forest => {
-  const { ids, begins, onSpan, onTreeEnd = () => {}, maxProcesses = MAX_PROCESSES, maxEvents = 0 } = options;
+  const { ids, begins, onSpan, onTree = () => {}, onTreeEnd = () => {}, maxProcesses = MAX_PROCESSES, maxEvents = 0 } = options;
   /** Processes of trees, in the order in which they came. */
   const members = new Map<string, Member>();
   const byKey = new Map<string, OpenTree>();
@@ -142,6 +144,7 @@ export const createForest = (options: ForestOptions): Forest => {
     const tree: Tree = { owner, traceId, remote, rootId, root: identity, beganNs: atNs };
     const open: OpenTree = { tree, key, processes: 0 };
     if (key !== undefined) byKey.set(key, open);
+    onTree(tree);
     const program = programOf(identity, remote?.spanId ?? NO_PARENT, candidate.actor, candidate.exec, atNs);
     return { open, program: { ...program, spanId: rootId } };
   };

@@ -5,6 +5,7 @@ import { eventKind } from '../layouts.gen.ts';
 import { createForest, type Beginning, type Candidate, type ForestStats, type ProgramEvent } from './forest.ts';
 import type { TraceIds } from './ids.ts';
 import { createRootMatcher, type RootLookups, type RootRules } from './roots.ts';
+import { createTraceSampler, EVERYTHING, type SamplerCounts, type Sampling, type TraceSampler, type TraceVerdict } from './sampling.ts';
 import type { ProcessSpan, ProgramIdentity, SpanPlace, Tree } from './types.ts';
 
 export type TraceNeeds = {
@@ -13,6 +14,8 @@ export type TraceNeeds = {
   readonly roots: RootRules;
   /** A program that runs for longer is marked; 0: never. */
   readonly markAfterMs: number;
+  /** Which trees are told; all when it is not said. */
+  readonly sampling?: Sampling;
   /** Spans of programs of its trees that ended in one frame, in the order of their ends. */
   readonly onSpans: (spans: readonly ProcessSpan[], wallOffsetNs: bigint) => void;
   readonly onTreeEnd?: (tree: Tree) => void;
@@ -32,7 +35,12 @@ export type Traces = {
   find(program: ProgramIdentity): SpanPlace | undefined;
   /** Of the span of a session, by its `ringtail.session.id`. */
   sessionSpanId(id: bigint): Uint8Array;
+  /** What becomes of a tree: told, not told, or not known yet. */
+  verdict(tree: Tree): TraceVerdict;
+  /** Has `tell` called when the tree is told, at once or later or never; `failed`: that may decide it. */
+  tellWith(tree: Tree, tell: () => void, failed: boolean): void;
   stats(): ForestStats;
+  sampled(owner: string): SamplerCounts | undefined;
 };
 
 export type TracesOptions = {
@@ -56,6 +64,7 @@ const followedKinds = Object.values(eventKind).filter((kind) => kind <= eventKin
 type Claim = {
   readonly needs: TraceNeeds;
   readonly matches: (candidate: Candidate) => { readonly key?: string | undefined } | undefined;
+  readonly sampler: TraceSampler;
   spans: ProcessSpan[];
 };
 
@@ -82,8 +91,13 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
       }
       return undefined;
     },
-    onSpan: (span) => void claims.get(span.tree.owner)?.spans.push(span),
-    onTreeEnd: (tree) => claims.get(tree.owner)?.needs.onTreeEnd?.(tree),
+    onSpan: (span) => claims.get(span.tree.owner)?.sampler.take(span),
+    onTree: (tree) => claims.get(tree.owner)?.sampler.begin(tree),
+    onTreeEnd(tree) {
+      const claim = claims.get(tree.owner);
+      claim?.sampler.end(tree);
+      claim?.needs.onTreeEnd?.(tree);
+    },
   });
 
   const eventsIn = (frame: KernelFrame): readonly ProgramEvent[] => {
@@ -101,6 +115,7 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
   };
 
   const mark = (): void => {
+    for (const { sampler } of claims.values()) sampler.expire();
     const waits = Array.from(claims.values(), ({ needs }) => needs.markAfterMs).filter((ms) => ms > 0);
     if (waits.length === 0 || wallOffsetNs === 0n) return;
     const now = BigInt(nowMs()) * NS_PER_MS - wallOffsetNs;
@@ -132,7 +147,13 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
 
   return {
     claim(needs) {
-      const mine: Claim = { needs, matches: createRootMatcher(needs.roots, lookups), spans: [] };
+      const sampler = createTraceSampler({
+        sampling: needs.sampling ?? EVERYTHING,
+        nowMs: () => performance.now(),
+        previous: claims.get(needs.owner)?.sampler,
+        onSpan: (span) => void mine.spans.push(span),
+      });
+      const mine: Claim = { needs, matches: createRootMatcher(needs.roots, lookups), sampler, spans: [] };
       claims.set(needs.owner, mine);
       if (unsubscribe === undefined) begin();
       return () => {
@@ -148,6 +169,9 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
     },
     find: forest.find,
     sessionSpanId: ids.session,
+    verdict: (tree) => claims.get(tree.owner)?.sampler.verdict(tree) ?? 'dropped',
+    tellWith: (tree, tell, failed) => claims.get(tree.owner)?.sampler.takeOther(tree, tell, failed),
     stats: forest.stats,
+    sampled: (owner) => claims.get(owner)?.sampler.counts(),
   };
 };

@@ -23,6 +23,28 @@ const roots = z.strictObject({
 export const tracesOption = z
   .strictObject({
     roots: roots.prefault({}),
+    sampling: z
+      .strictObject({
+        ratio: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(1)
+          .describe('Share of traces that are told, chosen by their ids; traces of others are told when these were sampled.'),
+        traces_per_second: z.number().min(0).default(0).describe('Of these at most so many begin in a second; 0: no limit.'),
+        keep_errors: z.boolean().default(false).describe('Whether the others are told when a program or a connection of them fails.'),
+        keep_slower_than: duration()
+          .prefault('0s')
+          .describe('They are told as well when their root takes at least so long; `0s`: that does not count.'),
+        window: duration({ minMs: 1 }).prefault('30s').describe('So long a trace may wait for that.'),
+        max_spans: z
+          .int()
+          .min(1)
+          .max(1_000_000)
+          .default(20_000)
+          .describe('Most spans that wait, of all traces; the oldest trace gives way.'),
+      })
+      .prefault({}),
     events: z
       .array(z.enum(['files', 'failures']))
       .default([])

@@ -9,6 +9,7 @@ import { machine } from 'node:os';
 import type { CallNeeds } from '../../kernel/calls/needs.ts';
 import { callsOf } from '../shared/call-names.ts';
 import { createProgramEvents, type ProgramEventChoice } from '../shared/program-events.ts';
+import type { Sampling } from '../../kernel/traces/sampling.ts';
 import { processSpanBatch } from '../shared/process-spans.ts';
 import type { ProcessConfig } from './config.ts';
 
@@ -25,6 +26,15 @@ const gateNeedsOf = ({ cgroups, containers, users }: RootRules): readonly GateNe
   ...(containers.length > 0 ? (['container'] as const) : []),
   ...(users.length > 0 ? (['user'] as const) : []),
 ];
+
+const samplingOf = (sampling: ProcessConfig['traces']['sampling']): Sampling => ({
+  ratio: sampling.ratio,
+  tracesPerSecond: sampling.traces_per_second,
+  keepErrors: sampling.keep_errors,
+  keepSlowerThanMs: sampling.keep_slower_than,
+  windowMs: sampling.window,
+  maxSpans: sampling.max_spans,
+});
 
 /** Calls behind `traces.events`. */
 const eventNeedsOf = (events: ProcessConfig['traces']['events']): ProgramEventChoice => ({
@@ -56,6 +66,7 @@ export const createProcessTraces = ({ receiver, config, kernel }: ProcessTracesO
         owner: receiver,
         roots: traces.roots,
         markAfterMs: traces.mark_after,
+        sampling: samplingOf(traces.sampling),
         ...(events && { eventsOf: createProgramEvents(events, machine()) }),
         onSpans: (spans, wallOffsetNs) => subscriber.next(processSpanBatch(spans, { receiver, wallOffsetNs, args: args.enabled })),
       }),

@@ -1,4 +1,10 @@
 /** Sessions of programs that belong to a trace, as spans below those of their programs. */
+import { createFrameBuilder } from '../../core/frame-builder.ts';
+import { actorOf } from '../../kernel/traces/records.ts';
+import type { Tree } from '../../kernel/traces/types.ts';
+import { headNames } from '../../otlp/actor-head.ts';
+import { rowReaderOf } from '../../otlp/log-text.ts';
+import { createRowSource } from '../../otlp/row-source.ts';
 import { NO_ACTOR, type AttributeField, type Batch, type EventSchema, type StringTable } from '../../core/batch.ts';
 import { errnoNames } from '../../core/errno.ts';
 import { SPAN_HAS_IS_REMOTE, SPAN_ID_BYTES, spanColumns, spanKind, spanStatus, TRACE_ID_BYTES } from '../../core/spans.ts';
@@ -21,7 +27,7 @@ export const sessionSpanSchema: EventSchema = { eventName: 'session', fields: en
 export type SessionSpansOptions = SessionChoice & {
   /** Id of the receiver, as it stands on the batches. */
   readonly receiver: string;
-  readonly traces: Pick<Traces, 'find' | 'sessionSpanId'>;
+  readonly traces: Pick<Traces, 'find' | 'sessionSpanId' | 'tellWith' | 'verdict'>;
   readonly next: (batch: Batch) => void;
 };
 
@@ -73,7 +79,59 @@ const placeOf = (traces: SessionSpansOptions['traces'], { actors }: KernelFrame,
     execId: actors.execId[actor]!,
   });
 
-const spansOf = (input: KernelBatch, frame: KernelFrame, { receiver, traces, ...choice }: SessionSpansOptions): Batch | undefined => {
+/** Its attributes stand in the row. */
+const heldSchema: EventSchema = { ...sessionSpanSchema, fields: [] };
+
+/** A row of a batch of spans in memory of its own, as a batch. */
+const copyRow = (batch: Batch, row: number): Batch => {
+  const { frame, spans } = batch;
+  const builder = createFrameBuilder({ wallOffsetNs: frame.wallOffsetNs });
+  const actor = builder.addActor(actorOf(frame, batch.actor[row]!));
+  builder.addRow(1, { bootNs: whole(batch.bootNsLo[row]!, batch.bootNsHi[row]!), actor });
+  const own = builder.build();
+  const attributes = createRowSource();
+  const ids = Uint32Array.of(attributes.add(rowReaderOf(batch, (name) => !headNames.has(name) || name === attributeName.cgroupId)(row)));
+  const rowOf = <T extends Uint8Array | Uint32Array>(column: T, size = 1): T => column.slice(row * size, (row + 1) * size) as T;
+  const {
+    traceIds,
+    spanIds,
+    parentIds,
+    kinds: ofKind,
+    names,
+    endNsLo,
+    endNsHi,
+    statuses,
+    statusMessages,
+    traceStates,
+    flags,
+    droppedEvents,
+  } = spans!;
+  return {
+    ...batch,
+    ...own.batches[0]!,
+    kind: heldSchema,
+    frame: own,
+    selection: undefined,
+    rowAttributes: [{ source: attributes, ids }],
+    spans: {
+      strings: spans!.strings,
+      traceIds: rowOf(traceIds, TRACE_ID_BYTES),
+      spanIds: rowOf(spanIds, SPAN_ID_BYTES),
+      parentIds: rowOf(parentIds, SPAN_ID_BYTES),
+      kinds: rowOf(ofKind),
+      names: rowOf(names),
+      endNsLo: rowOf(endNsLo),
+      endNsHi: rowOf(endNsHi),
+      statuses: rowOf(statuses),
+      statusMessages: rowOf(statusMessages),
+      traceStates: rowOf(traceStates),
+      flags: rowOf(flags),
+      droppedEvents: rowOf(droppedEvents),
+    },
+  };
+};
+
+const spansOf = (input: KernelBatch, frame: KernelFrame, { receiver, traces, next, ...choice }: SessionSpansOptions): Batch | undefined => {
   const batch = withoutNobody(input);
   const isWanted = sessionTest(choice);
   const { rows, columns } = batch;
@@ -82,11 +140,13 @@ const spansOf = (input: KernelBatch, frame: KernelFrame, { receiver, traces, ...
   const bootNsLo = new Uint32Array(rows);
   const bootNsHi = new Uint32Array(rows);
   const selection: number[] = [];
+  const held: { readonly row: number; readonly tree: Tree; readonly failed: boolean }[] = [];
   for (let row = 0; row < rows; row++) {
     // what was open before has no beginning
     if (batch.actor[row] === NO_ACTOR || (columns['flags']![row]! & sessionFlag.hasStart) === 0 || !isWanted(batch, row)) continue;
     const place = placeOf(traces, frame, batch.actor[row]!);
-    if (place === undefined) continue;
+    const verdict = place && traces.verdict(place.tree);
+    if (place === undefined || verdict === 'dropped') continue;
     const startNs = whole(batch.bootNsLo[row]!, batch.bootNsHi[row]!) - wide(batch, 'durationNs', row);
     bootNsLo[row] = Number(BigInt.asUintN(32, startNs));
     bootNsHi[row] = Number(startNs >> 32n);
@@ -102,18 +162,24 @@ const spansOf = (input: KernelBatch, frame: KernelFrame, { receiver, traces, ...
       spans.statuses[row] = spanStatus.error;
       spans.statusMessages[row] = texts.idOf(errnoNames.get(error) ?? `errno ${-error}`);
     }
-    selection.push(row);
+    if (verdict === 'kept') selection.push(row);
+    else held.push({ row, tree: place.tree, failed: error !== 0 });
   }
-  if (selection.length === 0) return undefined;
+  if (selection.length + held.length === 0) return undefined;
   const view = viewOf(batch, frame, {
     receiver, kind: sessionSpanSchema, selection: Uint32Array.from(selection), rowAttributes: [], resource: undefined, omitted: omittedOfSessions,
   }); // prettier-ignore
-  return {
+  const told: Batch = {
     ...view,
     bootNsLo,
     bootNsHi,
     spans: { ...spans, strings: texts.table(), endNsLo: batch.bootNsLo, endNsHi: batch.bootNsHi },
   };
+  for (const { row, tree, failed } of held) {
+    const copy = copyRow(told, row);
+    traces.tellWith(tree, () => next(copy), failed);
+  }
+  return selection.length === 0 ? undefined : told;
 };
 
 /** Subscribes to the frames of a hub; returns a function that ends it. Sessions are told when they end. */
