@@ -9,6 +9,12 @@ describe('the configuration', () => {
       failed_execs: true,
       threads: false,
       metrics: { collection_interval: 10_000, temporality: 'cumulative', max_series: 2000, expiry: 300_000 },
+      traces: {
+        roots: { executables: [], cgroups: [], containers: [], sessions: false, users: [], pids: [], host: false },
+        sampling: { ratio: 1, traces_per_second: 0, keep_errors: false, keep_slower_than: 0, window: 30_000, max_spans: 20_000 },
+        events: [],
+        mark_after: 10_000,
+      },
     });
   });
 
@@ -20,6 +26,13 @@ describe('the configuration', () => {
     { metrics: { max_series: 100_001 } },
     { metrics: { expiry: '1ms' } },
     { metrics: { interval: '1s' } },
+    { traces: { roots: { executables: 'make' } } },
+    { traces: { roots: { cgroups: ['relative'] } } },
+    { traces: { roots: { pids: [0] } } },
+    { traces: { sampling: { ratio: 2 } } },
+    { traces: { sampling: { window: '0s' } } },
+    { traces: { events: ['everything'] } },
+    { traces: { mark_after: -1 } },
     { other: 1 },
   ])('refuses %j', (input) => {
     expect(processConfig.safeParse(input).success).toBe(false);
