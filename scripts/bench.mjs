@@ -28,6 +28,7 @@ const benches = [
   'packets',
   'who',
   'live-sessions',
+  'trace',
 ];
 
 await runMain(async () => {

@@ -8,6 +8,7 @@ import type { SpanEvent } from '../../core/batch.ts';
 import type { ActorInput } from '../../core/frame-builder.ts';
 import { SPAN_ID_BYTES } from '../../core/spans.ts';
 import type { KernelFrame } from '../frames.ts';
+import { headFlag } from '../layouts.gen.ts';
 import type { TraceIds } from './ids.ts';
 import { actorKey, actorOf, execFactsOf, lifeRecordsOf, numberOf, processKey, wideOf, type LifeRecord } from './records.ts';
 import type { ExecFacts, ProcessEnd, ProcessSpan, ProgramIdentity, RemoteParent, SpanPlace, Tree } from './types.ts';
@@ -23,6 +24,8 @@ export type Candidate = {
   readonly exec: ExecFacts | undefined;
   readonly frame: KernelFrame;
   readonly index: number;
+  /** It ran before anybody looked. */
+  readonly isRunning?: boolean;
 };
 
 /** How a tree begins; `key`: programs of one key belong to one tree, the first of them is its root. */
@@ -202,6 +205,18 @@ export const createForest = (options: ForestOptions): Forest => {
     if (isSame) ended.set(programKeyOf(before.identity), { tree: member.open.tree, spanId: member.program.spanId });
   };
 
+  /** What ran before has no arguments any more, and began when its process did. */
+  const absorbTask = (frame: KernelFrame, { batch, row, atNs }: LifeRecord): void => {
+    const index = batch.actor[row]!;
+    const actor = actorOf(frame, index);
+    const key = processKey(actor.pid, actor.startNs);
+    if (members.has(key) || (actor.flags & headFlag.kernelThread) !== 0) return;
+    const identity = { pid: actor.pid, startNs: actor.startNs, execId: actor.execId };
+    const exec = execFactsOf(frame, batch, row);
+    const made = joinParent(actor, identity, exec, atNs) ?? begin({ actor, exec, frame, index, isRunning: true }, identity, atNs);
+    if (made !== undefined) enter(key, { ...made, program: { ...made.program, exec: undefined, isParent: true } });
+  };
+
   const absorbExit = (frame: KernelFrame, { batch, row, atNs }: LifeRecord): void => {
     const key = actorKey(frame, batch.actor[row]!);
     const member = members.get(key);
@@ -217,7 +232,7 @@ export const createForest = (options: ForestOptions): Forest => {
     leave(key, member);
   };
 
-  const absorbers = { fork: absorbFork, exec: absorbExec, exit: absorbExit } as const;
+  const absorbers = { fork: absorbFork, exec: absorbExec, exit: absorbExit, task: absorbTask } as const;
 
   const runningProgram = (program: ProgramIdentity): Member | undefined => {
     const member = members.get(processKey(program.pid, program.startNs));

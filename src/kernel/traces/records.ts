@@ -6,7 +6,8 @@ import { eventKind, forkFlag } from '../layouts.gen.ts';
 import type { ExecFacts } from './types.ts';
 
 export type LifeRecord = {
-  readonly kind: 'fork' | 'exec' | 'exit';
+  /** `task`: it ran before anybody looked. */
+  readonly kind: 'fork' | 'exec' | 'exit' | 'task';
   readonly atNs: bigint;
   readonly batch: KernelBatch;
   readonly row: number;
@@ -18,10 +19,14 @@ const kinds: ReadonlyMap<number, LifeRecord['kind']> = new Map([
   [eventKind.fork, 'fork'],
   [eventKind.exec, 'exec'],
   [eventKind.exit, 'exit'],
+  [eventKind.task, 'task'],
 ]);
 
+const startOf = ({ actors }: Frame, actor: number): bigint => whole(actors.startNsLo[actor]!, actors.startNsHi[actor]!);
+
 /** Threads are left out. Of one moment forks go before execs, and these before exits. */
-export const lifeRecordsOf = ({ batches }: KernelFrame): readonly LifeRecord[] => {
+export const lifeRecordsOf = (frame: KernelFrame): readonly LifeRecord[] => {
+  const { batches } = frame;
   const records: LifeRecord[] = [];
   for (const batch of batches) {
     const kind = kinds.get(batch.kind);
@@ -29,7 +34,9 @@ export const lifeRecordsOf = ({ batches }: KernelFrame): readonly LifeRecord[] =
     const flags = kind === 'fork' ? batch.columns['forkFlags'] : undefined;
     for (let row = 0; row < batch.rows; row++) {
       if (flags !== undefined && (flags[row]! & forkFlag.thread) !== 0) continue;
-      records.push({ kind, atNs: whole(batch.bootNsLo[row]!, batch.bootNsHi[row]!), batch, row });
+      // who runs already, in the order in which they began: parents before their children
+      const atNs = kind === 'task' ? startOf(frame, batch.actor[row]!) : whole(batch.bootNsLo[row]!, batch.bootNsHi[row]!);
+      records.push({ kind, atNs, batch, row });
     }
   }
   return records.sort((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));

@@ -61,8 +61,9 @@ export const createRootMatcher = (rules: RootRules, { cgroups, containers, users
     const isMeant = rules.containers.some((pattern) => id.startsWith(pattern) || names.some((name) => globMatches(pattern, name)));
     return isMeant ? { key: `container ${id}` } : undefined;
   };
-  const isUser = ({ actor, frame, index }: Candidate): boolean => {
-    if (rules.users.length === 0) return false;
+  // of what runs already these would make trees of every daemon
+  const isUser = ({ actor, frame, index, isRunning }: Candidate): boolean => {
+    if (rules.users.length === 0 || isRunning === true) return false;
     const owner = users.resolve(frame).owners[index]!;
     const name = owner === 0 ? undefined : users.ownerSource.entries(owner)[0]?.[1];
     return rules.users.some((user) => user === String(actor.euid) || user === name);
@@ -72,7 +73,7 @@ export const createRootMatcher = (rules: RootRules, { cgroups, containers, users
     const isAlone =
       rules.pids.includes(actor.pid) ||
       isExecutable(candidate, rules.executables) ||
-      (rules.sessions && exec?.sessionLeaderPid === actor.pid) ||
+      (rules.sessions && candidate.isRunning !== true && exec?.sessionLeaderPid === actor.pid) ||
       isUser(candidate);
     return ofContainer(candidate) ?? ofCgroup(candidate) ?? (isAlone ? ALONE : rules.host ? { key: 'host' } : undefined);
   };

@@ -63,6 +63,11 @@ const createStory = (options: Partial<ForestOptions> = {}) => {
       add(eventKind.exec, pid, { path: `/bin/${args[0]}`, args, argc: args.length, cwd: '/' });
     },
     exit: (pid: number, exitCode = 0, exitSignal = 0) => add(eventKind.exit, pid, { exitCode, exitSignal }),
+    /** It runs already. */
+    task(pid: number, name: string, parent = 1) {
+      parents.set(pid, parent);
+      add(eventKind.task, pid, { path: `/bin/${name}`, sessionLeaderPid: pid });
+    },
     orphan: (pid: number, adoptedBy: number) => void parents.set(pid, adoptedBy),
   };
   return {
@@ -255,6 +260,37 @@ describe('a forest', () => {
       hex(story.spans[0]!.tree.traceId),
       hex(story.spans[0]!.tree.traceId),
       expect.not.stringMatching(hex(story.spans[0]!.tree.traceId)),
+    ]);
+  });
+
+  it('has what ran before anybody looked, children below their parents, from when they began', () => {
+    const story = createStory();
+    story.frame(({ task }) => {
+      task(12, 'shell', 11);
+      task(11, 'root', 1);
+      task(5, 'other', 1);
+      task(13, 'idle', 12);
+    });
+    story.frame(({ fork, exec, exit }) => {
+      fork(12, 14);
+      exec(14, 'new');
+      exit(14);
+      for (const pid of [13, 12, 11, 5]) exit(pid);
+    });
+    expect(
+      story.spans.map(({ path, exec, startNs, actor: { pid } }) => [text(path), exec === undefined, startNs === startOf(pid)]),
+    ).toEqual([
+      ['/bin/new', false, false],
+      ['/bin/idle', true, true],
+      ['/bin/shell', true, true],
+      ['/bin/root', true, true],
+    ]);
+    const root = hex(story.spans[3]!.spanId);
+    expect(story.spans.map(({ parentId }) => hex(parentId))).toEqual([
+      hex(story.spans[2]!.spanId),
+      hex(story.spans[2]!.spanId),
+      root,
+      '00'.repeat(8),
     ]);
   });
 

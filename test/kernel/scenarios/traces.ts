@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Pipeline } from '../harness/pipeline.ts';
 import { kernelRungs, type Facts, type Scenario } from '../harness/scenario.ts';
+import { startProgram } from '../harness/runner.ts';
 import type { Span } from '../../../src/text/span.ts';
 
 /** What a program of the workload `tree` says. */
@@ -106,4 +107,25 @@ const many: Scenario = {
   },
 };
 
-export const traceScenarios: readonly Scenario[] = [shapes, many];
+const before: Scenario = {
+  name: 'traces: what ran before is in a tree, from when it began',
+  async run({ start, program }) {
+    const { child, ended } = startProgram(program('patient'), []);
+    try {
+      const pipeline = await start({ receiver: { traces: { roots: { executables: ['patient'] } } }, traces: true });
+      assert.equal(pipeline.kernel.traces.stats().processes, 1);
+      child.stdin.end();
+      await ended;
+      await pipeline.until('its end', () => pipeline.spans.length > 0);
+      const [span] = pipeline.spans;
+      assert.equal(valueOf(span!, 'process.pid'), child.pid);
+      assert.equal(span!.name, 'patient');
+      assert.equal(valueOf(span!, 'process.args_count'), undefined);
+      assert.equal(valueOf(span!, 'process.exit.code'), 0);
+    } finally {
+      child.kill();
+    }
+  },
+};
+
+export const traceScenarios: readonly Scenario[] = [shapes, many, before];

@@ -1,0 +1,85 @@
+/**
+ * What `ringtail trace` costs a build: `make -j2` of a generated C project, alone, traced, and under `strace -f`, in interleaved rounds of one run. The time of the build is that of make inside of
+ * what is run, so start-up is told apart; the CPU time is that of make and its children, and beside it that of Ringtail itself beyond a trace of nothing.
+ *
+ * usage: node bench/trace.ts [rounds] [files]       needs root, gcc, make and strace
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writeCProject } from '../test/support/c-project.ts';
+import { quartiles, ratios, show } from './measure.ts';
+
+const rounds = Number(process.argv[2] ?? 30);
+const files = Number(process.argv[3] ?? 200);
+const ringtail = fileURLToPath(new URL('../bin/ringtail', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'ringtail-bench-'));
+const project = join(folder, 'project');
+const timeFile = join(folder, 'time');
+
+/** Runs make and says how long it took, and the CPU time of it and of all that it waited for. */
+const timer = join(folder, 'timer.py');
+writeFileSync(
+  timer,
+  `import os, resource, subprocess, sys, time
+began = time.monotonic()
+code = subprocess.call(sys.argv[2:], stdout=subprocess.DEVNULL)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+open(sys.argv[1], 'w').write(f'{time.monotonic() - began} {usage.ru_utime + usage.ru_stime} {code}')
+`,
+);
+
+type Result = { readonly wallS: number; readonly cpuS: number; readonly allCpuS: number };
+
+/** CPU time of a command and all of its children, s: it is run by another process that says so. */
+const run = (command: readonly string[]): number => {
+  const script = 'import resource, subprocess, sys; subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); u = resource.getrusage(resource.RUSAGE_CHILDREN); print(u.ru_utime + u.ru_stime)';
+  const { stdout, status, stderr } = spawnSync('/usr/bin/python3', ['-c', script, ...command], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  return Number(stdout);
+}; // prettier-ignore
+
+const make = ['/usr/bin/python3', timer, timeFile, 'make', '-j2', '-C', project];
+const ways = {
+  plain: [],
+  again: [],
+  traced: [ringtail, 'trace', '--no-tree', '--output', join(folder, 'spans'), '--'],
+  strace: ['strace', '-f', '-qq', '-e', 'trace=process', '-o', join(folder, 'strace')],
+} as const;
+type Way = keyof typeof ways;
+
+const build = (way: Way): Result => {
+  writeCProject(project, { files, lines: 40 });
+  rmSync(join(folder, 'spans'), { force: true });
+  const allCpuS = run([...ways[way], ...make]);
+  const [wallS = 0, cpuS = 0, code] = readFileSync(timeFile, 'utf8').split(' ').map(Number);
+  if (code !== 0) throw new Error(`make ended with ${code}`);
+  return { wallS, cpuS, allCpuS };
+};
+
+try {
+  const nothing = quartiles(Array.from({ length: 5 }, () => run([...ways.traced, 'true'])));
+  const results: Record<Way, Result[]> = { plain: [], again: [], traced: [], strace: [] };
+  const order = Object.keys(ways) as Way[];
+  for (const way of order) build(way);
+  for (let round = 0; round < rounds; round++)
+    for (let at = 0; at < order.length; at++) {
+      const way = order[(round + at) % order.length]!;
+      results[way].push(build(way));
+    }
+  const of = (way: Way, what: keyof Result): readonly number[] => results[way].map((result) => result[what]);
+  console.log(`${files} files, ${rounds} rounds, median [quartiles]; ratios round by round`);
+  console.log(`make alone           ${show(quartiles(of('plain', 'wallS')), 2)} s, ${show(quartiles(of('plain', 'cpuS')), 2)} s of CPU`);
+  for (const way of ['again', 'traced', 'strace'] as const) {
+    const wall = show(ratios(of(way, 'wallS'), of('plain', 'wallS')), 3);
+    const cpu = show(ratios(of(way, 'cpuS'), of('plain', 'cpuS')), 3);
+    const name = { again: 'make alone again', traced: 'ringtail trace', strace: 'strace -f' }[way];
+    console.log(`${name.padEnd(20)} ${wall} of its time, ${cpu} of its CPU`);
+  }
+  const own = results.traced.map(({ allCpuS, cpuS }, round) => (allCpuS - cpuS - nothing.median) / results.plain[round]!.cpuS);
+  console.log(`Ringtail itself      ${show(quartiles(own), 3)} of its CPU, beyond ${nothing.median.toFixed(2)} s for a trace of nothing`);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

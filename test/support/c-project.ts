@@ -1,0 +1,27 @@
+/** A C project that make builds from nothing. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export type CProject = {
+  readonly files: number;
+  /** Lines of each: what the compiler has to do. */
+  readonly lines?: number;
+  /** What make runs when all is linked. */
+  readonly then?: string;
+};
+
+/** Writes it into the folder, which it empties before: nothing of it is built. `make` makes `program`. */
+export const writeCProject = (folder: string, { files, lines = 1, then = '' }: CProject): void => {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const names = Array.from({ length: files }, (_, index) => `f${index}`);
+  for (const [index, name] of names.entries()) {
+    const steps = Array.from({ length: lines }, (_, line) => `\tx = x * ${line + 3} + ${index};`).join('\n');
+    writeFileSync(join(folder, `${name}.c`), `int ${name}(int x)\n{\n${steps}\n\treturn x;\n}\n`);
+  }
+  const calls = names.map((name) => `int ${name}(int);`).join('\n');
+  writeFileSync(join(folder, 'main.c'), `${calls}\nint main(int argc, char **argv)\n{\n\t(void)argv;\n\treturn f0(argc) ? 0 : 1;\n}\n`);
+  const objects = ['main', ...names].map((name) => `${name}.o`).join(' ');
+  const last = then === '' ? '' : `\t${then}\n`;
+  writeFileSync(join(folder, 'Makefile'), `all: program\n${last}program: ${objects}\n\tgcc -o $@ $^\n%.o: %.c\n\tgcc -O1 -c -o $@ $<\n`);
+};
