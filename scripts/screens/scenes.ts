@@ -1,5 +1,9 @@
 /** Which pictures there are, and how each comes about. */
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { writeCProject } from '../../test/support/c-project.ts';
 import { openTerminal } from './tmux.ts';
 
 export type Scene = {
@@ -98,6 +102,28 @@ export const pictures: readonly Scene[] = [
       const text = terminal.screen();
       terminal.close();
       return text;
+    },
+  },
+  {
+    name: 'trace',
+    title: 'sudo ringtail trace -- make -j2',
+    description: 'ringtail trace: a build as a tree of programs, with how long each took, how it ended, and the path that took longest',
+    columns: 100,
+    rows: 24,
+    rate: 5,
+    isAttached: false,
+    async take() {
+      const project = join(tmpdir(), 'shop');
+      writeCProject(project, { files: 6, lines: 400, afterwards: './program && curl -s -o /dev/null http://127.0.0.1:1/ || exit 3' });
+      try {
+        const terminal = openTerminal(`${RINGTAIL} trace --lines 18 -- make -s -j2 -C ${project}`, this);
+        await terminal.shows(/sent nowhere/);
+        const text = terminal.screen();
+        terminal.close();
+        return text;
+      } finally {
+        rmSync(project, { recursive: true, force: true });
+      }
     },
   },
 ];

@@ -53,12 +53,12 @@ test(`a build of ${FILES} files is one trace, and the tree that strace sees`, { 
   const project = join(folder, 'project');
   const command = ['make', '-j2', '-C', project];
 
-  writeCProject(project, { files: FILES, then: './program && false || exit 3' });
+  writeCProject(project, { files: FILES, afterwards: './program && false || exit 3' });
   const traced = await run(ringtailCommand, ['trace', '--endpoint', `127.0.0.1:${grpcPort}`, '--lines', '10', '--', ...command]);
   expect(traced).toMatchObject({ code: 2 });
   const traceId = /^trace ([0-9a-f]{32})/m.exec(traced.stderr)![1]!;
 
-  writeCProject(project, { files: FILES, then: './program && false || exit 3' });
+  writeCProject(project, { files: FILES, afterwards: './program && false || exit 3' });
   const straced = join(folder, 'strace');
   const strace = await run('strace', ['-f', '-s', '65536', '-e', 'trace=process', '-e', 'signal=none', '-v', '-o', straced, ...command]);
   expect(strace).toMatchObject({ code: 2 });
