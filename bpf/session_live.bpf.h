@@ -163,7 +163,9 @@ int on_time_wait(struct bpf_iter__tcp *ctx)
 	__u32 zero = 0;
 
 	now = bpf_map_lookup_elem(&session_settings, &zero);
-	if (!skc || !now || now->cgroup_id || skc->skc_state != STATE_TCP_TIME_WAIT)
+	if (!skc || !now || now->cgroup_id || skc->skc_state != STATE_TCP_TIME_WAIT || !(now->told >> NET_TCP & 1))
+		return 0;
+	if (!(now->families & (skc->skc_family == AF_INET ? 1 : 2)))
 		return 0;
 	if (now->no_loopback && is_loopback_skc(skc))
 		return 0;

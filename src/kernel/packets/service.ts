@@ -93,8 +93,12 @@ export const createPacketService = ({ logger, loadAddon, factsOf }: PacketServic
 
   const release = async (index: number): Promise<void> => {
     const hook = counted.get(index)?.hook;
-    counted.delete(index);
-    if (hook !== undefined) await running?.programs.detach(hook);
+    try {
+      if (hook !== undefined) await running?.programs.detach(hook);
+    } finally {
+      // told as counted for as long as it is
+      counted.delete(index);
+    }
   };
 
   const take = async ({ attach, counts, tcx }: Running, link: FollowedLink, { mode, others }: Wanted): Promise<void> => {

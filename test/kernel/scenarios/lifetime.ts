@@ -81,7 +81,10 @@ const cycles: Scenario = {
     const third = Math.ceil(memory.length / 3);
     for (const what of ['objects', 'outside'] as const) {
       const least = (some: typeof memory) => Math.min(...some.map((sample) => sample[what]));
-      const growth = least(memory.slice(-third)) - least(memory.slice(0, third));
+      // Of the few rounds of a guest one may be that in which the allocator began to keep what libbpf frees; a leak grows in every one.
+      const steps = memory.slice(1).map((sample, index) => sample[what] - memory[index]![what]);
+      const one = EMULATED ? Math.max(0, ...steps) : 0;
+      const growth = least(memory.slice(-third)) - least(memory.slice(0, third)) - one;
       assert(growth < GROWTH_LIMIT_KIB, `${what} grew by ${growth} KiB: ${JSON.stringify(memory)}`);
     }
   },
