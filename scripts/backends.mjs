@@ -1,8 +1,8 @@
 /**
  * Builds the real back ends of the end-to-end tests, once for each manifest, outside the tree:
- * ${XDG_CACHE_HOME:-~/.cache}/ringtail/backends/<hash>/otelcol and .../jaeger
+ * ${XDG_CACHE_HOME:-~/.cache}/ringtail/backends/<hash>/otelcol
  *
- * usage: backends.mjs [collector | jaeger]     prints the path of the program, the Collector's without a name; progress goes to stderr
+ * usage: backends.mjs        prints the path of the Collector; progress goes to stderr
  * exit codes: 0 it is there, 1 the build failed, 3 this machine cannot build it (no Go and none to be had)
  */
 import { execFileSync } from 'node:child_process';
@@ -23,9 +23,6 @@ const GO_NEEDED = [1, 26];
 const GO_FETCHED = 'go1.26.8';
 /** From this version on Go fetches another toolchain itself when GOTOOLCHAIN names it. */
 const GO_SWITCHES = [1, 21];
-
-/** With its query API and storage in memory; its module has no user interface. */
-const JAEGER = 'github.com/jaegertracing/jaeger@v1.76.0';
 
 const manifest = inRoot('test/e2e/collector/manifest.yaml');
 
@@ -78,14 +75,13 @@ const prepareGo = async (folder, say) => {
 };
 
 /**
- * Builds a program once.
- * @param {{ name: string, hash: string, say: (line: string) => void, build: (place: { work: string, go: string, env: NodeJS.ProcessEnv }) => Promise<string> }} options
- *   `build` gives the path of what it made
- * @returns {Promise<string>} path of the program
+ * @param {(line: string) => void} say
+ * @returns {Promise<string>} path of a Collector that starts
  */
-const buildOnce = async ({ name, hash, say, build }) => {
-  const place = join(cacheFolder(), hash.slice(0, 16));
-  const binary = join(place, name);
+export const buildCollector = async (say) => {
+  const hash = hashInputs(inRoot(), [manifest], [BUILDER, process.arch]).slice(0, 16);
+  const place = join(cacheFolder(), hash);
+  const binary = join(place, 'otelcol');
   if (existsSync(binary)) return binary;
 
   // A folder of its own, renamed at the end: two builds at once do not meet, and half a build is never found.
@@ -100,11 +96,13 @@ const buildOnce = async ({ name, hash, say, build }) => {
       PATH: `${join(go, '..')}:${process.env['PATH'] ?? ''}`,
       CGO_ENABLED: '0',
     };
-    const made = await build({ work, go, env });
+    say('building the OpenTelemetry Collector, once; this takes minutes');
+    await run(go, ['install', BUILDER], { env });
+    await run('sh', ['-c', 'cd "$1" && exec bin/builder --config "$2"', 'sh', work, manifest], { env });
     const built = join(work, 'done');
     mkdirSync(built);
-    renameSync(made, join(built, name));
-    execFileSync(join(built, name), ['--help'], { stdio: 'ignore' });
+    renameSync(join(work, 'out', 'otelcol'), join(built, 'otelcol'));
+    execFileSync(join(built, 'otelcol'), ['components'], { stdio: 'ignore' });
     if (!existsSync(binary)) renameSync(built, place);
     return binary;
   } finally {
@@ -112,46 +110,8 @@ const buildOnce = async ({ name, hash, say, build }) => {
   }
 };
 
-/**
- * @param {(line: string) => void} say
- * @returns {Promise<string>} path of a Collector that starts
- */
-export const buildCollector = (say) =>
-  buildOnce({
-    name: 'otelcol',
-    hash: hashInputs(inRoot(), [manifest], [BUILDER, process.arch]),
-    say,
-    async build({ work, go, env }) {
-      say('building the OpenTelemetry Collector, once; this takes minutes');
-      await run(go, ['install', BUILDER], { env });
-      await run('sh', ['-c', 'cd "$1" && exec bin/builder --config "$2"', 'sh', work, manifest], { env });
-      return join(work, 'out', 'otelcol');
-    },
-  });
-
-/** The same of Jaeger, whose module says itself what replaces what, so that it is built where its sources are. @param {(line: string) => void} say */
-export const buildJaeger = (say) =>
-  buildOnce({
-    name: 'jaeger',
-    hash: hashInputs(inRoot(), [], [JAEGER, process.arch]),
-    say,
-    async build({ work, go, env }) {
-      say('building Jaeger, once; this takes minutes');
-      const { Dir: sources } = JSON.parse(await run(go, ['mod', 'download', '-json', JAEGER], { stdoutOnly: true, env }));
-      const copy = join(work, 'jaeger-sources');
-      cpSync(sources, copy, { recursive: true });
-      await run('chmod', ['-R', 'u+w', copy]);
-      await run('sh', ['-c', 'cd "$1" && exec "$2" build -o ../jaeger-built ./cmd/jaeger', 'sh', copy, go], { env });
-      return join(work, 'jaeger-built');
-    },
-  });
-
 if (realpathSync(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
   await runMain(async () => {
-    const [name = 'collector'] = process.argv.slice(2);
-    const builders = { collector: buildCollector, jaeger: buildJaeger };
-    if (!(name in builders)) throw new SetupError(`no such back end: ${name}; there are ${Object.keys(builders).join(' and ')}`);
-    const build = builders[/** @type {keyof typeof builders} */ (name)];
-    process.stdout.write(`${await build((line) => process.stderr.write(`ringtail backends: ${line}\n`))}\n`);
+    process.stdout.write(`${await buildCollector((line) => process.stderr.write(`ringtail backends: ${line}\n`))}\n`);
   });
 }
