@@ -1,6 +1,7 @@
 /** Trees of processes as traces, beside what the processes say of themselves. */
 import assert from 'node:assert/strict';
-import type { Pipeline } from '../harness/pipeline.ts';
+import { readFileSync } from 'node:fs';
+import { waitFor, type Pipeline } from '../harness/pipeline.ts';
 import { kernelRungs, type Facts, type Scenario } from '../harness/scenario.ts';
 import { startProgram } from '../harness/runner.ts';
 import type { Span } from '../../../src/text/span.ts';
@@ -112,8 +113,9 @@ const before: Scenario = {
   async run({ start, program }) {
     const { child, ended } = startProgram(program('patient'), []);
     try {
+      await waitFor('patient to run', () => readFileSync(`/proc/${child.pid}/comm`, 'utf8') === 'patient\n');
       const pipeline = await start({ receiver: { traces: { roots: { executables: ['patient'] } } }, traces: true });
-      assert.equal(pipeline.kernel.traces.stats().processes, 1);
+      await pipeline.until('patient to be known', () => pipeline.kernel.traces.stats().processes === 1);
       child.stdin.end();
       await ended;
       await pipeline.until('its end', () => pipeline.spans.length > 0);
