@@ -107,16 +107,16 @@ export const pictures: readonly Scene[] = [
   {
     name: 'trace',
     title: 'sudo ringtail trace -- make -j2',
-    description: 'ringtail trace: a build as a tree of programs, with how long each took, how it ended, and the path that took longest',
+    description: 'ringtail trace: a build as a tree of programs, with how long each took, how it ended, and the path to what ended last',
     columns: 100,
-    rows: 24,
+    rows: 30,
     rate: 5,
     isAttached: false,
     async take() {
       const project = join(tmpdir(), 'shop');
       writeCProject(project, { files: 6, lines: 400, afterwards: './program && curl -s -o /dev/null http://127.0.0.1:1/ || exit 3' });
       try {
-        const terminal = openTerminal(`${RINGTAIL} trace --lines 18 -- make -s -j2 -C ${project}`, this);
+        const terminal = openTerminal(`${RINGTAIL} trace --lines 22 -- make -s -j2 -C ${project}; sleep 60`, this);
         await terminal.shows(/sent nowhere/);
         const text = terminal.screen();
         terminal.close();
