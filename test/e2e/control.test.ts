@@ -217,6 +217,8 @@ test('a second Ringtail is refused and the first untouched; after a kill another
 
   first.child.kill('SIGKILL');
   await expect(reading.done).rejects.toThrow(`the connection to the Ringtail of pid ${first.pid} broke`);
+  // a process that is being killed closes one descriptor after the other
+  await first.ended;
   expect(await findControl(socketIn(folder))).toBeUndefined();
   const next = await startRingtail(config);
   expect((await connectControl(socketIn(folder))).info.pid).toBe(next.pid);
