@@ -65,7 +65,7 @@ const run = async (options: Partial<ReportOptions>, pages: readonly ReportPage[]
   return { code, asked, out: cli.stdout(), err: cli.stderr(), handlers: cli.handlers(), lines: cli.stdout().split('\n') };
 };
 
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- they are what is meant
 const plain = (text: string): string => text.replaceAll(/\u001b\[[\d;]*m/g, '');
 
 describe('ringtail report', () => {
@@ -124,7 +124,7 @@ describe('ringtail report', () => {
     expect(out).toContain('\u001b[1m');
     for (const line of lines.map(plain)) {
       expect(textWidth(line)).toBeLessThanOrEqual(width);
-      // oxlint-disable-next-line no-control-regex
+      // oxlint-disable-next-line no-control-regex -- they are what is meant
       expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]|\p{Cs}/u);
     }
     expect(out.includes('SENT/s')).toBe(width >= 100);

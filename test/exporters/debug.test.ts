@@ -499,7 +499,7 @@ describe('json', () => {
       receiver: 'process',
       attributes: { 'process.pid': 4711, 'process.owner': 'root', 'process.command_args': ['a\ufffd', '\u001b\u009b\u202e\n'] },
     });
-    // oxlint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex -- they are what is meant
     expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
   });
 

@@ -22,6 +22,10 @@ const kinds: ReadonlyMap<number, LifeRecord['kind']> = new Map([
   [eventKind.task, 'task'],
 ]);
 
+/** By boot time; for sorting. */
+export const byTime = (a: { readonly atNs: bigint }, b: { readonly atNs: bigint }): number =>
+  a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0;
+
 const startOf = ({ actors }: Frame, actor: number): bigint => whole(actors.startNsLo[actor]!, actors.startNsHi[actor]!);
 
 /** Threads are left out. Of one moment forks go before execs, and these before exits. */
@@ -39,7 +43,7 @@ export const lifeRecordsOf = (frame: KernelFrame): readonly LifeRecord[] => {
       records.push({ kind, atNs, batch, row });
     }
   }
-  return records.sort((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));
+  return records.sort(byTime);
 };
 
 /** A column that a rung does not have is 0. */

@@ -4,6 +4,7 @@ import type { Hub } from '../hub.ts';
 import { eventKind } from '../layouts.gen.ts';
 import { createForest, type Beginning, type Candidate, type ForestStats, type ProgramEvent } from './forest.ts';
 import type { TraceIds } from './ids.ts';
+import { byTime } from './records.ts';
 import { createRootMatcher, type RootLookups, type RootRules } from './roots.ts';
 import { createTraceSampler, EVERYTHING, type SamplerCounts, type Sampling, type TraceSampler, type TraceVerdict } from './sampling.ts';
 import type { ProcessSpan, ProgramIdentity, SpanPlace, Tree } from './types.ts';
@@ -102,7 +103,7 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
 
   const eventsIn = (frame: KernelFrame): readonly ProgramEvent[] => {
     const events = Array.from(claims.values(), ({ needs }) => needs.eventsOf?.(frame) ?? []).filter(({ length }) => length > 0);
-    return events.length < 2 ? (events[0] ?? []) : events.flat().toSorted((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));
+    return events.length < 2 ? (events[0] ?? []) : events.flat().toSorted(byTime);
   };
 
   const flush = (): void => {

@@ -4,6 +4,7 @@ import type { CallName } from '../../kernel/calls/needs.ts';
 import type { KernelBatch, KernelFrame } from '../../kernel/frames.ts';
 import { callId, eventKind } from '../../kernel/layouts.gen.ts';
 import type { ProgramEvent } from '../../kernel/traces/forest.ts';
+import { byTime } from '../../kernel/traces/records.ts';
 import { headNames } from '../../otlp/actor-head.ts';
 import { rowReaderOf } from '../../otlp/log-text.ts';
 import { callSchemas } from './call-schemas.ts';
@@ -59,5 +60,5 @@ export const createProgramEvents = ({ calls, failures }: ProgramEventChoice, mac
     frame.batches
       .filter((batch) => kinds.has(batch.kind))
       .flatMap((batch) => eventsOf(batch, frame))
-      .toSorted((a, b) => (a.atNs < b.atNs ? -1 : a.atNs > b.atNs ? 1 : 0));
+      .toSorted(byTime);
 }; // prettier-ignore
