@@ -1,4 +1,5 @@
 /** The consoles of the documentation that need root: each does what it shows, with the program as users run it. */
+import { execFile } from 'node:child_process';
 import { symlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { createServer } from 'node:net';
@@ -39,6 +40,12 @@ const isFree = (port: number): Promise<boolean> => {
   return promise;
 };
 
+/** What happens on a host anyway, and may not on one that only tests: a program that begins, reads below /etc, and ends. */
+const startLife = (): void => {
+  const life = setInterval(() => execFile('cat', ['/etc/hostname']), 250);
+  onTestFinished(() => clearInterval(life));
+};
+
 /** A folder as a reader has it who has set the project up. */
 const placeOf = (page: string) => {
   const folder = temporaryFolder();
@@ -52,6 +59,7 @@ test.each(shown('console root', 'sh root'))('%s does what it shows', async (_, {
   await until(async () => (await Promise.all(defaultPorts.map(isFree))).every(Boolean), `ports ${defaultPorts.join(', ')} to be free`, {
     deadlineMs: 120_000,
   });
+  startLife();
   const place = placeOf(page);
   const staying: Running[] = [];
   const run = async (command: string) => {

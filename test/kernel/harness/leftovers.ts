@@ -23,6 +23,14 @@ export const descriptors = (): readonly string[] =>
     .map(linkOf)
     .filter((link) => link !== '');
 
+/** Waits until this process holds no more descriptors than that: handles of the event loop are closed a turn later, and by workers. */
+export const requireDescriptors = (atMost: number): Promise<void> =>
+  waitFor(
+    `${atMost} descriptors`,
+    () => descriptors().length <= atMost,
+    () => `${descriptors().length}: ${descriptors().join(', ')}`,
+  );
+
 /** Names of the threads of this process. */
 export const threads = (): readonly string[] =>
   readdirSync('/proc/self/task')

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { buildPath, loadAddon, type NativeSession } from '../../../src/kernel/addon.ts';
 import { countedSince, needsOf, startFrames } from '../harness/frames.ts';
-import { descriptors, heldIds, requireNothingLeft } from '../harness/leftovers.ts';
+import { descriptors, heldIds, requireDescriptors, requireNothingLeft } from '../harness/leftovers.ts';
 import type { Scenario } from '../harness/scenario.ts';
 import { openKernel } from '../harness/session-sums.ts';
 
@@ -41,7 +41,7 @@ const cycles: Scenario = {
         if (cycle === 2) held = descriptors().length;
       }
       await requireNothingLeft(ids);
-      assert(descriptors().length <= held, `${descriptors().length} descriptors and not ${held}: ${descriptors().join(', ')}`);
+      await requireDescriptors(held);
     } finally {
       await frames.end();
     }

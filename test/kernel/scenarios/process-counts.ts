@@ -58,13 +58,16 @@ const exact: Scenario = {
       const cookies = lives.map(({ cookie }) => cookie);
       const [there, here] = cookies as [string, string];
       assert(there === NO_COOKIE || there !== here);
+      // it may have been seen in its cgroup before it entered its namespace, and a series that nobody is in any more tells 0
+      const living = () =>
+        Object.fromEntries(Object.entries(valuesOf(pipeline.metrics.at(-1), 'count', folders, cookies)).filter(([, value]) => value > 0));
       const alive = { [` 0 ${there}`]: HELD + 1, [` 1 ${here}`]: HELD + 1 };
       const isHeld = () => {
-        const told = valuesOf(pipeline.metrics.at(-1), 'count', folders, cookies);
+        const told = living();
         return Object.entries(alive).every(([key, value]) => told[key] === value);
       };
       const [waited] = await Promise.allSettled([pipeline.until('the living to be counted', isHeld)]);
-      assert.deepEqual(valuesOf(pipeline.metrics.at(-1), 'count', folders, cookies), alive);
+      assert.deepEqual(living(), alive);
       assert.equal(waited.status, 'fulfilled');
       for (const { end } of lives) await end();
       await pipeline.stop();
