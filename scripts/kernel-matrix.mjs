@@ -7,8 +7,6 @@
  * the kernels that ran and for the one of this machine; with --check it is compared instead. Writes the result to RINGTAIL_RESULTS, or
  * build/test-results/kernels.json. --keep keeps what the guests said.
  * exit codes: 0 all passed, 1 something failed
- *
- * @typedef {import('./lib/results.mjs').Note} Note
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,6 +19,7 @@ import { buildInitrd } from '../test/kernels/initrd.mjs';
 import { pageWith, staleIn } from '../test/kernels/table.mjs';
 import { buildWorkloads } from '../test/workloads/build.mjs';
 import { inRoot, pinnedNode } from './lib/paths.mjs';
+import { emptyResult } from './lib/results.mjs';
 import { inParallel } from './lib/run.mjs';
 
 /** Guests of one kernel, which share its scenarios: as short as they are, they fill the processors to the end. */
@@ -39,8 +38,7 @@ const { values } = parseArgs({
 });
 const say = (/** @type {string} */ line) => console.log(line);
 
-/** @type {{ passed: number, failed: number, skipped: number, skips: Note[], failures: Note[] }} */
-const total = { passed: 0, failed: 0, skipped: 0, skips: [], failures: [] };
+const total = emptyResult();
 
 /** @param {string} path */
 const resultsIn = (path) => {
@@ -60,6 +58,8 @@ const count = (series, name, outcome, detail, seconds) => {
   const note = { name: `${series}: ${name}`, reason: detail };
   if (outcome === 'skipped') total.skips.push(note);
   if (outcome === 'failed') total.failures.push(note);
+  // what a scenario that passed has to say is why it failed at first
+  if (outcome === 'passed' && detail !== '') total.flaky.push({ ...note, reason: detail.split('\n', 1)[0] ?? '' });
   const word = { passed: 'PASS', failed: 'FAIL', skipped: 'SKIP' }[outcome];
   const took = seconds === undefined ? '' : ` ${seconds.toFixed(1)} s`;
   say(`${word} ${series} ${name}${took}${detail === '' ? '' : `\n     ${detail.replaceAll('\n', '\n     ')}`}`);

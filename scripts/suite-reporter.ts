@@ -23,8 +23,12 @@ export const resultOf = (modules: readonly TestModule[], unhandled: readonly Ser
   for (const module of modules) {
     for (const test of module.children.allTests()) {
       const outcome = test.result();
-      if (outcome.state === 'passed') result.passed += 1;
-      else if (outcome.state === 'skipped') result.skips.push({ name: test.fullName, reason: outcome.note ?? 'no reason given' });
+      if (outcome.state === 'passed') {
+        result.passed += 1;
+        // the errors of a test that passed are those of its attempts before
+        if (outcome.errors !== undefined && outcome.errors.length > 0)
+          result.flaky.push({ name: test.fullName, reason: messageOf(outcome.errors) });
+      } else if (outcome.state === 'skipped') result.skips.push({ name: test.fullName, reason: outcome.note ?? 'no reason given' });
       else if (outcome.state === 'failed') result.failures.push({ name: test.fullName, reason: messageOf(outcome.errors) });
       else result.failures.push({ name: test.fullName, reason: 'did not end' });
     }

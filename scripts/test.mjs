@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { runMain } from './lib/errors.mjs';
 import { inRoot, pinnedNode } from './lib/paths.mjs';
-import { failedResult, parseResult, skippedResult, summary, withExitCode } from './lib/results.mjs';
+import { failedResult, judgeFlaky, parseResult, skippedResult, summary, withExitCode } from './lib/results.mjs';
 import { run, runVisibly } from './lib/run.mjs';
 import { toolEnv } from './lib/tools.mjs';
 import { setup } from './setup.mjs';
@@ -134,6 +134,8 @@ await runMain(async () => {
     const verdict = await judgeCoverage();
     if (verdict !== undefined) results.set('coverage', verdict);
   }
+  const unsteady = judgeFlaky(results);
+  if (unsteady !== undefined) results.set('flaky', unsteady);
   process.stdout.write(`\n${summary(results)}`);
   return [...results.values()].some(({ failed }) => failed > 0) ? 1 : 0;
 });

@@ -17,6 +17,9 @@ export type Result =
   | { readonly type: 'kernel'; readonly release: string; readonly description: KernelDescription }
   | { readonly type: 'end' };
 
+/** Of a scenario. */
+const ATTEMPTS = 2;
+
 const RESULT_LINE = '/dev/ttyS1';
 const tell = (result: Result): void => appendFileSync(RESULT_LINE, `${JSON.stringify(result)}\n`);
 
@@ -35,15 +38,23 @@ const wanted = casesOf(scenarios, true).filter(({ name }) => isWanted(name));
 for (const one of wanted.filter((_, index) => index % parts === part - 1).slice(from)) {
   console.log(`RUN ${one.name}`);
   const began = performance.now();
-  try {
-    await runCase(one);
-    tell({ type: 'case', name: one.name, outcome: 'passed', detail: '', seconds: (performance.now() - began) / 1000 });
-  } catch (error) {
-    const skipped = error instanceof Skip;
-    if (!skipped) failed++;
-    const detail = skipped ? error.message : ((error as Error).stack ?? String(error));
-    tell({ type: 'case', name: one.name, outcome: skipped ? 'skipped' : 'failed', detail });
-    console.log(`${skipped ? 'SKIP' : 'FAIL'} ${detail}`);
+  // what fails is tried once more, and the reason is told
+  let before = '';
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    try {
+      await runCase(one);
+      tell({ type: 'case', name: one.name, outcome: 'passed', detail: before, seconds: (performance.now() - began) / 1000 });
+      break;
+    } catch (error) {
+      const skipped = error instanceof Skip;
+      const detail = skipped ? error.message : ((error as Error).stack ?? String(error));
+      console.log(`${skipped ? 'SKIP' : 'FAIL'} ${detail}`);
+      before = detail;
+      if (!skipped && attempt < ATTEMPTS) continue;
+      if (!skipped) failed++;
+      tell({ type: 'case', name: one.name, outcome: skipped ? 'skipped' : 'failed', detail });
+      break;
+    }
   }
 }
 if (only === undefined && part === 1) tell({ type: 'kernel', release: release(), description: await describeKernel() });

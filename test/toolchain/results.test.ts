@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { emptyResult, parseResult, skippedResult, summary, withExitCode } from '../../scripts/lib/results.mjs';
+import { emptyResult, judgeFlaky, MOST_FLAKY, parseResult, skippedResult, summary, withExitCode } from '../../scripts/lib/results.mjs';
 
 const good = { ...emptyResult(), passed: 3 };
 
@@ -24,6 +24,32 @@ describe('summary', () => {
       '4 passed, 1 failed, 1 skipped',
       '',
     ]);
+  });
+});
+
+describe('what passed at the second attempt', () => {
+  const flaky = (count: number) => ({
+    ...good,
+    flaky: Array.from({ length: count }, (_, number) => ({ name: `test ${number}`, reason: 'waited in vain' })),
+  });
+
+  it('is told', () => {
+    expect(
+      summary(new Map([['e2e', flaky(1)]]))
+        .split('\n')
+        .slice(0, 2),
+    ).toEqual(['Flaky, passed at the second attempt:', '  e2e: test 0: waited in vain']);
+    expect(parseResult('e2e', JSON.stringify(flaky(1))).flaky).toHaveLength(1);
+  });
+
+  it('is a failure when it is more than a few, over all suites', () => {
+    const results = (more: number) =>
+      new Map([
+        ['kernel', flaky(1)],
+        ['e2e', flaky(MOST_FLAKY - 1 + more)],
+      ]);
+    expect(judgeFlaky(results(0))).toBeUndefined();
+    expect(judgeFlaky(results(1))).toMatchObject({ failed: 1, failures: [{ name: 'flaky tests' }] });
   });
 });
 
