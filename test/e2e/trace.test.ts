@@ -90,11 +90,27 @@ describe('ringtail trace', () => {
     ['one that is killed', ['sh', '-c', 'kill -KILL $$'], 137, 'killed by SIGKILL'],
     ['one that is not there', ['/nowhere/at/all'], 127, 'cannot run /nowhere/at/all: No such file or directory'],
     ['one that cannot be run', ['/etc/passwd'], 126, 'cannot run /etc/passwd: Permission denied'],
-    ['one whose spans nobody takes', ['true'], 0, 'spans could not be sent', ['--endpoint', 'http://127.0.0.1:1']],
+    ['one whose spans nobody takes', ['true'], 0, '1 span could not be sent', ['--endpoint', 'http://127.0.0.1:1']],
   ] as const)('ends as the command does: %s', async (_what, command, wanted, said, options: readonly string[] = []) => {
     const { code, stderr } = await traced(command, {}, options);
     expect(code).toBe(wanted);
     expect(stderr).toContain(said);
+  });
+
+  test.each([400, 503])('ends as the command does when a back end answers %i, and says that nothing was taken', async (status) => {
+    const server = createServer((request, response) => {
+      request.resume();
+      request.on('end', () => response.writeHead(status, { 'retry-after': '1' }).end());
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { code, stderr } = await traced(['sh', '-c', 'exit 6'], {}, [
+      '--endpoint',
+      `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ]);
+    expect(code).toBe(6);
+    expect(stderr).toContain('1 span could not be sent');
+    expect(stderr).toContain(String(status));
   });
 
   test('fails with 125 when it cannot work', async () => {

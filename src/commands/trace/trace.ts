@@ -130,7 +130,7 @@ const traced = async (command: readonly string[], options: TraceOptions, context
       (sum, { parts }) => sum + (parts['failed'] ?? 0) + (parts['dropped'] ?? 0) + (parts['rejected'] ?? 0),
       0,
     );
-    if (failed > 0) notes.push(`${failed} spans could not be sent; the log above says why`);
+    if (failed > 0) notes.push(`${failed === 1 ? '1 span' : `${failed} spans`} could not be sent; the log above says why`);
     const width = stderr.isTTY === true && (stderr.columns ?? 0) > 0 ? stderr.columns : undefined;
     const colour = options.colour !== false && wantsColour({ isTTY: stderr.isTTY, env: environment });
     const summary = {
