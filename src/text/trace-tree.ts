@@ -14,6 +14,17 @@ export type TreeSpan = Pick<
   'name' | 'spanId' | 'parentId' | 'startUnixNs' | 'endUnixNs' | 'status' | 'statusMessage' | 'attributes' | 'kind'
 >;
 
+/** Attributes that the tree looks at. */
+export const treeAttributes: ReadonlySet<string> = new Set([
+  name.sessionId,
+  name.networkPeerAddress,
+  name.networkPeerPort,
+  name.sessionBytesSent,
+  name.sessionBytesReceived,
+  name.processCommandArgs,
+  name.processArgsCount,
+]);
+
 export type TreeOptions = LineOptions & {
   /** Most spans that have a line; what takes least time and did not fail is left out, and counted. */
   readonly lines: number;

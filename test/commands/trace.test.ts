@@ -75,31 +75,35 @@ describe('the end', () => {
   const summary: TraceSummary = {
     command: ['make', '-j 2'],
     traceId: trace,
-    spans: [
-      {
-        name: 'make',
-        spanId: 'a',
-        parentId: '',
-        startUnixNs: 0n,
-        endUnixNs: 1_000_000_000n,
-        status: 'UNSET',
-        statusMessage: '',
-        kind: 'INTERNAL',
-        attributes: [['process.args_count', 2]],
-      },
-      {
-        name: 'cc\u001b[2J',
-        spanId: 'b',
-        parentId: 'a',
-        startUnixNs: 0n,
-        endUnixNs: 1000n,
-        status: 'UNSET',
-        statusMessage: '',
-        kind: 'INTERNAL',
-        attributes: [['process.args_count', 1]],
-      },
-    ],
-    left: 0,
+    kept: {
+      programs: 2,
+      connections: 0,
+      left: 0,
+      spans: [
+        {
+          name: 'make',
+          spanId: 'a',
+          parentId: '',
+          startUnixNs: 0n,
+          endUnixNs: 1_000_000_000n,
+          status: 'UNSET',
+          statusMessage: '',
+          kind: 'INTERNAL',
+          attributes: [['process.args_count', 2]],
+        },
+        {
+          name: 'cc\u001b[2J',
+          spanId: 'b',
+          parentId: 'a',
+          startUnixNs: 0n,
+          endUnixNs: 1000n,
+          status: 'UNSET',
+          statusMessage: '',
+          kind: 'INTERNAL',
+          attributes: [['process.args_count', 1]],
+        },
+      ],
+    },
     end: { code: 0, signal: undefined },
     seconds: 1.04,
     startUpMs: 600,
@@ -122,7 +126,14 @@ describe('the end', () => {
 
   it('says what is missing', () => {
     const lines = summaryLines(
-      { ...summary, end: { code: 137, signal: 'SIGKILL' }, running: 1, left: 2, sentTo: 'http://c', notes: ['a note'] },
+      {
+        ...summary,
+        end: { code: 137, signal: 'SIGKILL' },
+        running: 1,
+        kept: { ...summary.kept, left: 2 },
+        sentTo: 'http://c',
+        notes: ['a note'],
+      },
       options,
     );
     expect(lines[1]).toContain('killed by SIGKILL');

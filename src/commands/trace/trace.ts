@@ -11,12 +11,11 @@ import { createLogger } from '../../service/logging.ts';
 import { createService } from '../../service/service.ts';
 import { version } from '../../service/version.ts';
 import { wantsColour } from '../../text/colour.ts';
-import { readableSpan } from '../../text/span.ts';
-import type { TreeSpan } from '../../text/trace-tree.ts';
 import { requirePrivileges } from '../live/privileges.ts';
 import type { CommandContext } from '../context.ts';
 import { tellFailure } from '../failure.ts';
 import { rootPathOf } from '../options.ts';
+import { createKeptSpans } from './kept-spans.ts';
 import { LAUNCHER, runCommand, type CommandEnd } from './run-command.ts';
 import { summaryLines } from './summary.ts';
 import { traceConfigOf } from './trace-config.ts';
@@ -34,8 +33,6 @@ export type TraceOptions = {
 
 /** As env(1) and others that run commands have it. */
 export const FAILED = 125;
-/** Spans that are kept for the tree, about half a KiB each. */
-const MOST_SPANS = 100_000;
 const DEFAULT_LINES = 40;
 /** Ends of connections that come a moment after the program that had them. */
 const SESSIONS_WAIT_MS = 100;
@@ -85,15 +82,8 @@ const traced = async (command: readonly string[], options: TraceOptions, context
   const own = newContext();
   const place = { traceId: parent?.traceId ?? own.traceId, spanId: own.spanId, flags: parent?.flags ?? own.flags };
 
-  const spans: TreeSpan[] = [];
-  let left = 0;
-  service.view.tap((_pipeline, batch) => {
-    const rows = batch.selection ?? batch.rows;
-    for (let i = 0; i < (typeof rows === 'number' ? rows : rows.length); i++) {
-      if (spans.length >= MOST_SPANS) left++;
-      else spans.push(readableSpan(batch, typeof rows === 'number' ? i : rows[i]!));
-    }
-  }, 'traces');
+  const kept = createKeptSpans();
+  if (options.tree !== false) service.view.tap((_pipeline, batch) => kept.take(batch), 'traces');
 
   const beganMs = context.now();
   await service.start();
@@ -134,7 +124,7 @@ const traced = async (command: readonly string[], options: TraceOptions, context
     const width = stderr.isTTY === true && (stderr.columns ?? 0) > 0 ? stderr.columns : undefined;
     const colour = options.colour !== false && wantsColour({ isTTY: stderr.isTTY, env: environment });
     const summary = {
-      command, spans, left, end, seconds, startUpMs, running: processes, notes, traceId: Buffer.from(place.traceId).toString('hex'), sentTo: [endpoint, output].filter((to) => to !== undefined).join(' and '),
+      command, kept, end, seconds, startUpMs, running: processes, notes, traceId: Buffer.from(place.traceId).toString('hex'), sentTo: [endpoint, output].filter((to) => to !== undefined).join(' and '),
     }; // prettier-ignore
     for (const line of summaryLines(summary, { colour, width, lines })) stderr.write(`${line}\n`);
   }
