@@ -7,7 +7,7 @@ import { spanOf } from '../../text/span.ts';
 import { treeAttributes, type TreeSpan } from '../../text/trace-tree.ts';
 
 /** About half a KiB each and their texts, of the 256 MiB that Ringtail has for all. */
-const MOST_SPANS = 100_000;
+const MOST_SPANS = 60_000;
 const MOST_TEXT = 32 << 20;
 /** Characters of the arguments of one program: a tree has a line for it. */
 const MOST_ARGUMENTS = 1024;
