@@ -84,7 +84,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     programs: () => ring?.sockets,
     refusals: () => current.notes.filter((note) => note !== PROCFS_LIMITS),
   });
-  const traces = createHostTraces({ root, hub, lookups });
+  const traces = createHostTraces({ root, hub, lookups, counters, logger });
   const socketLookup = createLookupService({ root, counters, readMaps: (map, match) => sockets.maps.read(map, match) });
   const factsOf = (addon: Addon): KernelFacts => ({ ...probeFacts(addon), ...injectedFacts });
   const packets = createPacketService({ logger, loadAddon, factsOf });

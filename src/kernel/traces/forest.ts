@@ -18,6 +18,9 @@ export const MAX_PROCESSES = 65_536;
 /** Programs that ended and are still found: their sessions end after them. */
 const MAX_ENDED = 32_768;
 
+/** Processes among which the one to be forgotten is looked for. */
+const MOST_LOOKED_AT = 256;
+
 /** What a program that may begin a tree looks like. */
 export type Candidate = {
   readonly actor: ReturnType<typeof actorOf>;
@@ -47,6 +50,8 @@ export type ForestOptions = {
   readonly onTree?: (tree: Tree) => void;
   /** Nothing of the tree runs any more. */
   readonly onTreeEnd?: (tree: Tree) => void;
+  /** A process of it was forgotten: neither it nor what it runs from now on is told. */
+  readonly onForget?: (tree: Tree) => void;
   readonly maxProcesses?: number;
   /** Most events that a span keeps. */
   readonly maxEvents?: number;
@@ -99,7 +104,16 @@ const NO_PARENT = new Uint8Array(SPAN_ID_BYTES);
 const programKeyOf = ({ pid, startNs, execId }: ProgramIdentity): string => `${pid}/${startNs}/${execId}`;
 
 export const createForest = (options: ForestOptions): Forest => {
-  const { ids, begins, onSpan, onTree = () => {}, onTreeEnd = () => {}, maxProcesses = MAX_PROCESSES, maxEvents = 0 } = options;
+  const {
+    ids,
+    begins,
+    onSpan,
+    onTree = () => {},
+    onTreeEnd = () => {},
+    onForget = () => {},
+    maxProcesses = MAX_PROCESSES,
+    maxEvents = 0,
+  } = options;
   /** Processes of trees, in the order in which they came. */
   const members = new Map<string, Member>();
   const byKey = new Map<string, OpenTree>();
@@ -125,10 +139,21 @@ export const createForest = (options: ForestOptions): Forest => {
     onTreeEnd(open.tree);
   };
 
+  /** Of the oldest one that nothing hangs below, else the very oldest: what ends without being told hangs below others. */
+  const leastMissed = (): readonly [string, Member] => {
+    let looked = 0;
+    for (const entry of members) {
+      if (!entry[1].program.isParent) return entry;
+      if (++looked === MOST_LOOKED_AT) break;
+    }
+    return members.entries().next().value!;
+  };
+
   const enter = (key: string, member: Member): void => {
     if (members.size >= maxProcesses) {
-      const [oldest, old] = members.entries().next().value!;
+      const [oldest, old] = leastMissed();
       forgotten++;
+      onForget(old.open.tree);
       leave(oldest, old);
     }
     member.open.processes++;

@@ -1,12 +1,15 @@
 /** Trees of processes for all who ask for them: receivers of traces say what begins a tree, others find the span of a program. */
+import type { Counters } from '../../core/counters.ts';
+import type { Logger } from '../../core/logger.ts';
 import type { KernelFrame } from '../frames.ts';
 import type { Hub } from '../hub.ts';
 import { eventKind } from '../layouts.gen.ts';
 import { createForest, type Beginning, type Candidate, type ForestStats, type ProgramEvent } from './forest.ts';
 import type { TraceIds } from './ids.ts';
 import { byTime } from './records.ts';
+import { countTraces } from './counting.ts';
 import { createRootMatcher, type RootLookups, type RootRules } from './roots.ts';
-import { createTraceSampler, EVERYTHING, type SamplerCounts, type Sampling, type TraceSampler, type TraceVerdict } from './sampling.ts';
+import { createTraceSampler, EVERYTHING, type Sampling, type TraceSampler, type TraceVerdict } from './sampling.ts';
 import type { ProcessSpan, ProgramIdentity, SpanPlace, Tree } from './types.ts';
 
 export type TraceNeeds = {
@@ -41,13 +44,14 @@ export type Traces = {
   /** Has `tell` called when the tree is told, at once or later or never; `failed`: that may decide it. */
   tellWith(tree: Tree, tell: () => void, failed: boolean): void;
   stats(): ForestStats;
-  sampled(owner: string): SamplerCounts | undefined;
 };
 
 export type TracesOptions = {
   readonly hub: Pick<Hub, 'subscribe'>;
   readonly ids: TraceIds;
   readonly lookups: RootLookups;
+  readonly counters: Counters;
+  readonly logger: Logger;
   /** Most events that a span keeps. */
   readonly maxEvents?: number;
   /** Unix time, ms. */
@@ -67,15 +71,19 @@ type Claim = {
   readonly matches: (candidate: Candidate) => { readonly key?: string | undefined } | undefined;
   readonly sampler: TraceSampler;
   spans: ProcessSpan[];
+  /** Processes of its trees that were forgotten. */
+  forgotten: number;
+  stopCounting: () => void;
 };
 
-export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs = Date.now }: TracesOptions): Traces => {
+export const createTraces = ({ hub, ids, lookups, counters, logger, maxEvents = MAX_EVENTS, nowMs = Date.now }: TracesOptions): Traces => {
   const claims = new Map<string, Claim>();
   const expected = new Set<ExpectedTree>();
   let unsubscribe: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
   let wallOffsetNs = 0n;
   let lastFrame: KernelFrame | undefined;
+  let toldForgotten = 0;
 
   const forest = createForest({
     ids,
@@ -94,6 +102,10 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
     },
     onSpan: (span) => claims.get(span.tree.owner)?.sampler.take(span),
     onTree: (tree) => claims.get(tree.owner)?.sampler.begin(tree),
+    onForget(tree) {
+      const claim = claims.get(tree.owner);
+      if (claim !== undefined) claim.forgotten++;
+    },
     onTreeEnd(tree) {
       const claim = claims.get(tree.owner);
       claim?.sampler.end(tree);
@@ -115,7 +127,18 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
     }
   };
 
+  const tellForgotten = (): void => {
+    const { forgotten, processes } = forest.stats();
+    if (forgotten === toldForgotten) return;
+    logger.warn(
+      { forgotten: forgotten - toldForgotten, processes },
+      'processes of traces were forgotten, for there are too many: their spans are lost',
+    );
+    toldForgotten = forgotten;
+  };
+
   const mark = (): void => {
+    tellForgotten();
     for (const { sampler } of claims.values()) sampler.expire();
     const waits = Array.from(claims.values(), ({ needs }) => needs.markAfterMs).filter((ms) => ms > 0);
     if (waits.length === 0 || wallOffsetNs === 0n) return;
@@ -154,12 +177,22 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
         previous: claims.get(needs.owner)?.sampler,
         onSpan: (span) => void mine.spans.push(span),
       });
-      const mine: Claim = { needs, matches: createRootMatcher(needs.roots, lookups), sampler, spans: [] };
+      claims.get(needs.owner)?.stopCounting();
+      const mine: Claim = {
+        needs,
+        matches: createRootMatcher(needs.roots, lookups),
+        sampler,
+        spans: [],
+        forgotten: 0,
+        stopCounting: () => {},
+      };
+      mine.stopCounting = countTraces(counters, needs.owner, { sampled: sampler.counts, forgotten: () => mine.forgotten });
       claims.set(needs.owner, mine);
       if (unsubscribe === undefined) begin();
       return () => {
         // over a reload the successor may have taken its place
         if (claims.get(needs.owner) !== mine) return;
+        mine.stopCounting();
         claims.delete(needs.owner);
         if (claims.size === 0) end();
       };
@@ -173,6 +206,5 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
     verdict: (tree) => claims.get(tree.owner)?.sampler.verdict(tree) ?? 'dropped',
     tellWith: (tree, tell, failed) => claims.get(tree.owner)?.sampler.takeOther(tree, tell, failed),
     stats: forest.stats,
-    sampled: (owner) => claims.get(owner)?.sampler.counts(),
   };
 };

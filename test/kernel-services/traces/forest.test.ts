@@ -365,8 +365,9 @@ describe('a forest', () => {
     expect(story.tree()).toEqual(['root 0', '  root running', '  fork 11 replaced', '    fork 11 running', '    child 0']);
   });
 
-  it('forgets the oldest when there are too many, and goes on', () => {
-    const story = createStory({ maxProcesses: 3 });
+  it('forgets the oldest that nothing hangs below when there are too many, says so, and goes on', () => {
+    const forgotten: number[] = [];
+    const story = createStory({ maxProcesses: 3, onForget: ({ root }) => void forgotten.push(root.pid) });
     story.frame(({ exec, fork, exit }) => {
       exec(10, 'root');
       for (const child of [11, 12, 13]) {
@@ -376,7 +377,19 @@ describe('a forest', () => {
       for (const child of [11, 12, 13, 10]) exit(child);
     });
     expect(story.forest.stats()).toEqual({ processes: 0, trees: 0, forgotten: 1 });
-    expect(story.spans.map(({ actor: { pid } }) => pid)).toEqual([11, 12, 13]);
+    expect(story.spans.map(({ actor: { pid } }) => pid)).toEqual([12, 13, 10]);
+    expect(forgotten).toEqual([10]);
+  });
+
+  it('forgets the oldest of all where each is below the other', () => {
+    const story = createStory({ maxProcesses: 3 });
+    story.frame(({ exec, fork, exit }) => {
+      exec(10, 'root');
+      for (const child of [11, 12, 13, 14]) fork(child - 1, child);
+      for (const child of [14, 13, 12, 11, 10]) exit(child);
+    });
+    expect(story.forest.stats()).toEqual({ processes: 0, trees: 0, forgotten: 2 });
+    expect(story.spans.map(({ actor: { pid } }) => pid)).toEqual([14, 13, 12]);
   });
 });
 

@@ -105,6 +105,12 @@ const many: Scenario = {
     );
     assert.equal(new Set(pipeline.spans.map(({ traceId }) => traceId)).size, 1);
     assert.equal(ids.size, pipeline.spans.length);
+    const counted = pipeline.counters
+      .samples()
+      .flatMap(({ name, labels, value }) =>
+        name.startsWith('ringtail_trace') && value > 0 ? [`${name} ${labels['outcome']} ${value}`] : [],
+      );
+    assert.deepEqual(counted.toSorted(), [`ringtail_trace_spans told ${ids.size}`, 'ringtail_traces told 1']);
   },
 };
 
