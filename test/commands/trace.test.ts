@@ -119,7 +119,7 @@ describe('the end', () => {
       '1.0 s, exit code 0, 2 programs; Ringtail was ready after 600 ms',
       '    1.0 s ● make',
       '     1 µs ● └─ cc\\x1b[2J',
-      'slowest path: make → cc\\x1b[2J',
+      'slowest path: make 1.0 s → cc\\x1b[2J 1 µs',
       'sent nowhere; --endpoint http://127.0.0.1:4318 sends it to a Collector or Jaeger',
     ]);
   });

@@ -4,7 +4,8 @@ import { rowReaderOf } from '../../otlp/log-text.ts';
 import { attributeName } from '../../otlp/names.ts';
 import { decodeKeepingBytes } from '../../text/escape.ts';
 import { spanOf } from '../../text/span.ts';
-import { treeAttributes, type TreeSpan } from '../../text/trace-tree.ts';
+import type { TreeSpan } from '../../text/span-forest.ts';
+import { treeAttributes } from '../../text/trace-tree.ts';
 
 /** About half a KiB each and their texts, of the 256 MiB that Ringtail has for all. */
 const MOST_SPANS = 60_000;

@@ -2,6 +2,7 @@
 import { durationText } from '../../core/duration-text.ts';
 import { escapeText, quoteArgument } from '../../text/escape.ts';
 import { renderLine, type LineOptions } from '../../text/line.ts';
+import { pathLine } from '../../text/path-line.ts';
 import { slowestPath, traceTree } from '../../text/trace-tree.ts';
 import type { KeptSpans } from './kept-spans.ts';
 import type { CommandEnd } from './run-command.ts';
@@ -33,13 +34,13 @@ export const summaryLines = (summary: TraceSummary, options: LineOptions & { rea
     counted(programs, 'program', 'programs'),
     ...(connections > 0 ? [counted(connections, 'connection', 'connections')] : []),
   ];
-  const path = slowestPath(spans).map(({ name }) => escapeText(name));
+  const path = slowestPath(spans);
   const dim = (text: string): string => renderLine([{ text, style: 'dim' }], options);
   return [
     renderLine([{ text: `trace ${traceId}`, style: 'bold' }, { text: `  ${command.map(quoteArgument).join(' ')}` }], options),
     renderLine([{ text: facts.join(', ') }, { text: `; Ringtail was ready after ${durationText(startUpMs * 1e6)}`, style: 'dim' }], options),
     ...traceTree(spans, options),
-    ...(path.length > 1 ? [dim(`slowest path: ${path.join(' → ')}`)] : []),
+    ...(path.length > 1 ? [dim(pathLine(path, options.width))] : []),
     ...(left > 0 ? [dim(`${counted(left, 'more span is', 'more spans are')} not shown`)] : []),
     ...(running > 0 ? [dim(`${counted(running, 'program of it still runs', 'programs of it still run')} and ${running === 1 ? 'is' : 'are'} not told`)] : []),
     ...notes.map(dim),
