@@ -60,12 +60,15 @@ describe('where spans go', () => {
     ['http://127.0.0.1:4318', false],
     ['https://collector/otlp', false],
     ['http://127.0.0.1:4317/v1', false],
+    ['grpc://127.0.0.1:14317', true],
+    ['127.0.0.1:14317', false],
   ])('%s by gRPC: %s', (endpoint, grpc) => expect(isGrpc(endpoint)).toBe(grpc));
 
   it.each([
     [{}, ['nop']],
     [{ endpoint: 'http://127.0.0.1:4318' }, ['otlp_http']],
     [{ endpoint: '127.0.0.1:4317', output: '/tmp/spans' }, ['otlp_grpc', 'file']],
+    [{ endpoint: 'grpc://127.0.0.1:14317' }, ['otlp_grpc']],
   ])('%o', (to, exporters) => {
     expect(traceConfigOf('/', to, true)).toMatchObject({ service: { pipelines: { traces: { exporters } } } });
   });
