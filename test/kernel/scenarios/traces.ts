@@ -2,41 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { waitFor, type Pipeline } from '../harness/pipeline.ts';
-import { kernelRungs, type Facts, type Scenario } from '../harness/scenario.ts';
+import { kernelRungs, type Scenario } from '../harness/scenario.ts';
 import { startProgram } from '../harness/runner.ts';
 import type { Span } from '../../../src/text/span.ts';
-
-/** What a program of the workload `tree` says. */
-type Told = {
-  readonly label: string;
-  readonly parent: string;
-  readonly pid: number;
-  readonly firstNs: bigint;
-  readonly lastNs: bigint;
-  readonly how: string;
-};
-
-const toldBy = ({ lines }: Facts): readonly Told[] =>
-  lines
-    .filter(([word]) => word === 'span')
-    .map(([, label = '', parent = '', pid, first = '0', last = '0', how = '']) => ({
-      label,
-      parent,
-      pid: Number(pid),
-      firstNs: BigInt(first),
-      lastNs: BigInt(last),
-      how,
-    }));
+import { labelOf, shownTree, toldBy, toldTree, type ShownSpan, type Told } from '../../support/told-tree.ts';
 
 const valueOf = (span: Span, name: string) => span.attributes.find(([key]) => key === name)?.[1];
-
-/** `root`, `chain-2`, the label of a leaf; what only forked is known by its process. */
-const labelOf = (span: Span, told: readonly Told[]): string => {
-  const args = valueOf(span, 'process.command_args');
-  if (!Array.isArray(args)) return told.find(({ pid, how }) => pid === valueOf(span, 'process.pid') && how !== '')?.label ?? '?';
-  const [, what, label = ''] = args as readonly string[];
-  return what === 'leaf' ? label : what === 'chain' ? `chain-${label}` : (what ?? '?');
-};
 
 const endOf = (span: Span): string => {
   const signal = valueOf(span, 'ringtail.exit.signal');
@@ -44,10 +15,16 @@ const endOf = (span: Span): string => {
   return signal === undefined ? String(valueOf(span, 'process.exit.code')) : `signal-${String(signal)}`;
 };
 
+const shownOf = (span: Span): ShownSpan => ({
+  spanId: span.spanId,
+  parentId: span.parentId,
+  args: valueOf(span, 'process.command_args') as readonly string[] | undefined,
+  pid: Number(valueOf(span, 'process.pid')),
+  end: endOf(span),
+});
+
 const expectTree = ({ spans }: Pipeline, told: readonly Told[]): void => {
-  const labels = new Map(spans.map((span) => [span.spanId, labelOf(span, told)]));
-  const shown = spans.map((span) => `${labels.get(span.spanId)} below ${labels.get(span.parentId) ?? '-'}: ${endOf(span)}`).toSorted();
-  assert.deepEqual(shown, told.map(({ label, parent, how }) => `${label} below ${parent}: ${how}`).toSorted());
+  assert.deepEqual(shownTree(spans.map(shownOf), told), toldTree(told));
   assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 1, 'one trace');
   for (const span of spans) {
     const ended = endOf(span);
@@ -63,7 +40,7 @@ const shapes: Scenario = {
   async run({ start, run }) {
     const pipeline = await start({ receiver: { traces: { roots: { executables: ['tree'] } } }, traces: true });
     const facts = await run('tree', ['root']);
-    const told = toldBy(facts);
+    const told = toldBy(facts.lines);
     assert.equal(told.find(({ label }) => label === 'root')?.pid, facts.pid);
     await pipeline.until('all to have ended', () => pipeline.spans.length >= told.length);
     await pipeline.settle();
@@ -73,7 +50,7 @@ const shapes: Scenario = {
     const [firstStart, firstTold] = [starts.reduce((a, b) => (a < b ? a : b)), told.find(({ label }) => label === 'root')!.firstNs];
     const shift = firstStart - firstTold;
     for (const one of told) {
-      const span = pipeline.spans.find((other) => labelOf(other, told) === one.label)!;
+      const span = pipeline.spans.find((other) => labelOf(shownOf(other), told) === one.label)!;
       // by the clock of the root: it began shortly before it could look at a clock
       assert(span.startUnixNs - shift <= one.firstNs + SKEW_NS && span.endUnixNs - shift >= one.lastNs - SKEW_NS, `${one.label} is elsewhere in time`);
     }
