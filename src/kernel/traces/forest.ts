@@ -141,8 +141,12 @@ export const createForest = (options: ForestOptions): Forest => {
 
   /** Of the oldest one that nothing hangs below, else the very oldest: what ends without being told hangs below others. */
   const leastMissed = (): readonly [string, Member] => {
-    const oldest = members.entries().take(MOST_LOOKED_AT).toArray();
-    return oldest.find(([, { program }]) => !program.isParent) ?? oldest[0]!;
+    let looked = 0;
+    for (const entry of members) {
+      if (!entry[1].program.isParent) return entry;
+      if (++looked === MOST_LOOKED_AT) break;
+    }
+    return members.entries().next().value!;
   };
 
   const enter = (key: string, member: Member): void => {
