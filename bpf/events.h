@@ -223,6 +223,26 @@ struct event_head {
 	struct event_actor actor;
 };
 
+/*
+ * Where in a trace a thread is: an entry of the map that OpenTelemetry's eBPF instrumentation pins, by bpf_get_current_pid_tgid(). 16 bytes of the
+ * trace and 8 of the span, as they stand on the wire.
+ */
+struct trace_context {
+	__u64 trace_id[2];
+	__u64 span_id;
+};
+
+#define CONTEXT_ENTRIES 16384 /* of that map; before 5.10 a map in its place must have as many */
+#define CONTEXT_KIND 0xffff   /* no enum event_kind */
+
+/* Stands before the head of a record whose thread was in a trace, as a part of that record. */
+struct context_head {
+	__u16 kind;            /* CONTEXT_KIND */
+	__u16 version;         /* 1 */
+	__u32 len;             /* of both together */
+	struct trace_context context;
+};
+
 struct fork_event {
 	struct event_head head; /* the maker */
 	__u64 child_start_ns;

@@ -6,6 +6,7 @@
 #include "common.bpf.h"
 #include "actor.bpf.h"
 #include "arch.bpf.h"
+#include "context.bpf.h"
 #include "exclude.bpf.h"
 #include "path.bpf.h"
 #include "process_count.bpf.h"
@@ -46,6 +47,7 @@ static __always_inline __u32 process_wants(void)
 }
 
 struct exec_record {
+	struct context_head context;
 	struct exec_event event;
 	char data[STRINGS_BYTES + ARGS_LIMIT + PAGE_BYTES];
 };
@@ -220,7 +222,8 @@ static __always_inline int exec_event(struct task_struct *task, __u32 old_tid, c
 	if (len > STRINGS_BYTES + ARGS_LIMIT)
 		len = 0;
 	fill_head(&record->event.head, EVENT_EXEC, sizeof(record->event) + len, task);
-	ring_write(count, record, sizeof(record->event) + len, EVENT_EXEC);
+	/* the thread that called it has taken the number of the process by now */
+	ring_write_of(count, &record->event, sizeof(record->event) + len, EVENT_EXEC, (__u64)record->event.head.actor.pid << 32 | old_tid);
 	return 0;
 }
 

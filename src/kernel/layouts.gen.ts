@@ -313,6 +313,8 @@ export const packetTransport = {
 
 /** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */
 export const mapLayout = {
+  traceContext: { size: 24, traceId: 0, spanId: 16 },
+  contextHead: { size: 32, kind: 0, version: 2, len: 4, context: 8 },
   processCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, uid: 16, flags: 20 },
   processCount: { size: 16, execs: 0, exits: 8 },
   aliveCount: { size: 8, processes: 0 },

@@ -1,0 +1,187 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Logger } from '../../src/core/logger.ts';
+import { loadAddon, type NativeError, type PinnedMap } from '../../src/kernel/addon.ts';
+import { decodeFrame } from '../../src/kernel/decode.ts';
+import { actorLayout, eventKind, eventLayouts, mapLayout } from '../../src/kernel/layouts.gen.ts';
+import { contextPath, createTraceContexts, findContextMap, OBI_PIN, shapeProblem } from '../../src/kernel/trace-contexts.ts';
+import { recordOf } from '../support/captures.ts';
+
+const right: PinnedMap = { id: 7, type: 9, keyBytes: 8, valueBytes: 24, entries: 16_384, flags: 0 };
+
+const failing = (code: string): NativeError => Object.assign(new Error(`cannot open: ${code}`), { code, errno: 1, log: '' });
+
+describe('the path of the map', () => {
+  it.each([
+    ['auto', '', OBI_PIN],
+    ['auto', '/host', `/host${OBI_PIN}`],
+    ['off', '', undefined],
+    ['/elsewhere/map', '/host', '/elsewhere/map'],
+  ])('%s with the root "%s"', (wanted, root, path) => expect(contextPath(wanted, root)).toBe(path));
+});
+
+describe('the shape of the map', () => {
+  it.each<[string, Partial<PinnedMap>, string | undefined]>([
+    ['right', {}, undefined],
+    ['another number of entries', { entries: 64 }, undefined],
+    ['another type', { type: 1 }, 'is of type 1 and not an LRU hash (9)'],
+    ['all of it', { type: 2, keyBytes: 4, valueBytes: 32, flags: 128 },
+      'is of type 2 and not an LRU hash (9) and has keys of 4 bytes and not 8 and has values of 32 bytes and not 24 and has the flags 0x80 and not none'],
+  ])('%s', (_, other, problem) => expect(shapeProblem({ ...right, ...other })).toBe(problem)); // prettier-ignore
+
+  it.each([
+    ['ENOENT', { state: 'absent' }],
+    ['ENOTDIR', { state: 'absent' }],
+    ['EACCES', { state: 'unusable', why: 'cannot be used: cannot open: EACCES' }],
+  ])('%s', (code, state) => {
+    const pinnedMap = () => {
+      throw failing(code);
+    };
+    expect(findContextMap({ pinnedMap }, '/pin')).toEqual(state);
+  });
+
+  it('is told of what is no map by the addon', () => {
+    expect(() => loadAddon().pinnedMap('/proc/self/status')).toThrow(expect.objectContaining({ code: expect.stringMatching(/^E[A-Z]+$/) }));
+    expect(() => loadAddon().pinnedMap(7 as unknown as string)).toThrow('expected a string');
+  });
+});
+
+describe('looking for the map', () => {
+  const watch = (path: string | undefined = '/pin') => {
+    const used: (string | undefined)[] = [];
+    const log: string[] = [];
+    const keep = (_: object, message: string): void => void log.push(message);
+    const logger: Logger = { debug: keep, info: keep, warn: keep, error: keep };
+    const state: { map: PinnedMap | NativeError; refusal?: Error } = { map: failing('ENOENT') };
+    const contexts = createTraceContexts({
+      addon: {
+        pinnedMap() {
+          if (state.map instanceof Error) throw state.map;
+          return state.map;
+        },
+      },
+      session: {
+        async usePinned(object, map, at) {
+          expect([object, map]).toEqual([3, 'trace_contexts']);
+          if (state.refusal !== undefined) throw state.refusal;
+          used.push(at);
+        },
+      },
+      object: 3,
+      path,
+      logger,
+    });
+    return { contexts, used, log, state };
+  };
+
+  it('takes what comes, what replaces it, and lets go of what is gone', async () => {
+    const { contexts, used, log, state } = watch();
+    await contexts.look();
+    expect([contexts.mapId(), log]).toEqual([0, []]);
+    state.map = right;
+    await contexts.look();
+    await contexts.look();
+    state.map = { ...right, id: 8 };
+    await contexts.look();
+    expect(contexts.mapId()).toBe(8);
+    state.map = failing('ENOENT');
+    await contexts.look();
+    await contexts.look();
+    expect(contexts.mapId()).toBe(0);
+    expect(used).toEqual(['/pin', '/pin', undefined]);
+    expect(log).toEqual([
+      'log records carry the trace that a thread is in',
+      'log records carry the trace that a thread is in',
+      'the map of trace contexts is gone; log records carry no trace',
+    ]);
+  });
+
+  it('says once what it cannot use, and again when it is another reason', async () => {
+    const { contexts, used, log, state } = watch();
+    state.map = { ...right, valueBytes: 32 };
+    await contexts.look();
+    await contexts.look();
+    state.map = failing('EACCES');
+    await contexts.look();
+    state.map = right;
+    state.refusal = new Error('EINVAL');
+    await contexts.look();
+    await contexts.look();
+    expect([contexts.mapId(), used]).toEqual([0, []]);
+    expect(log).toEqual([
+      'the map of trace contexts has values of 32 bytes and not 24',
+      'the map of trace contexts cannot be used: cannot open: EACCES',
+      'the map of trace contexts cannot be used: EINVAL',
+    ]);
+  });
+
+  it('does nothing when it is off, and begins nothing anew while it is under way', async () => {
+    const { contexts, used, state } = watch();
+    state.map = right;
+    await Promise.all([contexts.look(), contexts.look()]);
+    expect(used).toEqual(['/pin']);
+    const off = createTraceContexts({
+      addon: { pinnedMap: () => expect.fail('looked') },
+      session: { usePinned: () => expect.fail('used') },
+      object: 1,
+      path: undefined,
+      logger: { debug() {}, info() {}, warn() {}, error() {} },
+    });
+    await off.look();
+  });
+});
+
+describe('records behind a context', () => {
+  const trace = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
+  const span = Buffer.from('a0a1a2a3a4a5a6a7', 'hex');
+  const context = (record: Buffer, ids: readonly Buffer[] = [trace, span]): Buffer => {
+    const head = Buffer.alloc(mapLayout.contextHead.context);
+    head.writeUInt16LE(0xffff, mapLayout.contextHead.kind);
+    head.writeUInt16LE(1, mapLayout.contextHead.version);
+    head.writeUInt32LE(mapLayout.contextHead.size + record.length, mapLayout.contextHead.len);
+    return Buffer.concat([head, ...ids, record]);
+  };
+  const exit = (pid: number): Buffer => recordOf('exit', 1n, { pid, tid: pid, startNs: 1n }, { exitCode: 0 });
+  const exec = (pid: number): Buffer => recordOf('exec', 2n, { pid, tid: pid, startNs: 1n }, { path: '/bin/true' });
+
+  const openMemory = () => {
+    const session = new (loadAddon().Session)(
+      {
+        ringBytes: 1 << 20,
+        frameBytes: 2 << 20,
+        frames: 1,
+        flushMs: 1,
+        maxRows: 100,
+        memory: true,
+        layouts: { actor: actorLayout.fields, events: Object.values(eventLayouts) },
+      },
+      () => {},
+    );
+    onTestFinished(() => session.close());
+    return session;
+  };
+  const frameOf = (records: readonly Buffer[]) => {
+    const session = openMemory();
+    return decodeFrame(session.arenas()[session.fill(Buffer.concat(records), 1, 0n)]!);
+  };
+
+  it('are rows as others are, with the ids beside them', () => {
+    const frame = frameOf([exit(1), context(exit(2)), context(exit(3)), exec(4), context(exit(5), [Buffer.alloc(16), span]), exit(6)]);
+    const { strings, actors } = frame;
+    const exits = frame.batches.find(({ kind }) => kind === eventKind.exit)!;
+    const text = (id: number) =>
+      Buffer.from(strings.bytes.subarray(strings.offsets[id], strings.offsets[id]! + (strings.lengths[id]! & 0x7fff_ffff))).toString('hex');
+    const ids = Buffer.concat([trace, span]).toString('hex');
+    expect(Array.from(exits.contexts!, text)).toEqual(['', ids, ids, '', '']);
+    expect(exits.contexts![1]).toBe(exits.contexts![2]);
+    expect(Array.from(exits.actor, (actor) => actors.pid[actor])).toEqual([1, 2, 3, 5, 6]);
+    expect(frame.batches.find(({ kind }) => kind === eventKind.exec)!.contexts).toBeUndefined();
+  });
+
+  it.each<[string, Buffer]>([
+    ['with nothing behind it', context(Buffer.alloc(0))],
+    ['around another context', context(context(exit(1)))],
+    ['around a record that is cut', context(exit(1).subarray(0, -8))],
+  ])('is refused %s', (_, record) => {
+    expect(() => frameOf([exit(9), record])).toThrow(expect.objectContaining({ code: 'EILSEQ' }));
+  });
+});
