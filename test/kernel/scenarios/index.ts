@@ -7,6 +7,7 @@ import { callScenarios } from './calls.ts';
 import { callSocketScenarios } from './call-sockets.ts';
 import { cgroupScenarios } from './cgroups.ts';
 import { containerScenarios } from './containers.ts';
+import { contextScenarios } from './contexts.ts';
 import { endScenarios } from './ends.ts';
 import { excludedScenarios } from './excluded.ts';
 import { lifetimeScenarios } from './lifetime.ts';
@@ -48,6 +49,7 @@ export const scenarios: readonly Scenario[] = [
   ...rungScenarios,
   ...reloadScenarios,
   ...traceScenarios,
+  ...contextScenarios,
   ...processCountScenarios,
   ...callScenarios,
   ...callRuleScenarios,
