@@ -247,6 +247,8 @@ export const contextsCheck = (addon: Pick<Addon, 'pinnedMap'>, path: string | un
       detail: `log records carry the trace of their thread, by ${path} with room for ${found.map.entries} threads`,
     };
   if (found.state === 'absent') return { ...check, ok: false, detail: `${path} is not there now`, optional: true };
+  if (found.state === 'hidden')
+    return { ...check, ok: false, detail: `${path} may not be opened, or is no pin (${found.code})`, optional: true };
   const advice = "it must be that of OpenTelemetry's eBPF instrumentation; set kernel.trace_context to its path, or to off";
   return { ...check, ok: false, detail: `log records carry no trace: ${path} ${found.why}`, advice };
 };

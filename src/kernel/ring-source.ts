@@ -23,7 +23,7 @@ import type { SocketNeeds } from './sockets/needs.ts';
 import { createSocketPrograms, type SocketPrograms } from './sockets/programs.ts';
 import { createProcessCounts, type ProcessCounts } from './process-counts.ts';
 import type { LegacyHierarchy } from './procfs/mounts.ts';
-import { createTraceContexts, type TraceContexts } from './trace-contexts.ts';
+import { createTraceContexts, type TraceContexts, type TraceContextsOptions } from './trace-contexts.ts';
 import { changeProcessNeeds, loadProcessPrograms, type LoadedPrograms, type ProcessNeeds, type Rung } from './process-programs.ts';
 
 /** A window of loss is told within this time. */
@@ -48,8 +48,8 @@ export type RingSourceOptions = RingSessionOptions & {
   readonly root: string;
   /** Where the v2 hierarchy is mounted, seen from here; undefined: it is not. */
   readonly cgroupRoot: () => Promise<string | undefined>;
-  /** Path of the map that says where in a trace each thread is; undefined: it is not looked for. */
-  readonly contexts: string | undefined;
+  /** Where the map is that says in which trace each thread is. */
+  readonly contexts: Pick<TraceContextsOptions, 'path' | 'isNamed'>;
   /** The v1 hierarchy that cgroups are told of beside v2. */
   readonly legacy: LegacyHierarchy | undefined;
   /** Whether cgroups are followed from the beginning. */
@@ -135,7 +135,7 @@ export const openRingSource = async (options: RingSourceOptions): Promise<RingSo
     return { source: undefined, refusals };
   }
 
-  const contexts = createTraceContexts({ addon: options.addon, session, object: loaded.object, path: options.contexts, logger });
+  const contexts = createTraceContexts({ addon: options.addon, session, object: loaded.object, logger, ...options.contexts });
   await contexts.look();
   let lastStats = session.stats();
   const stats = () => (lastStats = open ? session.stats() : lastStats);

@@ -22,7 +22,7 @@ import { probePackets } from './packets/probe.ts';
 import { createPacketService } from './packets/service.ts';
 import { createLiveSockets } from './sockets/live.ts';
 import { createLookupService } from './sockets/lookup-service.ts';
-import { contextPath } from './trace-contexts.ts';
+import { contextPlace } from './trace-contexts.ts';
 import { createHostTraces } from './traces/host.ts';
 import { createSocketService, programNeeds } from './sockets/service.ts';
 
@@ -59,7 +59,7 @@ const nssLookup = (): LookupUsers | undefined => {
 export const createKernelServices = (options: KernelOptions): KernelServices => {
   const { counters, logger, recorder, injectedFacts = {} } = options;
   const root = options.rootPath === '/' ? '' : options.rootPath;
-  const contexts = contextPath(options.traceContext ?? 'auto', root);
+  const contexts = contextPlace(options.traceContext ?? 'auto', root);
   const lookups = createLookups({ root, counters, logger, lookupUsers: root === '' ? nssLookup() : undefined, recorder });
   const { gate } = lookups;
   const hub = createHub({ gate, logger, observer: recorder?.observer(lookups) });
@@ -284,7 +284,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       const [facts, procfsRoot] = [factsOf(addon), `${root}/proc`];
       const report = probeKernel({ addon, facts, procfsRoot, cgroup2Path: await cgroupRoot() });
       const found = await probePackets(addon, facts, procfsRoot);
-      const more = [packetsCheck(found), contextsCheck(addon, contexts)].filter((check) => check !== undefined);
+      const more = [packetsCheck(found), contextsCheck(addon, contexts.path)].filter((check) => check !== undefined);
       return { ...report, checks: [...report.checks, ...more], packets: found };
     },
   };

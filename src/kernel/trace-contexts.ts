@@ -17,9 +17,11 @@ const LRU_HASH = 9; // BPF_MAP_TYPE_LRU_HASH in linux/bpf.h
 /** Thread group and thread, as bpf_get_current_pid_tgid() has them. */
 const KEY_BYTES = 8;
 
-/** `off`, `auto` or a path, as in the configuration. Undefined: it is not looked for. */
-export const contextPath = (wanted: string, root: string): string | undefined =>
-  wanted === 'off' ? undefined : wanted === 'auto' ? `${root}${OBI_PIN}` : wanted;
+/** Of `off`, `auto` or a path, as in the configuration. */
+export const contextPlace = (wanted: string, root: string): Pick<TraceContextsOptions, 'path' | 'isNamed'> => {
+  if (wanted === 'off') return { path: undefined, isNamed: false };
+  return wanted === 'auto' ? { path: `${root}${OBI_PIN}`, isNamed: false } : { path: wanted, isNamed: true };
+};
 
 /** Why a map cannot be that one; undefined: it can. */
 export const shapeProblem = ({ type, keyBytes, valueBytes, flags }: PinnedMap): string | undefined => {
@@ -34,7 +36,9 @@ export const shapeProblem = ({ type, keyBytes, valueBytes, flags }: PinnedMap): 
 export type ContextMapState =
   | { readonly state: 'found'; readonly map: PinnedMap }
   | { readonly state: 'absent' }
-  /** There is something that is not that map, or may not be opened; a sentence without its subject. */
+  /** Without the right to look; `code` is EACCES or EPERM, the first also of what is no pin at all. */
+  | { readonly state: 'hidden'; readonly code: string }
+  /** There is something that is not that map; a sentence without its subject. */
   | { readonly state: 'unusable'; readonly why: string };
 
 /** What is at the path now. Never throws. */
@@ -46,6 +50,7 @@ export const findContextMap = (addon: Pick<Addon, 'pinnedMap'>, path: string): C
   } catch (error) {
     const { code } = error as NativeError;
     if (code === 'ENOENT' || code === 'ENOTDIR') return { state: 'absent' };
+    if (code === 'EACCES' || code === 'EPERM') return { state: 'hidden', code };
     return { state: 'unusable', why: `cannot be used: ${messageOf(error)}` };
   }
 };
@@ -57,6 +62,8 @@ export type TraceContextsOptions = {
   readonly object: number;
   /** Undefined: off. */
   readonly path: string | undefined;
+  /** The configuration names it: then it is told when it may not be looked at. Else nobody said that there is one. */
+  readonly isNamed: boolean;
   readonly logger: Logger;
 };
 
@@ -67,7 +74,7 @@ export type TraceContexts = {
   mapId(): number;
 };
 
-export const createTraceContexts = ({ addon, session, object, path, logger }: TraceContextsOptions): TraceContexts => {
+export const createTraceContexts = ({ addon, session, object, path, isNamed, logger }: TraceContextsOptions): TraceContexts => {
   let used = 0;
   /** What was complained about last. */
   let told = '';
@@ -90,6 +97,7 @@ export const createTraceContexts = ({ addon, session, object, path, logger }: Tr
   const lookNow = async (at: string): Promise<void> => {
     const found = findContextMap(addon, at);
     if (found.state === 'unusable') complain(found.why);
+    if (found.state === 'hidden' && isNamed) complain(`may not be opened, or is none: ${found.code}`);
     if (found.state === 'absent') told = '';
     const wanted = found.state === 'found' ? found.map.id : 0;
     if (wanted === used) return;

@@ -3,7 +3,8 @@ import type { Logger } from '../../src/core/logger.ts';
 import { loadAddon, type NativeError, type PinnedMap } from '../../src/kernel/addon.ts';
 import { decodeFrame } from '../../src/kernel/decode.ts';
 import { actorLayout, eventKind, eventLayouts, mapLayout } from '../../src/kernel/layouts.gen.ts';
-import { contextPath, createTraceContexts, findContextMap, OBI_PIN, shapeProblem } from '../../src/kernel/trace-contexts.ts';
+import { contextsCheck } from '../../src/kernel/probe.ts';
+import { contextPlace, createTraceContexts, findContextMap, OBI_PIN, shapeProblem } from '../../src/kernel/trace-contexts.ts';
 import { recordOf } from '../support/captures.ts';
 
 const right: PinnedMap = { id: 7, type: 9, keyBytes: 8, valueBytes: 24, entries: 16_384, flags: 0 };
@@ -12,11 +13,11 @@ const failing = (code: string): NativeError => Object.assign(new Error(`cannot o
 
 describe('the path of the map', () => {
   it.each([
-    ['auto', '', OBI_PIN],
-    ['auto', '/host', `/host${OBI_PIN}`],
-    ['off', '', undefined],
-    ['/elsewhere/map', '/host', '/elsewhere/map'],
-  ])('%s with the root "%s"', (wanted, root, path) => expect(contextPath(wanted, root)).toBe(path));
+    ['auto', '', OBI_PIN, false],
+    ['auto', '/host', `/host${OBI_PIN}`, false],
+    ['off', '', undefined, false],
+    ['/elsewhere/map', '/host', '/elsewhere/map', true],
+  ])('%s with the root "%s"', (wanted, root, path, isNamed) => expect(contextPlace(wanted, root)).toEqual({ path, isNamed }));
 });
 
 describe('the shape of the map', () => {
@@ -31,7 +32,9 @@ describe('the shape of the map', () => {
   it.each([
     ['ENOENT', { state: 'absent' }],
     ['ENOTDIR', { state: 'absent' }],
-    ['EACCES', { state: 'unusable', why: 'cannot be used: cannot open: EACCES' }],
+    ['EACCES', { state: 'hidden', code: 'EACCES' }],
+    ['EPERM', { state: 'hidden', code: 'EPERM' }],
+    ['EINVAL', { state: 'unusable', why: 'cannot be used: cannot open: EINVAL' }],
   ])('%s', (code, state) => {
     const pinnedMap = () => {
       throw failing(code);
@@ -45,8 +48,23 @@ describe('the shape of the map', () => {
   });
 });
 
+describe('the row of doctor', () => {
+  const asked = (answer: () => PinnedMap, path: string | undefined = '/pin') => contextsCheck({ pinnedMap: answer }, path);
+  const refused = (code: string) => () => {
+    throw failing(code);
+  };
+  it.each<[string, () => PinnedMap, object]>([
+    ['works', () => right, { ok: true, detail: 'log records carry the trace of their thread, by /pin with room for 16384 threads' }],
+    ['is absent', refused('ENOENT'), { ok: false, optional: true, detail: '/pin is not there now' }],
+    ['may not be seen', refused('EACCES'), { ok: false, optional: true, detail: '/pin may not be opened, or is no pin (EACCES)' }],
+    ['is another', () => ({ ...right, keyBytes: 4 }), { ok: false, detail: 'log records carry no trace: /pin has keys of 4 bytes and not 8', advice: expect.stringContaining('kernel.trace_context') }],
+  ])('%s', (_, answer, row) => expect(asked(answer)).toEqual({ name: 'trace contexts', required: false, ...row })); // prettier-ignore
+
+  it('is not there when nobody looks', () => expect(contextsCheck({ pinnedMap: () => right }, undefined)).toBeUndefined());
+});
+
 describe('looking for the map', () => {
-  const watch = (path: string | undefined = '/pin') => {
+  const watch = (isNamed = true) => {
     const used: (string | undefined)[] = [];
     const log: string[] = [];
     const keep = (_: object, message: string): void => void log.push(message);
@@ -67,7 +85,8 @@ describe('looking for the map', () => {
         },
       },
       object: 3,
-      path,
+      path: '/pin',
+      isNamed,
       logger,
     });
     return { contexts, used, log, state };
@@ -109,9 +128,16 @@ describe('looking for the map', () => {
     expect([contexts.mapId(), used]).toEqual([0, []]);
     expect(log).toEqual([
       'the map of trace contexts has values of 32 bytes and not 24',
-      'the map of trace contexts cannot be used: cannot open: EACCES',
+      'the map of trace contexts may not be opened, or is none: EACCES',
       'the map of trace contexts cannot be used: EINVAL',
     ]);
+  });
+
+  it('does not say that it may not look where nobody said that there is something', async () => {
+    const { contexts, log, state } = watch(false);
+    state.map = failing('EACCES');
+    await contexts.look();
+    expect(log).toEqual([]);
   });
 
   it('does nothing when it is off, and begins nothing anew while it is under way', async () => {
@@ -124,6 +150,7 @@ describe('looking for the map', () => {
       session: { usePinned: () => expect.fail('used') },
       object: 1,
       path: undefined,
+      isNamed: false,
       logger: { debug() {}, info() {}, warn() {}, error() {} },
     });
     await off.look();

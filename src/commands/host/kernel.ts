@@ -71,7 +71,7 @@ export const kernelFindings = (kernel: KernelConfig, { checks }: ProbeReport, as
   // where nobody said that it is there, its absence is as good as any
   if (contexts?.ok === false && (isNamed || contexts.optional !== true)) {
     const { detail, advice, optional } = contexts;
-    const next = optional === true ? '; until it is, log records carry no trace' : ` (${advice})`;
+    const next = optional === true ? '; log records carry no trace' : ` (${advice})`;
     findings.push({ path: isNamed ? ['kernel', 'trace_context'] : asking, severity: 'warning', message: `${detail}${next}` });
   }
   if (kernel.root_path !== '/' && !procfs && rung !== '')
