@@ -84,6 +84,15 @@ describe('ringtail trace', () => {
     expect(malformed.spans[0]!.traceId).toMatch(/^[0-9a-f]{32}$/);
   });
 
+  test('marks what the command waited for, and nothing that ran beside it', async () => {
+    const { stderr } = await traced(['sh', '-c', 'sleep 0.6 & sleep 0.05; wait; exec sleep 0.2']);
+    const lines = stderr.split('\n');
+    const marked = lines.filter((line) => /^.{9} ●/.test(line)).map((line) => line.replace(/^.{9} ●[ ├└│─]*/, ''));
+    expect(marked).toEqual(["sh -c 'sleep 0.6 & sleep 0.05; wait; exec sleep 0.2'", 'sleep 0.6', 'sleep 0.2']);
+    expect(lines.find((line) => line.endsWith('sleep 0.05'))).toMatch(/^.{9}   /);
+    expect(stderr).toMatch(/^slowest path: \w+ [\d.]+ \S+ → sleep [\d.]+ m?s → sleep [\d.]+ m?s$/m);
+  });
+
   test('runs as who called sudo', async () => {
     const { stdout, spans } = await traced(['id', '-u'], { SUDO_UID: '65534' });
     expect(stdout).toBe('65534\n');
