@@ -114,13 +114,17 @@ const traced = async (command: readonly string[], options: TraceOptions, context
     await service.stop(STOP_DEADLINE_MS);
   }
   if (options.tree !== false) {
-    const { processes } = kernel.traces.stats();
-    const exporters = computeLedger(counters.samples()).rows.filter(({ book }) => book === 'exporter');
-    const failed = exporters.reduce(
-      (sum, { parts }) => sum + (parts['failed'] ?? 0) + (parts['dropped'] ?? 0) + (parts['rejected'] ?? 0),
-      0,
-    );
+    const { processes, forgotten } = kernel.traces.stats();
+    const { rows } = computeLedger(counters.samples());
+    const sumOf = (wanted: string, ...parts: readonly string[]): number =>
+      rows
+        .filter(({ book }) => book === wanted)
+        .reduce((sum, row) => sum + parts.reduce((all, part) => all + (row.parts[part] ?? 0), 0), 0);
+    const failed = sumOf('exporter', 'failed', 'dropped', 'rejected');
     if (failed > 0) notes.push(`${failed} spans could not be sent; the log above says why`);
+    const lost = sumOf('kernel', 'lost');
+    if (lost > 0) notes.push(`${lost} records of this host were lost: the ring was full; spans may be missing`);
+    if (forgotten > 0) notes.push(`${forgotten} processes were too many at one time; their spans are missing`);
     const width = stderr.isTTY === true && (stderr.columns ?? 0) > 0 ? stderr.columns : undefined;
     const colour = options.colour !== false && wantsColour({ isTTY: stderr.isTTY, env: environment });
     const summary = {
