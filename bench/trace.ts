@@ -49,7 +49,7 @@ const make = ['/usr/bin/python3', timer, timeFile, 'make', '-j2', '-C', project]
 const ways = {
   plain: [],
   again: [],
-  traced: [ringtail, 'trace', '--no-tree', '--output', join(folder, 'spans'), '--'],
+  traced: [ringtail, 'trace', '--output', join(folder, 'spans'), '--'],
   strace: ['strace', '-f', '-qq', '-e', 'trace=process', '-o', join(folder, 'strace')],
 } as const;
 type Way = keyof typeof ways;
