@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { callerOf } from '../../src/commands/trace/trace.ts';
 import { summaryLines, type TraceSummary } from '../../src/commands/trace/summary.ts';
 import { isGrpc, traceConfigOf } from '../../src/commands/trace/trace-config.ts';
-import { formatTraceparent, newContext, parseTraceparent } from '../../src/commands/trace/traceparent.ts';
+import { formatTraceparent, newContext, parseTraceparent } from '../../src/core/traceparent.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const trace = '4bf92f3577b34da6a3ce929d0e0e4736';

@@ -4,6 +4,7 @@ import { loadConfig, requireConfig } from '../../config/load.ts';
 import { createCounters } from '../../core/counters.ts';
 import { messageOf, RingtailError, UsageError } from '../../core/errors.ts';
 import { withFields } from '../../core/logger.ts';
+import { formatTraceparent, newContext, parseTraceparent } from '../../core/traceparent.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 import { hostResource } from '../../otlp/resource.ts';
 import { computeLedger } from '../../service/ledger.ts';
@@ -19,7 +20,6 @@ import { createKeptSpans } from './kept-spans.ts';
 import { LAUNCHER, runCommand, type CommandEnd } from './run-command.ts';
 import { summaryLines } from './summary.ts';
 import { traceConfigOf } from './trace-config.ts';
-import { formatTraceparent, newContext, parseTraceparent } from './traceparent.ts';
 
 export type TraceOptions = {
   readonly endpoint?: string;
