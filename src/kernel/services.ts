@@ -86,7 +86,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     programs: () => ring?.sockets,
     refusals: () => current.notes.filter((note) => note !== PROCFS_LIMITS),
   });
-  const traces = createHostTraces({ root, hub, lookups, counters, logger });
+  const traces = createHostTraces({ root, hub, lookups, counters, logger, traceparents: lookups.traceparents });
   const socketLookup = createLookupService({ root, counters, readMaps: (map, match) => sockets.maps.read(map, match) });
   const factsOf = (addon: Addon): KernelFacts => ({ ...probeFacts(addon), ...injectedFacts });
   const packets = createPacketService({ logger, loadAddon, factsOf });
@@ -116,6 +116,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       root,
       intervalMs: options.procfsIntervalMs,
       leavesOut: exclusion.leavesOut,
+      wantsTraceparent: () => asked.processes()?.traceparent === true,
       selfPid: root === '' ? process.pid : ownKernelPid(),
       onFrame: (frame) => hub.deliver(frame, () => {}),
       isBehind: () => hub.pending > 0,

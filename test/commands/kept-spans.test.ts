@@ -21,7 +21,7 @@ const span = (id: number, parent: number, ms: number, end = exit(0), args: reado
   parentId: idOf(parent),
   actor: { pid: id },
   exec: {
-    path: utf8.encode('/bin/x'), pathFlags: 0, args: args.map((text) => utf8.encode(text)), argc: args.length, execFlags: 0, cwd: utf8.encode('/'), cwdFlags: 0, sessionLeaderPid: 0, syscallNr: 59,
+    path: utf8.encode('/bin/x'), pathFlags: 0, args: args.map((text) => utf8.encode(text)), argc: args.length, execFlags: 0, cwd: utf8.encode('/'), cwdFlags: 0, sessionLeaderPid: 0, traceparent: new Uint8Array(0), syscallNr: 59,
   },
   path: utf8.encode('/bin/x'),
   startNs: 0n,

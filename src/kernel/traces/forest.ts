@@ -45,6 +45,8 @@ export type ForestOptions = {
   readonly ids: TraceIds;
   /** Whether a program that belongs to no tree begins one. */
   readonly begins: (candidate: Candidate) => Beginning | undefined;
+  /** Whether a program that would belong to this tree begins one of its own. */
+  readonly leaves?: (candidate: Candidate, tree: Tree) => Beginning | undefined;
   readonly onSpan: (span: ProcessSpan) => void;
   /** A tree begins; before anything is told of it. */
   readonly onTree?: (tree: Tree) => void;
@@ -107,6 +109,7 @@ export const createForest = (options: ForestOptions): Forest => {
   const {
     ids,
     begins,
+    leaves = () => undefined,
     onSpan,
     onTree = () => {},
     onTreeEnd = () => {},
@@ -161,20 +164,30 @@ export const createForest = (options: ForestOptions): Forest => {
     members.set(key, member);
   };
 
-  const begin = (candidate: Candidate, identity: ProgramIdentity, atNs: bigint): Member | undefined => {
-    const beginning = begins(candidate);
-    if (beginning === undefined) return undefined;
+  const plant = (beginning: Beginning, { actor, exec }: Candidate, identity: ProgramIdentity, atNs: bigint): Member => {
     const { owner, key, remote, rootId = ids.span(identity) } = beginning;
-    const known = key === undefined ? undefined : byKey.get(key);
-    if (known !== undefined) return { open: known, program: programOf(identity, known.tree.rootId, candidate.actor, candidate.exec, atNs) };
     const traceId =
       remote?.traceId ?? beginning.traceId ?? (key === undefined ? ids.trace(identity) : ids.traceOf(`${key} ${programKeyOf(identity)}`));
     const tree: Tree = { owner, traceId, remote, rootId, root: identity, beganNs: atNs };
     const open: OpenTree = { tree, key, processes: 0 };
     if (key !== undefined) byKey.set(key, open);
     onTree(tree);
-    const program = programOf(identity, remote?.spanId ?? NO_PARENT, candidate.actor, candidate.exec, atNs);
-    return { open, program: { ...program, spanId: rootId } };
+    return { open, program: { ...programOf(identity, remote?.spanId ?? NO_PARENT, actor, exec, atNs), spanId: rootId } };
+  };
+
+  /** In the tree that is already there, unless it begins its own. */
+  const joinTree = (open: OpenTree, parentId: Uint8Array, candidate: Candidate, identity: ProgramIdentity, atNs: bigint): Member => {
+    const own = leaves(candidate, open.tree);
+    if (own !== undefined) return plant(own, candidate, identity, atNs);
+    return { open, program: programOf(identity, parentId, candidate.actor, candidate.exec, atNs) };
+  };
+
+  const begin = (candidate: Candidate, identity: ProgramIdentity, atNs: bigint): Member | undefined => {
+    const beginning = begins(candidate);
+    if (beginning === undefined) return undefined;
+    const known = beginning.key === undefined ? undefined : byKey.get(beginning.key);
+    if (known !== undefined) return joinTree(known, known.tree.rootId, candidate, identity, atNs);
+    return plant(beginning, candidate, identity, atNs);
   };
 
   const absorbFork = (frame: KernelFrame, { batch, row, atNs }: LifeRecord): void => {
@@ -202,11 +215,11 @@ export const createForest = (options: ForestOptions): Forest => {
   };
 
   /** Of a process whose fork was not told. */
-  const joinParent = (actor: ReturnType<typeof actorOf>, identity: ProgramIdentity, exec: ExecFacts, atNs: bigint): Member | undefined => {
-    const parent = members.get(processKey(actor.ppid, actor.parentStartNs));
+  const joinParent = (candidate: Candidate, identity: ProgramIdentity, atNs: bigint): Member | undefined => {
+    const parent = members.get(processKey(candidate.actor.ppid, candidate.actor.parentStartNs));
     if (parent === undefined) return undefined;
     parent.program.isParent = true;
-    return { open: parent.open, program: programOf(identity, parent.program.spanId, actor, exec, atNs) };
+    return joinTree(parent.open, parent.program.spanId, candidate, identity, atNs);
   };
 
   const absorbExec = (frame: KernelFrame, { batch, row, atNs }: LifeRecord): void => {
@@ -214,20 +227,25 @@ export const createForest = (options: ForestOptions): Forest => {
     const actor = actorOf(frame, index);
     const key = processKey(actor.pid, actor.startNs);
     const identity = { pid: actor.pid, startNs: actor.startNs, execId: actor.execId };
-    const exec = execFactsOf(frame, batch, row);
+    const candidate = { actor, exec: execFactsOf(frame, batch, row), frame, index };
     const member = members.get(key);
     if (member === undefined) {
-      const made = joinParent(actor, identity, exec, atNs) ?? begin({ actor, exec, frame, index }, identity, atNs);
+      const made = joinParent(candidate, identity, atNs) ?? begin(candidate, identity, atNs);
       if (made !== undefined) enter(key, made);
       return;
     }
-    const before = member.program;
+    const { open, program: before } = member;
     if (before.identity.execId === identity.execId && before.exec !== undefined) return; // told twice
     // what only forked and had no time to do anything is the program that it runs then
     const isSame = before.exec === undefined && !before.isParent && before.events.length === 0;
     if (!isSame) tell(member, before, atNs, { how: 'replaced' });
-    member.program = programOf(identity, isSame ? before.parentId : before.spanId, actor, exec, atNs);
-    if (isSame) ended.set(programKeyOf(before.identity), { tree: member.open.tree, spanId: member.program.spanId });
+    const next = joinTree(open, isSame ? before.parentId : before.spanId, candidate, identity, atNs);
+    if (isSame) ended.set(programKeyOf(before.identity), { tree: next.open.tree, spanId: next.program.spanId });
+    if (next.open === open) member.program = next.program;
+    else {
+      leave(key, member);
+      enter(key, next);
+    }
   };
 
   /** What ran before has no arguments any more, and began when its process did. */
@@ -237,8 +255,8 @@ export const createForest = (options: ForestOptions): Forest => {
     const key = processKey(actor.pid, actor.startNs);
     if (members.has(key) || (actor.flags & headFlag.kernelThread) !== 0) return;
     const identity = { pid: actor.pid, startNs: actor.startNs, execId: actor.execId };
-    const exec = execFactsOf(frame, batch, row);
-    const made = joinParent(actor, identity, exec, atNs) ?? begin({ actor, exec, frame, index, isRunning: true }, identity, atNs);
+    const candidate = { actor, exec: execFactsOf(frame, batch, row), frame, index, isRunning: true };
+    const made = joinParent(candidate, identity, atNs) ?? begin(candidate, identity, atNs);
     if (made !== undefined) enter(key, { ...made, program: { ...made.program, exec: undefined, isParent: true } });
   };
 

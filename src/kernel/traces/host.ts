@@ -17,7 +17,7 @@ const textOf = (path: string): string => {
 export const createHostTraces = ({
   root,
   ...options
-}: Pick<TracesOptions, 'hub' | 'lookups' | 'counters' | 'logger'> & { readonly root: string }): Traces =>
+}: Pick<TracesOptions, 'hub' | 'lookups' | 'traceparents' | 'counters' | 'logger'> & { readonly root: string }): Traces =>
   createTraces({
     ...options,
     ids: createTraceIds(textOf(`${root}/etc/machine-id`), textOf(`${root}/proc/sys/kernel/random/boot_id`)),

@@ -4,11 +4,13 @@ import type { Logger } from '../../core/logger.ts';
 import type { KernelFrame } from '../frames.ts';
 import type { Hub } from '../hub.ts';
 import { eventKind } from '../layouts.gen.ts';
+import type { Traceparents } from './traceparents.ts';
 import { createForest, type Beginning, type Candidate, type ForestStats, type ProgramEvent } from './forest.ts';
 import type { TraceIds } from './ids.ts';
 import { byTime } from './records.ts';
 import { countTraces } from './counting.ts';
-import { createRootMatcher, type RootLookups, type RootRules } from './roots.ts';
+import { createJoining, type TraceparentUse } from './joining.ts';
+import { createRootMatcher, isNamedRoot, type RootMatcher, type RootLookups, type RootRules } from './roots.ts';
 import { createTraceSampler, EVERYTHING, type Sampling, type TraceSampler, type TraceVerdict } from './sampling.ts';
 import type { ProcessSpan, ProgramIdentity, SpanPlace, Tree } from './types.ts';
 
@@ -18,6 +20,8 @@ export type TraceNeeds = {
   readonly roots: RootRules;
   /** A program that runs for longer is marked; 0: never. */
   readonly markAfterMs: number;
+  /** Whose TRACEPARENT counts; nobody's when it is not said. */
+  readonly traceparent?: TraceparentUse;
   /** Which trees are told; all when it is not said. */
   readonly sampling?: Sampling;
   /** Spans of programs of its trees that ended in one frame, in the order of their ends. */
@@ -50,6 +54,8 @@ export type TracesOptions = {
   readonly hub: Pick<Hub, 'subscribe'>;
   readonly ids: TraceIds;
   readonly lookups: RootLookups;
+  /** Spans that programs name; without it nobody's TRACEPARENT counts. */
+  readonly traceparents?: Traceparents | undefined;
   readonly counters: Counters;
   readonly logger: Logger;
   /** Most events that a span keeps. */
@@ -68,7 +74,7 @@ const followedKinds = Object.values(eventKind).filter((kind) => kind <= eventKin
 
 type Claim = {
   readonly needs: TraceNeeds;
-  readonly matches: (candidate: Candidate) => { readonly key?: string | undefined } | undefined;
+  readonly matches: RootMatcher;
   readonly sampler: TraceSampler;
   spans: ProcessSpan[];
   /** Processes of its trees that were forgotten. */
@@ -76,8 +82,18 @@ type Claim = {
   stopCounting: () => void;
 };
 
-export const createTraces = ({ hub, ids, lookups, counters, logger, maxEvents = MAX_EVENTS, nowMs = Date.now }: TracesOptions): Traces => {
+export const createTraces = ({
+  hub,
+  ids,
+  lookups,
+  traceparents,
+  counters,
+  logger,
+  maxEvents = MAX_EVENTS,
+  nowMs = Date.now,
+}: TracesOptions): Traces => {
   const claims = new Map<string, Claim>();
+  const joining = createJoining(traceparents);
   const expected = new Set<ExpectedTree>();
   let unsubscribe: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -95,11 +111,12 @@ export const createTraces = ({ hub, ids, lookups, counters, logger, maxEvents = 
         return tree;
       }
       for (const { needs, matches } of claims.values()) {
-        const root = matches(candidate);
-        if (root !== undefined) return { owner: needs.owner, ...(root.key === undefined ? {} : { key: `${needs.owner} ${root.key}` }) };
+        const beginning = joining.beginning({ owner: needs.owner, use: needs.traceparent ?? 'off', matches }, candidate);
+        if (beginning !== undefined) return beginning;
       }
       return undefined;
     },
+    leaves: (candidate, tree) => joining.leaving(claims.get(tree.owner)?.needs.traceparent ?? 'off', candidate, tree),
     onSpan: (span) => claims.get(span.tree.owner)?.sampler.take(span),
     onTree: (tree) => claims.get(tree.owner)?.sampler.begin(tree),
     onForget(tree) {
@@ -112,6 +129,10 @@ export const createTraces = ({ hub, ids, lookups, counters, logger, maxEvents = 
       claim?.needs.onTreeEnd?.(tree);
     },
   });
+
+  traceparents?.watch((program) =>
+    Array.from(claims.values()).some(({ needs: { traceparent = 'off', roots } }) => traceparent !== 'off' && isNamedRoot(roots, program)),
+  );
 
   const eventsIn = (frame: KernelFrame): readonly ProgramEvent[] => {
     const events = Array.from(claims.values(), ({ needs }) => needs.eventsOf?.(frame) ?? []).filter(({ length }) => length > 0);

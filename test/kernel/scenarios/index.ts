@@ -33,6 +33,7 @@ import { sessionTcpScenarios } from './session-tcp.ts';
 import { sessionUdpScenarios } from './session-udp.ts';
 import { sessionUnixScenarios } from './session-unix.ts';
 import { sumScenarios } from './sums.ts';
+import { traceparentScenarios } from './traceparents.ts';
 import { traceScenarios } from './traces.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -50,6 +51,7 @@ export const scenarios: readonly Scenario[] = [
   ...reloadScenarios,
   ...traceScenarios,
   ...contextScenarios,
+  ...traceparentScenarios,
   ...processCountScenarios,
   ...callScenarios,
   ...callRuleScenarios,

@@ -94,10 +94,11 @@ const many: Scenario = {
 const before: Scenario = {
   name: 'traces: what ran before is in a tree, from when it began',
   async run({ start, program }) {
-    const { child, ended } = startProgram(program('patient'), []);
+    const env = { TRACEPARENT: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' };
+    const { child, ended } = startProgram(program('patient'), [], { env });
     try {
       await waitFor('patient to run', () => readFileSync(`/proc/${child.pid}/comm`, 'utf8') === 'patient\n');
-      const pipeline = await start({ receiver: { traces: { roots: { executables: ['patient'] } } }, traces: true });
+      const pipeline = await start({ receiver: { traces: { roots: { executables: ['patient'] }, traceparent: 'roots' } }, traces: true });
       await pipeline.until('patient to be known', () => pipeline.kernel.traces.stats().processes === 1);
       child.stdin.end();
       await ended;
@@ -105,6 +106,7 @@ const before: Scenario = {
       const [span] = pipeline.spans;
       assert.equal(valueOf(span!, 'process.pid'), child.pid);
       assert.equal(span!.name, 'patient');
+      assert.equal(`00-${span!.traceId}-${span!.parentId}-01`, env.TRACEPARENT, 'it hangs below the span that it names');
       assert.equal(valueOf(span!, 'process.args_count'), undefined);
       assert.equal(valueOf(span!, 'process.exit.code'), 0);
     } finally {
