@@ -2,10 +2,10 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Logger } from '../../src/core/logger.ts';
 import { loadAddon, type NativeError, type PinnedMap } from '../../src/kernel/addon.ts';
 import { decodeFrame } from '../../src/kernel/decode.ts';
-import { actorLayout, eventKind, eventLayouts, mapLayout } from '../../src/kernel/layouts.gen.ts';
+import { actorLayout, eventKind, eventLayouts } from '../../src/kernel/layouts.gen.ts';
 import { contextsCheck } from '../../src/kernel/probe.ts';
 import { contextPlace, createTraceContexts, findContextMap, OBI_PIN, shapeProblem } from '../../src/kernel/trace-contexts.ts';
-import { recordOf } from '../support/captures.ts';
+import { inTrace, recordOf, sampleSpan, sampleTrace } from '../support/captures.ts';
 
 const right: PinnedMap = { id: 7, type: 9, keyBytes: 8, valueBytes: 24, entries: 16_384, flags: 0 };
 
@@ -158,15 +158,7 @@ describe('looking for the map', () => {
 });
 
 describe('records behind a context', () => {
-  const trace = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
-  const span = Buffer.from('a0a1a2a3a4a5a6a7', 'hex');
-  const context = (record: Buffer, ids: readonly Buffer[] = [trace, span]): Buffer => {
-    const head = Buffer.alloc(mapLayout.contextHead.context);
-    head.writeUInt16LE(0xffff, mapLayout.contextHead.kind);
-    head.writeUInt16LE(1, mapLayout.contextHead.version);
-    head.writeUInt32LE(mapLayout.contextHead.size + record.length, mapLayout.contextHead.len);
-    return Buffer.concat([head, ...ids, record]);
-  };
+  const known = (record: Buffer): Buffer => inTrace(record, sampleTrace, sampleSpan);
   const exit = (pid: number): Buffer => recordOf('exit', 1n, { pid, tid: pid, startNs: 1n }, { exitCode: 0 });
   const exec = (pid: number): Buffer => recordOf('exec', 2n, { pid, tid: pid, startNs: 1n }, { path: '/bin/true' });
 
@@ -192,12 +184,12 @@ describe('records behind a context', () => {
   };
 
   it('are rows as others are, with the ids beside them', () => {
-    const frame = frameOf([exit(1), context(exit(2)), context(exit(3)), exec(4), context(exit(5), [Buffer.alloc(16), span]), exit(6)]);
+    const frame = frameOf([exit(1), known(exit(2)), known(exit(3)), exec(4), inTrace(exit(5), Buffer.alloc(16), sampleSpan), exit(6)]);
     const { strings, actors } = frame;
     const exits = frame.batches.find(({ kind }) => kind === eventKind.exit)!;
     const text = (id: number) =>
       Buffer.from(strings.bytes.subarray(strings.offsets[id], strings.offsets[id]! + (strings.lengths[id]! & 0x7fff_ffff))).toString('hex');
-    const ids = Buffer.concat([trace, span]).toString('hex');
+    const ids = Buffer.concat([sampleTrace, sampleSpan]).toString('hex');
     expect(Array.from(exits.contexts!, text)).toEqual(['', ids, ids, '', '']);
     expect(exits.contexts![1]).toBe(exits.contexts![2]);
     expect(Array.from(exits.actor, (actor) => actors.pid[actor])).toEqual([1, 2, 3, 5, 6]);
@@ -205,9 +197,9 @@ describe('records behind a context', () => {
   });
 
   it.each<[string, Buffer]>([
-    ['with nothing behind it', context(Buffer.alloc(0))],
-    ['around another context', context(context(exit(1)))],
-    ['around a record that is cut', context(exit(1).subarray(0, -8))],
+    ['with nothing behind it', known(Buffer.alloc(0))],
+    ['around another context', known(known(exit(1)))],
+    ['around a record that is cut', known(exit(1).subarray(0, -8))],
   ])('is refused %s', (_, record) => {
     expect(() => frameOf([exit(9), record])).toThrow(expect.objectContaining({ code: 'EILSEQ' }));
   });
