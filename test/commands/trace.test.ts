@@ -2,45 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { callerOf } from '../../src/commands/trace/trace.ts';
 import { summaryLines, type TraceSummary } from '../../src/commands/trace/summary.ts';
 import { isGrpc, traceConfigOf } from '../../src/commands/trace/trace-config.ts';
-import { formatTraceparent, newContext, parseTraceparent } from '../../src/core/traceparent.ts';
 
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
-const span = '00f067aa0ba902b7';
-
-describe('traceparent', () => {
-  it.each([
-    [`00-${trace}-${span}-01`, 1],
-    [` 00-${trace}-${span}-00\n`, 0],
-    // of a later version what this one has
-    [`01-${trace}-${span}-01-what-comes-then`, 1],
-  ])('%s', (text, flags) => {
-    const context = parseTraceparent(text)!;
-    expect([hex(context.traceId), hex(context.spanId), context.flags]).toEqual([trace, span, flags]);
-  });
-
-  it.each([
-    '',
-    trace,
-    `00-${trace}-${span}`,
-    `00-${trace}-${span}-1`,
-    `ff-${trace}-${span}-01`,
-    `00-${'0'.repeat(32)}-${span}-01`,
-    `00-${trace}-${'0'.repeat(16)}-01`,
-    `00-${trace.toUpperCase()}-${span}-01`,
-    `00-${trace}-${span}-01-more`,
-    `00-${trace.slice(1)}-${span}-01`,
-  ])('%j is none', (text) => expect(parseTraceparent(text)).toBeUndefined());
-
-  it('is written as it is read, and new ones are all different', () => {
-    const contexts = Array.from({ length: 100 }, newContext);
-    for (const context of contexts) {
-      const read = parseTraceparent(formatTraceparent(context))!;
-      expect([hex(read.traceId), hex(read.spanId), read.flags]).toEqual([hex(context.traceId), hex(context.spanId), 1]);
-    }
-    expect(new Set(contexts.map(({ traceId }) => hex(traceId))).size).toBe(100);
-  });
-});
 
 describe('who runs the command', () => {
   it.each([

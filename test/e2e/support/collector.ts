@@ -70,6 +70,8 @@ export type CollectorOptions = {
 
 /** Where the metrics are, beside the log records in `file`: a request of OTLP/JSON a line. */
 export const metricsFileOf = (file: string): string => `${file}-metrics`;
+/** Where the spans are, in the same form; see `readSpans`. */
+export const tracesFileOf = (file: string): string => `${file}-traces`;
 
 const configOf = ({ grpcPort, httpPort, file }: CollectorPlace, { append = false, maxMessageMib, tracesTo }: CollectorOptions): string => `
 receivers:
@@ -80,6 +82,7 @@ receivers:
 exporters:
   file: {path: ${JSON.stringify(file)}, format: proto, append: ${append}}
   file/metrics: {path: ${JSON.stringify(metricsFileOf(file))}, format: json, append: ${append}}
+  file/traces: {path: ${JSON.stringify(tracesFileOf(file))}, format: json, append: ${append}}
 ${
   tracesTo === undefined
     ? ''
@@ -92,7 +95,8 @@ ${
   pipelines:
     logs: {receivers: [otlp], exporters: [file]}
     metrics: {receivers: [otlp], exporters: [file/metrics]}
-${tracesTo === undefined ? '' : '    traces: {receivers: [otlp], exporters: [otlp]}\n'}`;
+    traces: {receivers: [otlp], exporters: [${tracesTo === undefined ? 'file/traces' : 'otlp'}]}
+`;
 
 /** Starts it and waits until both ports answer. */
 export const startCollector = async (binary: string, place: CollectorPlace, options: CollectorOptions = {}): Promise<Collector> => {

@@ -1,4 +1,4 @@
-/** Spans as the exporter `file` writes them: OTLP in JSON, a request a line. */
+/** Spans as the exporters `file` of Ringtail and of the Collector write them: OTLP in JSON, a request a line. */
 import { readFileSync } from 'node:fs';
 
 type AnyValue = {
@@ -17,11 +17,11 @@ type JsonSpan = {
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
   readonly status?: { readonly code: number; readonly message?: string };
-  readonly attributes: readonly KeyValue[];
+  readonly attributes?: readonly KeyValue[];
 };
 type Request = {
   readonly resourceSpans: readonly {
-    readonly resource: { readonly attributes: readonly KeyValue[] };
+    readonly resource: { readonly attributes?: readonly KeyValue[] };
     readonly scopeSpans: readonly { readonly spans: readonly JsonSpan[] }[];
   }[];
 };
@@ -37,7 +37,8 @@ export type FileSpan = Omit<JsonSpan, 'attributes' | 'parentSpanId'> & {
 
 const valueOf = ({ stringValue, intValue, boolValue, arrayValue }: AnyValue): Value =>
   arrayValue?.values.map((value) => String(valueOf(value))) ?? stringValue ?? intValue ?? boolValue ?? '';
-const mapOf = (attributes: readonly KeyValue[]): ReadonlyMap<string, Value> =>
+/** A list without entries is left out. */
+const mapOf = (attributes: readonly KeyValue[] = []): ReadonlyMap<string, Value> =>
   new Map(attributes.map(({ key, value }) => [key, valueOf(value)]));
 
 export const readSpans = (path: string): readonly FileSpan[] => {
