@@ -78,6 +78,10 @@ describe('ringtail trace', () => {
     const { stdout, spans } = await traced(['sh', '-c', 'echo $TRACEPARENT; true'], { TRACEPARENT: `00-${trace}-00f067aa0ba902b7-01` });
     expect(spans.map(({ traceId, parentSpanId }) => [traceId, parentSpanId])).toEqual([[trace, '00f067aa0ba902b7']]);
     expect(stdout).toBe(`00-${trace}-${spans[0]!.spanId}-01\n`);
+    const unsampled = await traced(['sh', '-c', 'echo $TRACEPARENT'], { TRACEPARENT: `00-${trace}-00f067aa0ba902b7-00` });
+    expect(unsampled.spans).toEqual([]);
+    expect(unsampled.stdout).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-00\n$`));
+    expect(unsampled.stderr).toContain('its trace is not sampled');
     const malformed = await traced(['true'], { TRACEPARENT: 'nonsense' });
     expect(malformed.code).toBe(0);
     expect(malformed.stderr).toContain('TRACEPARENT is not as W3C Trace Context has it');

@@ -4,7 +4,7 @@ import { loadConfig, requireConfig } from '../../config/load.ts';
 import { createCounters } from '../../core/counters.ts';
 import { messageOf, RingtailError, UsageError } from '../../core/errors.ts';
 import { withFields } from '../../core/logger.ts';
-import { formatTraceparent, newContext, parseTraceparent } from '../../core/traceparent.ts';
+import { formatTraceparent, isSampled, newContext, parseTraceparent } from '../../core/traceparent.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 import { hostResource } from '../../otlp/resource.ts';
 import { computeLedger } from '../../service/ledger.ts';
@@ -79,6 +79,7 @@ const traced = async (command: readonly string[], options: TraceOptions, context
   const parent = given === undefined ? undefined : parseTraceparent(given);
   if (given !== undefined && parent === undefined)
     notes.push('TRACEPARENT is not as W3C Trace Context has it; the trace is one of its own');
+  if (parent !== undefined && !isSampled(parent)) notes.push('TRACEPARENT says that its trace is not sampled: nothing of it is told');
   const own = newContext();
   const place = { traceId: parent?.traceId ?? own.traceId, spanId: own.spanId, flags: parent?.flags ?? own.flags };
 
