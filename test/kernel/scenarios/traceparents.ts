@@ -36,7 +36,10 @@ const named: Scenario = {
   rungs: [...kernelRungs, 'procfs'],
   async run({ start, copy, rung }) {
     const path = copy('patient', 'joined');
-    const pipeline = await start({ receiver: { traces: { roots: { executables: [path] }, traceparent: 'roots' } }, traces: true });
+    const pipeline = await start({
+      receiver: { traces: { roots: { executables: [path] }, traceparent: 'roots', mark_after: '0s' } },
+      traces: true,
+    });
     const spanWith = async (env: Readonly<Record<string, string>>): Promise<Span | undefined> => {
       const before = pipeline.spans.length;
       const { child, ended } = startProgram(path, [], { env });
@@ -82,7 +85,7 @@ const apart: Scenario = {
   async run({ start, run, copy }) {
     // one that begins a tree, and one that belongs to none
     const roots = { executables: [copy('traceparents', 'rooted')] };
-    const pipeline = await start({ receiver: { traces: { roots, traceparent: 'all' } }, traces: true });
+    const pipeline = await start({ receiver: { traces: { roots, traceparent: 'all', mark_after: '0s' } }, traces: true });
     const plan = ['+given='.concat(context('a')), '++below', '++deeper='.concat(context('a').replace(SPAN, '1'.repeat(16))), '+plain', '+kept='.concat(context('b', '00')), '++kept-below', '!next='.concat(context('c'))]; // prettier-ignore
     await run('traceparents', ['app', ...plan], { path: roots.executables[0]! });
     await run('traceparents', ['loose', '+loose-given='.concat(context('d')), '++loose-below']);

@@ -98,7 +98,10 @@ const before: Scenario = {
     const { child, ended } = startProgram(program('patient'), [], { env });
     try {
       await waitFor('patient to run', () => readFileSync(`/proc/${child.pid}/comm`, 'utf8') === 'patient\n');
-      const pipeline = await start({ receiver: { traces: { roots: { executables: ['patient'] }, traceparent: 'roots' } }, traces: true });
+      const pipeline = await start({
+        receiver: { traces: { roots: { executables: ['patient'] }, traceparent: 'roots', mark_after: '0s' } },
+        traces: true,
+      });
       await pipeline.until('patient to be known', () => pipeline.kernel.traces.stats().processes === 1);
       child.stdin.end();
       await ended;
