@@ -8,6 +8,10 @@ export const cpuNs = async (work: () => void | Promise<void>): Promise<number> =
   return (user + system) * 1000;
 };
 
+/** Not more than a share `p` of the values is above it. */
+export const quantile = (values: readonly number[], p: number): number =>
+  values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(values.length * p) - 1)]!;
+
 export type Quartiles = { readonly low: number; readonly median: number; readonly high: number };
 
 export const quartiles = (values: readonly number[]): Quartiles => {

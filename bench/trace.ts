@@ -1,6 +1,8 @@
 /**
  * What `ringtail trace` costs a build: `make -j2` of a generated C project, alone, traced, and under `strace -f`, in interleaved rounds of one run. The time of the build is that of make inside of
  * what is run, so start-up is told apart; the CPU time is that of make and its children, and beside it that of Ringtail itself beyond a trace of nothing.
+ * Then how far the times of spans are from what programs say of themselves: a small one that notes its first and its last moment, beside
+ * whatever else the machine does, and before it, by real-time priority: between an exec and the first instruction of the program another may run.
  *
  * usage: node bench/trace.ts [rounds] [files]       needs root, gcc, make and strace
  */
@@ -10,7 +12,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeCProject } from '../test/support/c-project.ts';
-import { quartiles, ratios, show } from './measure.ts';
+import { readSpans } from '../test/e2e/support/otlp-json.ts';
+import { buildWorkloads, workloadFolder } from '../test/workloads/build.mjs';
+import { quantile, quartiles, ratios, show } from './measure.ts';
 
 const rounds = Number(process.argv[2] ?? 30);
 const files = Number(process.argv[3] ?? 200);
@@ -45,7 +49,7 @@ const make = ['/usr/bin/python3', timer, timeFile, 'make', '-j2', '-C', project]
 const ways = {
   plain: [],
   again: [],
-  traced: [ringtail, 'trace', '--no-tree', '--output', join(folder, 'spans'), '--'],
+  traced: [ringtail, 'trace', '--output', join(folder, 'spans'), '--'],
   strace: ['strace', '-f', '-qq', '-e', 'trace=process', '-o', join(folder, 'strace')],
 } as const;
 type Way = keyof typeof ways;
@@ -58,6 +62,28 @@ const build = (way: Way): Result => {
   if (code !== 0) throw new Error(`make ended with ${code}`);
   return { wallS, cpuS, allCpuS };
 };
+
+const MOMENTS = 1000;
+buildWorkloads();
+
+/** How much earlier than it says itself a program began, and how much later it ended, µs. */
+const differences = (before: readonly string[]): { readonly starts: readonly number[]; readonly ends: readonly number[] } => {
+  const [spans, log] = [join(folder, 'spans'), join(folder, 'moments')];
+  for (const file of [spans, log]) rmSync(file, { force: true });
+  const loop = `i=0; while [ $i -lt ${MOMENTS} ]; do ${join(workloadFolder, 'moments')} ${log}; i=$((i+1)); done`;
+  run([ringtail, 'trace', '--no-tree', '--output', spans, '--', ...before, 'sh', '-c', loop]);
+  const noted = readFileSync(log, 'utf8').trim().split('\n').map((line) => line.split(' '));
+  const byPid = new Map(noted.map(([pid, first, last]) => [pid, { first: BigInt(first!), last: BigInt(last!) }]));
+  const pairs = readSpans(spans).flatMap((span) => {
+    const moments = span.name === 'moments' ? byPid.get(String(span.attributes.get('process.pid'))) : undefined;
+    return moments === undefined ? [] : [{ span, ...moments }];
+  });
+  if (pairs.length !== MOMENTS) throw new Error(`${pairs.length} spans of ${MOMENTS} programs`);
+  return {
+    starts: pairs.map(({ span, first }) => Number(first - BigInt(span.startTimeUnixNano)) / 1000),
+    ends: pairs.map(({ span, last }) => Number(BigInt(span.endTimeUnixNano) - last) / 1000),
+  };
+}; // prettier-ignore
 
 try {
   const nothing = quartiles(Array.from({ length: 5 }, () => run([...ways.traced, 'true'])));
@@ -80,6 +106,11 @@ try {
   }
   const own = results.traced.map(({ allCpuS, cpuS }, round) => (allCpuS - cpuS - nothing.median) / results.plain[round]!.cpuS);
   console.log(`Ringtail itself      ${show(quartiles(own), 3)} of its CPU, beyond ${nothing.median.toFixed(2)} s for a trace of nothing`);
+  for (const [how, before] of Object.entries({ 'beside others': [], 'before others': ['chrt', '-f', '50'] }))
+    for (const [what, us] of Object.entries(differences(before))) {
+      const shown = [0.5, 0.9, 0.99, 1].map((p) => `${p === 1 ? 'most' : `p${p * 100}`} ${quantile(us, p).toFixed(0)} µs`);
+      console.log(`${`${what} ${how}`.padEnd(20)} ${shown.join(', ')} from what ${MOMENTS} programs say`);
+    }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

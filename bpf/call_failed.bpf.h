@@ -6,12 +6,18 @@
 #include "actor.bpf.h"
 #include "call_limit.bpf.h"
 #include "call_rules.bpf.h"
+#include "context.bpf.h"
+
+struct failed_call {
+	struct context_head context;
+	struct call_failed_event event;
+};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct call_failed_event);
+	__type(value, struct failed_call);
 } failed_calls SEC(".maps");
 
 static __always_inline __u64 clone_flags_of(struct call_ctx *call)
@@ -30,6 +36,7 @@ static __always_inline int failed_event(struct call_ctx *call)
 {
 	struct event_counters *count = counters_of(EVENT_CALL_FAILED);
 	struct call_failed_event *event;
+	struct failed_call *record;
 	__u32 zero = 0;
 
 	if (!count)
@@ -38,18 +45,19 @@ static __always_inline int failed_event(struct call_ctx *call)
 		count->limited++;
 		return 0;
 	}
-	event = bpf_map_lookup_elem(&failed_calls, &zero);
-	if (!event) {
+	record = bpf_map_lookup_elem(&failed_calls, &zero);
+	if (!record) {
 		count->lost++;
 		return 0;
 	}
+	event = &record->event;
 	event->ret = call->ret;
 	event->call = call->call;
 	event->call_flags = call->flags;
 	event->pad = 0;
 	event->clone_flags = clone_flags_of(call);
 	fill_call_head(&event->head, EVENT_CALL_FAILED, sizeof(*event), call->task);
-	ring_write(count, event, sizeof(*event), EVENT_CALL_FAILED);
+	ring_write_here(count, event, sizeof(*event), EVENT_CALL_FAILED);
 	return 0;
 }
 

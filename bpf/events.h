@@ -151,6 +151,7 @@ enum exec_flags {
 	EXEC_ARGS_TRUNCATED = 1 << 0, /* more argument bytes than the limit */
 	EXEC_ARGS_FAULT = 1 << 1,     /* a page of the arguments could not be read */
 	EXEC_ARGC_UNKNOWN = 1 << 2,   /* this rung cannot count the arguments */
+	EXEC_ENVIRONMENT_CUT = 1 << 3, /* TRACEPARENT is wanted, and the environment was not searched to its end */
 };
 
 enum fork_flags {
@@ -177,6 +178,7 @@ struct excluded_key {
 enum process_want {
 	PROCESS_WANT_EVENT = 1 << 0, /* they become records */
 	PROCESS_WANT_COUNT = 1 << 1, /* execs and exits are counted in `process_counts` */
+	PROCESS_WANT_TRACEPARENT = 1 << 2, /* records of execs have the TRACEPARENT of the new image */
 };
 
 /* What all who ask for processes need together; it may change while the programs run. */
@@ -223,6 +225,26 @@ struct event_head {
 	struct event_actor actor;
 };
 
+/*
+ * Where in a trace a thread is: an entry of the map that OpenTelemetry's eBPF instrumentation pins, by bpf_get_current_pid_tgid(). 16 bytes of the
+ * trace and 8 of the span, as they stand on the wire.
+ */
+struct trace_context {
+	__u64 trace_id[2];
+	__u64 span_id;
+};
+
+#define CONTEXT_ENTRIES 16384 /* of that map; before 5.10 a map in its place must have as many */
+#define CONTEXT_KIND 0xffff   /* no enum event_kind */
+
+/* Stands before the head of a record whose thread was in a trace, as a part of that record. */
+struct context_head {
+	__u16 kind;            /* CONTEXT_KIND */
+	__u16 version;         /* 1 */
+	__u32 len;             /* of both together */
+	struct trace_context context;
+};
+
 struct fork_event {
 	struct event_head head; /* the maker */
 	__u64 child_start_ns;
@@ -250,10 +272,12 @@ struct exec_event {
 	__u32 old_tid;         /* the thread that called exec */
 	__s32 syscall_nr;      /* -1 unknown */
 	__s32 ret;             /* 0 */
+	__u32 pad;
 	text_len path_len;        /* the executable, as the kernel resolved it */
 	text_len cwd_len;
 	text_len file_len;        /* what exec was asked for */
 	list_len args_len;        /* the arguments, each ended by NUL */
+	text_len traceparent_len; /* value of the first TRACEPARENT of its environment, when that is wanted */
 };
 
 struct exit_event {

@@ -6,6 +6,8 @@
 #include "common.bpf.h"
 #include "actor.bpf.h"
 #include "arch.bpf.h"
+#include "context.bpf.h"
+#include "environment.bpf.h"
 #include "exclude.bpf.h"
 #include "path.bpf.h"
 #include "process_count.bpf.h"
@@ -46,6 +48,7 @@ static __always_inline __u32 process_wants(void)
 }
 
 struct exec_record {
+	struct context_head context;
 	struct exec_event event;
 	char data[STRINGS_BYTES + ARGS_LIMIT + PAGE_BYTES];
 };
@@ -164,6 +167,28 @@ static __always_inline __u64 fill_exec(struct exec_record *record, struct task_s
 	return at + len;
 }
 
+/* Puts the value behind what the record holds already; returns its length. */
+static __always_inline __u64 put_traceparent(struct exec_record *record, __u64 at)
+{
+	struct environment_search *search;
+	__u32 zero = 0;
+	long got;
+
+	if (search_environment(zero))
+		record->event.exec_flags |= EXEC_ENVIRONMENT_CUT;
+	search = bpf_map_lookup_elem(&searches, &zero);
+	if (!search || !search->found)
+		return 0;
+	barrier_var(at);
+	if (at > STRINGS_BYTES + ARGS_LIMIT)
+		return 0;
+	got = bpf_probe_read_kernel_str(record->data + at, TRACEPARENT_BYTES, search->text + TRACEPARENT_NAME_BYTES);
+	if (got <= 0)
+		return 0;
+	record->event.traceparent_len = got - 1;
+	return (got - 1) & (TRACEPARENT_BYTES - 1);
+}
+
 /*
  * The number of the call behind an exec that succeeded. x86 puts execve there whatever it was (set_personality_64bit); that it was
  * execveat of a descriptor shows in the name that the kernel made up for it. With AT_FDCWD it does what execve does and is told as such.
@@ -215,12 +240,16 @@ static __always_inline int exec_event(struct task_struct *task, __u32 old_tid, c
 	record->event.old_tid = old_tid;
 	record->event.syscall_nr = exec_call(task, bprm, file);
 	record->event.ret = 0;
+	record->event.traceparent_len = 0;
 	len = fill_exec(record, task, bprm ? BPF_CORE_READ(bprm, filename) : file);
+	if (wants & PROCESS_WANT_TRACEPARENT)
+		len += put_traceparent(record, len);
 	barrier_var(len);
-	if (len > STRINGS_BYTES + ARGS_LIMIT)
+	if (len > STRINGS_BYTES + ARGS_LIMIT + TRACEPARENT_BYTES)
 		len = 0;
 	fill_head(&record->event.head, EVENT_EXEC, sizeof(record->event) + len, task);
-	ring_write(count, record, sizeof(record->event) + len, EVENT_EXEC);
+	/* the thread that called it has taken the number of the process by now */
+	ring_write_of(count, &record->event, sizeof(record->event) + len, EVENT_EXEC, (__u64)record->event.head.actor.pid << 32 | old_tid);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #define RINGTAIL_FILE_IO_BPF_H
 
 #include "call_rules.bpf.h"
+#include "context.bpf.h"
 #include "file_total.bpf.h"
 #include "iovec.bpf.h"
 
@@ -63,7 +64,7 @@ static __always_inline void write_io(
 	event->path_flags = walk->flags;
 	event->path_len = len;
 	fill_call_head(&event->head, call->kind, sizeof(*event) + len, call->task);
-	ring_write(count, event, sizeof(*event) + len, call->kind);
+	ring_write_here(count, event, sizeof(*event) + len, call->kind);
 }
 
 /* From the file on; `facts` says what it is, if there is one. */

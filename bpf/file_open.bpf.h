@@ -7,6 +7,7 @@
 #include "arch.bpf.h"
 #include "call_limit.bpf.h"
 #include "call_rules.bpf.h"
+#include "context.bpf.h"
 #include "file_asked.bpf.h"
 
 /* include/uapi/asm-generic/fcntl.h; the same on all processors but for those in arch.bpf.h */
@@ -95,7 +96,7 @@ static __always_inline void write_open(struct call_ctx *call, struct event_count
 	event->name_len = parts->name_len;
 	event->root_len = parts->root_len;
 	fill_call_head(&event->head, EVENT_OPEN, sizeof(*event) + len, call->task);
-	ring_write(count, event, sizeof(*event) + len, EVENT_OPEN);
+	ring_write_here(count, event, sizeof(*event) + len, EVENT_OPEN);
 }
 
 /* Finds what was opened, else what was asked for; false when it cannot be said. */

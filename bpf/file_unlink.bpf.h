@@ -6,6 +6,7 @@
 #include "actor.bpf.h"
 #include "call_limit.bpf.h"
 #include "call_rules.bpf.h"
+#include "context.bpf.h"
 #include "file_asked.bpf.h"
 
 #define AT_REMOVEDIR 0x200
@@ -40,7 +41,7 @@ static __always_inline void write_unlink(struct call_ctx *call, struct event_cou
 	event->name_len = parts->name_len;
 	event->root_len = parts->root_len;
 	fill_call_head(&event->head, EVENT_UNLINK, sizeof(*event) + len, call->task);
-	ring_write(count, event, sizeof(*event) + len, EVENT_UNLINK);
+	ring_write_here(count, event, sizeof(*event) + len, EVENT_UNLINK);
 }
 
 /* The call is seen, and let in by what is known of it so far. */

@@ -5,6 +5,8 @@
 #include "events.h"
 #include "rules.h"
 
+struct context_head context_head;
+struct trace_context trace_context;
 struct fork_event fork_event;
 struct exec_event exec_event;
 struct exit_event exit_event;

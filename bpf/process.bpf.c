@@ -3,6 +3,7 @@
 #include "common.bpf.h"
 #include "actor.bpf.h"
 #include "arch.bpf.h"
+#include "context.bpf.h"
 #include "exclude.bpf.h"
 #include "exec.bpf.h"
 
@@ -14,12 +15,23 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile bool have_group_dead = false; /* sched_process_exit says that the last thread left, 6.16 */
 
+struct fork_record {
+	struct context_head context;
+	struct fork_event event;
+};
+
+struct exit_record {
+	struct context_head context;
+	struct exit_event event;
+};
+
 struct task_record {
 	struct task_event event;
 	char path[PATH_BYTES];
 };
 
 struct failed_record {
+	struct context_head context;
 	struct exec_failed_event event;
 	char file[FILE_BYTES];
 };
@@ -76,7 +88,8 @@ static __always_inline int fork_event(struct task_struct *child, __u32 child_tid
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct event_counters *count = counters_of(EVENT_FORK);
 	struct process_settings *now = settings_now();
-	struct fork_event event = {};
+	struct fork_record record = {};
+	struct fork_event *event = &record.event;
 	__u32 level = 0;
 	bool thread = clone_flags & CLONE_THREAD;
 
@@ -91,29 +104,29 @@ static __always_inline int fork_event(struct task_struct *child, __u32 child_tid
 		count->filtered++;
 		return 0;
 	}
-	fill_head(&event.head, EVENT_FORK, sizeof(event), task);
-	event.clone_flags = clone_flags;
-	event.fork_flags = thread ? FORK_THREAD : 0;
-	event.syscall_nr = current_call(task);
-	event.compat = is_compat(task);
-	if (event.syscall_nr < 0)
-		event.fork_flags |= FORK_CALL_UNKNOWN;
-	event.child_tid = child_tid;
+	fill_head(&event->head, EVENT_FORK, sizeof(*event), task);
+	event->clone_flags = clone_flags;
+	event->fork_flags = thread ? FORK_THREAD : 0;
+	event->syscall_nr = current_call(task);
+	event->compat = is_compat(task);
+	if (event->syscall_nr < 0)
+		event->fork_flags |= FORK_CALL_UNKNOWN;
+	event->child_tid = child_tid;
 	/* what can be said without the child: a thread belongs to its maker's process, and no namespace is nested less than its maker's */
-	event.child_pid = thread ? event.head.actor.pid : child_tid;
-	event.child_head_flags = event.head.actor.flags & HEAD_NESTED_PID_NS;
+	event->child_pid = thread ? event->head.actor.pid : child_tid;
+	event->child_head_flags = event->head.actor.flags & HEAD_NESTED_PID_NS;
 	if (child) {
-		event.child_pid = BPF_CORE_READ(child, tgid);
-		event.child_tid = BPF_CORE_READ(child, pid);
-		event.child_start_ns = BPF_CORE_READ(child, group_leader, start_boottime);
-		event.child_exec_id = BPF_CORE_READ(child, self_exec_id);
-		event.child_head_flags = BPF_CORE_READ(child, flags) & PF_KTHREAD ? HEAD_KERNEL_THREAD : 0;
+		event->child_pid = BPF_CORE_READ(child, tgid);
+		event->child_tid = BPF_CORE_READ(child, pid);
+		event->child_start_ns = BPF_CORE_READ(child, group_leader, start_boottime);
+		event->child_exec_id = BPF_CORE_READ(child, self_exec_id);
+		event->child_head_flags = BPF_CORE_READ(child, flags) & PF_KTHREAD ? HEAD_KERNEL_THREAD : 0;
 		/* the child's pid is attached already: copy_process does so before this tracepoint */
-		event.child_vpid = own_pid(BPF_CORE_READ(child, group_leader), &level);
+		event->child_vpid = own_pid(BPF_CORE_READ(child, group_leader), &level);
 		if (level)
-			event.child_head_flags |= HEAD_NESTED_PID_NS;
+			event->child_head_flags |= HEAD_NESTED_PID_NS;
 	}
-	ring_write(count, &event, sizeof(event), EVENT_FORK);
+	ring_write_here(count, event, sizeof(*event), EVENT_FORK);
 	return 0;
 }
 
@@ -154,7 +167,8 @@ static __always_inline bool is_last_thread(struct task_struct *task, bool group_
 static __always_inline int exit_event(struct task_struct *task, bool group_dead)
 {
 	struct event_counters *count = counters_of(EVENT_EXIT);
-	struct exit_event event = {};
+	struct exit_record record = {};
+	struct exit_event *event = &record.event;
 	__u32 code, wants = process_wants();
 	struct signal_struct *signal;
 	bool left_out;
@@ -176,12 +190,12 @@ static __always_inline int exit_event(struct task_struct *task, bool group_dead)
 		code = BPF_CORE_READ(signal, group_exit_code);
 	else
 		code = BPF_CORE_READ(task, group_leader, exit_code);
-	fill_head(&event.head, EVENT_EXIT, sizeof(event), task);
-	event.duration_ns = event.head.boot_ns - event.head.actor.start_ns;
-	event.exit_code = code >> 8 & 0xff;
-	event.exit_signal = code & 0x7f;
-	event.core_dumped = code >> 7 & 1;
-	ring_write(count, &event, sizeof(event), EVENT_EXIT);
+	fill_head(&event->head, EVENT_EXIT, sizeof(*event), task);
+	event->duration_ns = event->head.boot_ns - event->head.actor.start_ns;
+	event->exit_code = code >> 8 & 0xff;
+	event->exit_signal = code & 0x7f;
+	event->core_dumped = code >> 7 & 1;
+	ring_write_here(count, event, sizeof(*event), EVENT_EXIT);
 	return 0;
 }
 
@@ -240,7 +254,7 @@ static __always_inline int exec_failed_event(struct pt_regs *regs, long ret)
 	len &= FILE_BYTES - 1;
 	record->event.file_len = len;
 	fill_head(&record->event.head, EVENT_EXEC_FAILED, sizeof(record->event) + len, task);
-	ring_write(count, record, sizeof(record->event) + len, EVENT_EXEC_FAILED);
+	ring_write_here(count, &record->event, sizeof(record->event) + len, EVENT_EXEC_FAILED);
 	return 0;
 }
 

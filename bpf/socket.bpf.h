@@ -7,6 +7,7 @@
 #include "call.bpf.h"
 #include "call_limit.bpf.h"
 #include "call_rules.bpf.h"
+#include "context.bpf.h"
 #include "socket_close.bpf.h"
 #include "socket_peer.bpf.h"
 
@@ -71,7 +72,7 @@ __noinline int write_socket_event(__s32 fd)
 	event->call_flags = call->flags | CALL_HAS_FD | (call->ret < 0 ? CALL_HAS_FAILED : 0);
 	event->fd = fd;
 	fill_call_head(&event->head, call->kind, sizeof(*event) + len, call->task);
-	ring_write(count, &scratch->record, sizeof(*event) + len, call->kind);
+	ring_write_here(count, &scratch->record, sizeof(*event) + len, call->kind);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ struct socket_record {
 
 /* Of the call that this CPU is at the exit of, as it is being found out. */
 struct socket_scratch {
+	struct context_head context; /* of the record */
 	struct socket_record record;
 	struct socket_facts facts;
 	struct socket_end named; /* what the caller called the peer */

@@ -14,6 +14,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports)
 	exports.Set("LinkWatch", ringtail::LinkWatch::Define(env));
 	exports.Set("facts", Napi::Function::New(env, ringtail::Facts));
 	exports.Set("namedMaps", Napi::Function::New(env, ringtail::NamedMaps));
+	exports.Set("pinnedMap", Napi::Function::New(env, ringtail::PinnedMap));
 	exports.Set("runOnce", Napi::Function::New(env, ringtail::RunOnce));
 	exports.Set("lookupUsers", Napi::Function::New(env, ringtail::LookupUsers));
 	exports.Set("links", Napi::Function::New(env, ringtail::Links));

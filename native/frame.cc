@@ -70,7 +70,15 @@ Splitter::Splitter(const Layouts &layouts, uint32_t maxRows)
 		}
 		texts = own > texts ? own : texts;
 	}
-	stringSlots_.resize(SlotsFor(maxRows * (texts + 1)));
+	stringSlots_.resize(SlotsFor(maxRows * (texts + 2)));
+}
+
+Splitter::Opened Splitter::Open(const Ring::Record &record)
+{
+	const auto *head = reinterpret_cast<const context_head *>(record.data);
+	if (record.discarded || record.len < sizeof(*head) || head->kind != CONTEXT_KIND || head->len > record.len || head->len < sizeof(*head))
+		return {record, nullptr};
+	return {{record.data + sizeof(*head), head->len - static_cast<uint32_t>(sizeof(*head)), false, record.next}, &head->context};
 }
 
 const EventLayout *Splitter::LayoutOf(const Ring::Record &record) const
@@ -96,17 +104,18 @@ Splitter::Plan Splitter::MakePlan(const Ring &ring, size_t arenaBytes) const
 	size_t bytes = kDirectoryBytes + 64 + 4 * kMostStrideSlack * layouts_.actorColumns;
 	plan.end = ring.Position();
 	while (true) {
-		const Ring::Record record = ring.Peek(plan.end);
-		if (!record.data)
+		const Ring::Record whole = ring.Peek(plan.end);
+		if (!whole.data)
 			return plan;
+		const auto [record, context] = Open(whole);
 		const EventLayout *layout = record.discarded ? nullptr : LayoutOf(record);
 		if (!layout) {
 			plan.malformed += !record.discarded;
 			plan.end = record.next;
 			continue;
 		}
-		uint32_t strings = 1; // comm
-		size_t stringBytes = sizeof(event_actor::comm), at = layout->size;
+		uint32_t strings = context ? 2 : 1; // comm
+		size_t stringBytes = sizeof(event_actor::comm) + (context ? sizeof(*context) : 0), at = layout->size;
 		const uint32_t kind = reinterpret_cast<const event_head *>(record.data)->kind;
 		for (const Tail &tail : tails_[kind]) {
 			const uint32_t len = Load<uint32_t>(record.data + tail.offset);
@@ -114,13 +123,15 @@ Splitter::Plan Splitter::MakePlan(const Ring &ring, size_t arenaBytes) const
 			stringBytes += len;
 			at += len;
 		}
-		size_t need = 4 * (layout->columns + layouts_.actorColumns) + 8 * strings + stringBytes;
-		need += plan.kindRows[kind] ? 0 : 4 * kMostStrideSlack * layout->columns;
+		const uint32_t columns = layout->columns + 1; // a row with a context may follow
+		size_t need = 4 * (columns + layouts_.actorColumns) + 8 * strings + stringBytes;
+		need += plan.kindRows[kind] ? 0 : 4 * kMostStrideSlack * columns;
 		if (plan.rows == maxRows_ || (plan.rows && bytes + need > arenaBytes)) {
 			plan.more = true;
 			return plan;
 		}
 		plan.kindRows[kind]++;
+		plan.hasContexts[kind] |= context != nullptr;
 		plan.rows++;
 		plan.strings += strings;
 		plan.stringBytes += stringBytes;
@@ -156,6 +167,14 @@ uint32_t Splitter::StringOf(const uint8_t *data, uint32_t len)
 			!std::memcmp(stringBytes_ + stringOffsets_[slot.id], data, len))
 			return slot.id;
 	}
+}
+
+// All zero is no id: W3C Trace Context, 3.2.2.3.
+uint32_t Splitter::ContextOf(const trace_context *context)
+{
+	if (!context || !(context->trace_id[0] | context->trace_id[1]))
+		return 0;
+	return StringOf(reinterpret_cast<const uint8_t *>(context), sizeof(*context));
 }
 
 uint32_t Splitter::ActorOf(const event_actor *actor)
@@ -253,18 +272,23 @@ Splitter::Result Splitter::Fill(const Ring &ring, const Arena &arena, uint64_t s
 
 	auto *directory = reinterpret_cast<uint32_t *>(arena.memory);
 	uint32_t at = kDirectoryBytes, batches = 0;
-	uint32_t *columns[EVENT_KINDS] = {};
+	uint32_t *columns[EVENT_KINDS] = {}, *contexts[EVENT_KINDS] = {};
 	uint32_t next[EVENT_KINDS] = {}, stride[EVENT_KINDS] = {};
 	for (uint32_t kind = 0; kind < EVENT_KINDS; kind++) {
 		if (!plan.kindRows[kind])
 			continue;
 		columns[kind] = reinterpret_cast<uint32_t *>(arena.memory + at);
-		uint32_t *entry = directory + 13 + 3 * batches++;
+		uint32_t *entry = directory + 13 + 4 * batches++;
 		entry[0] = kind;
 		entry[1] = plan.kindRows[kind];
 		entry[2] = at;
 		stride[kind] = Stride(plan.kindRows[kind]);
 		at += 4 * layouts_.events[kind].columns * stride[kind];
+		entry[3] = plan.hasContexts[kind] ? at : 0;
+		if (!plan.hasContexts[kind])
+			continue;
+		contexts[kind] = reinterpret_cast<uint32_t *>(arena.memory + at);
+		at += 4 * stride[kind];
 	}
 	actorColumns_ = reinterpret_cast<uint32_t *>(arena.memory + at);
 	actorStride_ = Stride(plan.rows);
@@ -284,15 +308,19 @@ Splitter::Result Splitter::Fill(const Ring &ring, const Arena &arena, uint64_t s
 
 	uint64_t position = ring.Position();
 	while (position < plan.end) {
-		const Ring::Record record = ring.Peek(position);
-		position = record.next;
+		const Ring::Record whole = ring.Peek(position);
+		position = whole.next;
+		const auto [record, context] = Open(whole);
 		const EventLayout *layout = record.discarded ? nullptr : LayoutOf(record);
 		if (!layout)
 			continue;
 		const auto *head = reinterpret_cast<const event_head *>(record.data);
-		PutRow(record, *layout, columns[head->kind], stride[head->kind], next[head->kind]++);
+		const uint32_t row = next[head->kind]++;
+		PutRow(record, *layout, columns[head->kind], stride[head->kind], row);
+		if (contexts[head->kind])
+			contexts[head->kind][row] = ContextOf(context);
 		if (raw)
-			raw->insert(raw->end(), record.data, record.data + head->len);
+			raw->insert(raw->end(), whole.data, record.data + head->len);
 	}
 
 	directory[0] = plan.rows;

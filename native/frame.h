@@ -14,7 +14,8 @@ namespace ringtail {
 // The memory of one frame. It begins with a directory of u32 words that TypeScript reads (src/kernel/decode.ts):
 //   0 rows in all kinds   1, 2 sequence (lo, hi)   3, 4 wall clock minus boot clock in ns (lo, hi)
 //   5 actors   6 their columns   7 strings   8 their offsets   9 their lengths   10 their bytes   11 bytes of strings
-//   12 batches, then for each: kind, rows, columns
+//   12 batches, then for each: kind, rows, columns, column of contexts (0: no row has one)
+// A context is a string of the bytes of struct trace_context; id 0: none.
 // Places are byte offsets from the start; the columns of a table lie one behind the other, Stride(rows) words each.
 // Words from one column to the next: an odd number of cache lines. With 8,192 rows the columns would lie 32 KiB apart, and a row, one
 // word of each, would fall on a few sets of the caches and push itself out.
@@ -23,7 +24,7 @@ constexpr uint32_t Stride(uint32_t rows)
 	return (((rows + 15) / 16) | 1) * 16;
 }
 constexpr uint32_t kMostStrideSlack = 31;
-constexpr uint32_t kDirectoryWords = 13 + 3 * EVENT_KINDS;
+constexpr uint32_t kDirectoryWords = 13 + 4 * EVENT_KINDS;
 // One record must always fit.
 constexpr size_t kMinFrameBytes = 2 << 20;
 
@@ -55,6 +56,7 @@ private:
 		uint32_t strings = 1;
 		size_t stringBytes = 0;
 		uint32_t kindRows[EVENT_KINDS] = {};
+		bool hasContexts[EVENT_KINDS] = {};
 		uint64_t end = 0;
 		uint64_t malformed = 0;
 		bool more = false;
@@ -65,6 +67,12 @@ private:
 		uint32_t id;
 	};
 
+	// A record without what may stand before its head, and that; null: nothing stands there.
+	struct Opened {
+		Ring::Record record;
+		const trace_context *context;
+	};
+
 	// A place in the record that says how long a string or list is.
 	struct Tail {
 		uint16_t offset;
@@ -72,8 +80,10 @@ private:
 	};
 
 	Plan MakePlan(const Ring &ring, size_t arenaBytes) const;
+	static Opened Open(const Ring::Record &record);
 	const EventLayout *LayoutOf(const Ring::Record &record) const;
 	uint32_t ActorOf(const event_actor *actor);
+	uint32_t ContextOf(const trace_context *context);
 	uint32_t StringOf(const uint8_t *data, uint32_t len);
 	uint32_t AppendString(const uint8_t *data, uint32_t len);
 	void PutRow(const Ring::Record &record, const EventLayout &layout, uint32_t *columns, uint32_t stride, uint32_t row);

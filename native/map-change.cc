@@ -93,6 +93,16 @@ Failure MapChange::Swap(const LoadedObject &object, const std::string &map, cons
 	return {};
 }
 
+Failure MapChange::Use(const LoadedObject &object, const std::string &map, const std::string &path, MapChange &change)
+{
+	if (Failure failure = change.Open(object, map, Kind::kSwap))
+		return failure;
+	if (path.empty())
+		return {};
+	change.innerFd_ = bpf_obj_get(path.c_str());
+	return change.innerFd_ < 0 ? Failure{errno, "cannot open " + path, ""} : Failure{};
+}
+
 Failure MapChange::PutAll()
 {
 	const size_t count = keys_.size() / keyBytes_;

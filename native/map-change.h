@@ -19,6 +19,8 @@ public:
 	static Failure Drop(const LoadedObject &object, const std::string &map, std::vector<uint8_t> keys, MapChange &change);
 	// The entry 0 of an array of maps becomes an array with this one value, or nothing when there is no value.
 	static Failure Swap(const LoadedObject &object, const std::string &map, const std::vector<uint8_t> &value, MapChange &change);
+	// It becomes the map that is pinned there, or nothing when there is no path. The kernel refuses with EINVAL one of another kind than its own.
+	static Failure Use(const LoadedObject &object, const std::string &map, const std::string &path, MapChange &change);
 
 	MapChange() = default;
 	MapChange(MapChange &&other) noexcept { *this = std::move(other); }

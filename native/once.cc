@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <unistd.h>
 
 namespace ringtail {
@@ -50,6 +51,14 @@ Failure FindMaps(const std::string &name, const MapEntries &shape, const std::ve
 			return failure;
 	}
 	return errno == ENOENT ? Failure{} : Failure{errno, "cannot list the maps of this host", ""};
+}
+
+// By the name of what is behind the descriptor, which the kernel gives it: anon_inode:bpf-map.
+bool IsMap(int fd)
+{
+	char target[64] = {};
+	const ssize_t length = readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), target, sizeof(target) - 1);
+	return length > 0 && std::string_view(target) == "anon_inode:bpf-map";
 }
 
 } // namespace
@@ -102,6 +111,38 @@ Napi::Value RunOnce(const Napi::CallbackInfo &info)
 		return env.Undefined();
 	}
 	return Napi::Buffer<uint8_t>::Copy(env, output.data(), output.size());
+}
+
+Napi::Value PinnedMap(const Napi::CallbackInfo &info)
+{
+	const Napi::Env env = info.Env();
+	std::string path;
+	if (!ReadString(env, info[0], path))
+		return env.Undefined();
+	const int fd = bpf_obj_get(path.c_str());
+	bpf_map_info map = {};
+	uint32_t bytes = sizeof(map);
+	if (fd < 0) {
+		Throw(env, {errno, "cannot open " + path, ""});
+		return env.Undefined();
+	}
+	// a program or link answers as well, with other fields
+	const bool isMap = IsMap(fd);
+	const int error = isMap && bpf_obj_get_info_by_fd(fd, &map, &bytes) ? errno : 0;
+	close(fd);
+	if (!isMap || error) {
+		Throw(env, {isMap ? error : EINVAL, isMap ? "cannot look at " + path : path + " is no map", ""});
+		return env.Undefined();
+	}
+	const auto out = Napi::Object::New(env);
+	const auto put = [&](const char *name, uint32_t value) { out.Set(name, Napi::Number::New(env, value)); };
+	put("id", map.id);
+	put("type", map.type);
+	put("keyBytes", map.key_size);
+	put("valueBytes", map.value_size);
+	put("entries", map.max_entries);
+	put("flags", map.map_flags);
+	return out;
 }
 
 } // namespace ringtail

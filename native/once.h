@@ -10,5 +10,7 @@ namespace ringtail {
 Napi::Value NamedMaps(const Napi::CallbackInfo &info);
 // runOnce({ path, programs, options, mapEntries }, mostBytes): what these iterator programs write to their files, one behind the other.
 Napi::Value RunOnce(const Napi::CallbackInfo &info);
+// pinnedMap(path): of the map that is pinned there { id, type, keyBytes, valueBytes, entries, flags }, `type` by its number in linux/bpf.h.
+Napi::Value PinnedMap(const Napi::CallbackInfo &info);
 
 } // namespace ringtail

@@ -89,4 +89,19 @@ Napi::Value Session::SwapInner(const Napi::CallbackInfo &info)
 	return Begin(env, std::move(change));
 }
 
+Napi::Value Session::UsePinned(const Napi::CallbackInfo &info)
+{
+	const Napi::Env env = info.Env();
+	std::string map, path;
+	MapChange change;
+	const LoadedObject *object = ObjectAt(info);
+	if (!object || !ReadString(env, info[1], map) || (!info[2].IsUndefined() && !ReadString(env, info[2], path)))
+		return env.Undefined();
+	if (const Failure failure = MapChange::Use(*object, map, path, change)) {
+		Throw(env, failure);
+		return env.Undefined();
+	}
+	return Begin(env, std::move(change));
+}
+
 } // namespace ringtail

@@ -44,6 +44,7 @@ Napi::Function Session::Define(Napi::Env env)
 			InstanceMethod<&Session::PutEntries>("putEntries"),
 			InstanceMethod<&Session::DropEntries>("dropEntries"),
 			InstanceMethod<&Session::SwapInner>("swapInner"),
+			InstanceMethod<&Session::UsePinned>("usePinned"),
 			InstanceMethod<&Session::KernelObjects>("kernelObjects"),
 			InstanceMethod<&Session::Release>("release"),
 			InstanceMethod<&Session::ReadCounters>("counters"),

@@ -44,6 +44,7 @@ private:
 	Napi::Value PutEntries(const Napi::CallbackInfo &info);
 	Napi::Value DropEntries(const Napi::CallbackInfo &info);
 	Napi::Value SwapInner(const Napi::CallbackInfo &info);
+	Napi::Value UsePinned(const Napi::CallbackInfo &info);
 	bool ShareMaps(Napi::Env env, const Napi::Value &share, ObjectSpec &spec);
 	Napi::Value KernelObjects(const Napi::CallbackInfo &info);
 	Napi::Value Release(const Napi::CallbackInfo &info);

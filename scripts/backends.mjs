@@ -1,8 +1,8 @@
 /**
  * Builds the real back ends of the end-to-end tests, once for each manifest, outside the tree:
- * ${XDG_CACHE_HOME:-~/.cache}/ringtail/backends/<hash>/otelcol
+ * ${XDG_CACHE_HOME:-~/.cache}/ringtail/backends/<hash>/otelcol and .../jaeger
  *
- * usage: backends.mjs        prints the path of the Collector; progress goes to stderr
+ * usage: backends.mjs [collector | jaeger]     prints the path of the program, the Collector's without a name; progress goes to stderr
  * exit codes: 0 it is there, 1 the build failed, 3 this machine cannot build it (no Go and none to be had)
  */
 import { execFileSync } from 'node:child_process';
@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SetupError, runMain } from './lib/errors.mjs';
 import { inRoot } from './lib/paths.mjs';
-import { hashInputs } from './lib/stamp.mjs';
+import { filesIn, hashInputs } from './lib/stamp.mjs';
 import { run } from './lib/run.mjs';
 import { which } from './lib/tools.mjs';
 
@@ -23,6 +23,16 @@ const GO_NEEDED = [1, 26];
 const GO_FETCHED = 'go1.26.8';
 /** From this version on Go fetches another toolchain itself when GOTOOLCHAIN names it. */
 const GO_SWITCHES = [1, 21];
+
+/** Its query API and storage in memory: with all that it can store in, it takes four times as long. The module has no user interface. */
+const JAEGER = 'github.com/jaegertracing/jaeger@v1.76.0';
+const jaegerFolder = inRoot('test/e2e/jaeger');
+/** Packages that have one file of ours instead of their own, and its name. */
+const JAEGER_PARTS = {
+  'cmd/jaeger': 'main.go',
+  'cmd/jaeger/internal/extension/jaegerstorage': 'storage.go',
+  'internal/storage/v1/factory': 'archive.go',
+};
 
 const manifest = inRoot('test/e2e/collector/manifest.yaml');
 
@@ -75,13 +85,14 @@ const prepareGo = async (folder, say) => {
 };
 
 /**
- * @param {(line: string) => void} say
- * @returns {Promise<string>} path of a Collector that starts
+ * Builds a program once.
+ * @param {{ name: string, hash: string, say: (line: string) => void, build: (place: { work: string, go: string, env: NodeJS.ProcessEnv }) => Promise<string> }} options
+ *   `build` gives the path of what it made
+ * @returns {Promise<string>} path of the program
  */
-export const buildCollector = async (say) => {
-  const hash = hashInputs(inRoot(), [manifest], [BUILDER, process.arch]).slice(0, 16);
-  const place = join(cacheFolder(), hash);
-  const binary = join(place, 'otelcol');
+const buildOnce = async ({ name, hash, say, build }) => {
+  const place = join(cacheFolder(), hash.slice(0, 16));
+  const binary = join(place, name);
   if (existsSync(binary)) return binary;
 
   // A folder of its own, renamed at the end: two builds at once do not meet, and half a build is never found.
@@ -96,13 +107,11 @@ export const buildCollector = async (say) => {
       PATH: `${join(go, '..')}:${process.env['PATH'] ?? ''}`,
       CGO_ENABLED: '0',
     };
-    say('building the OpenTelemetry Collector, once; this takes minutes');
-    await run(go, ['install', BUILDER], { env });
-    await run('sh', ['-c', 'cd "$1" && exec bin/builder --config "$2"', 'sh', work, manifest], { env });
+    const made = await build({ work, go, env });
     const built = join(work, 'done');
     mkdirSync(built);
-    renameSync(join(work, 'out', 'otelcol'), join(built, 'otelcol'));
-    execFileSync(join(built, 'otelcol'), ['components'], { stdio: 'ignore' });
+    renameSync(made, join(built, name));
+    execFileSync(join(built, name), ['--help'], { stdio: 'ignore' });
     if (!existsSync(binary)) renameSync(built, place);
     return binary;
   } finally {
@@ -110,8 +119,55 @@ export const buildCollector = async (say) => {
   }
 };
 
+/**
+ * @param {(line: string) => void} say
+ * @returns {Promise<string>} path of a Collector that starts
+ */
+export const buildCollector = (say) =>
+  buildOnce({
+    name: 'otelcol',
+    hash: hashInputs(inRoot(), [manifest], [BUILDER, process.arch]),
+    say,
+    async build({ work, go, env }) {
+      say('building the OpenTelemetry Collector, once; this takes minutes');
+      await run(go, ['install', BUILDER], { env });
+      await run('sh', ['-c', 'cd "$1" && exec bin/builder --config "$2"', 'sh', work, manifest], { env });
+      return join(work, 'out', 'otelcol');
+    },
+  });
+
+/**
+ * The same of Jaeger, whose module says itself what replaces what, so that it is built where its sources are, in a copy that may be changed.
+ * @param {(line: string) => void} say
+ */
+export const buildJaeger = (say) =>
+  buildOnce({
+    name: 'jaeger',
+    hash: hashInputs(inRoot(), filesIn(jaegerFolder, ['.go']), [JAEGER, process.arch]),
+    say,
+    async build({ work, go, env }) {
+      say('building Jaeger, once; this takes minutes');
+      const { Dir: module } = JSON.parse(await run(go, ['mod', 'download', '-json', JAEGER], { stdoutOnly: true, env }));
+      const sources = join(work, 'jaeger-sources');
+      cpSync(module, sources, { recursive: true });
+      await run('chmod', ['-R', 'u+w', sources]);
+      for (const [part, name] of Object.entries(JAEGER_PARTS)) {
+        const folder = join(sources, part);
+        for (const file of readdirSync(folder)) if (file.endsWith('.go')) rmSync(join(folder, file));
+        cpSync(join(jaegerFolder, name), join(folder, name));
+      }
+      const built = join(work, 'jaeger-built');
+      await run(go, ['build', '-C', sources, '-ldflags', '-s -w', '-o', built, './cmd/jaeger'], { env });
+      return built;
+    },
+  });
+
 if (realpathSync(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
   await runMain(async () => {
-    process.stdout.write(`${await buildCollector((line) => process.stderr.write(`ringtail backends: ${line}\n`))}\n`);
+    const [name = 'collector'] = process.argv.slice(2);
+    const builders = { collector: buildCollector, jaeger: buildJaeger };
+    if (!(name in builders)) throw new SetupError(`no such back end: ${name}; there are ${Object.keys(builders).join(' and ')}`);
+    const build = builders[/** @type {keyof typeof builders} */ (name)];
+    process.stdout.write(`${await build((line) => process.stderr.write(`ringtail backends: ${line}\n`))}\n`);
   });
 }

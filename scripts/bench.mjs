@@ -29,6 +29,7 @@ const benches = [
   'who',
   'live-sessions',
   'trace',
+  'trace-storm',
 ];
 
 await runMain(async () => {

@@ -33,6 +33,8 @@ const target = join(root, 'src/kernel/layouts.gen.ts');
 
 /** Keys and values of maps that user space writes or reads. */
 const mapStructs = [
+  'trace_context',
+  'context_head',
   'process_count_key',
   'process_count',
   'alive_count',

@@ -107,7 +107,7 @@ export const pictures: readonly Scene[] = [
   {
     name: 'trace',
     title: 'sudo ringtail trace -- make -j2',
-    description: 'ringtail trace: a build as a tree of programs, with how long each took, how it ended, and the path to what ended last',
+    description: 'ringtail trace: a build as a tree of programs, with how long each took, how it ended, and what the build waited for',
     columns: 100,
     rows: 30,
     rate: 5,

@@ -22,8 +22,17 @@ const counted = (count: number | undefined, word: string): string | undefined =>
 const place = (...names: readonly (string | undefined)[]): string =>
   names.filter((name) => name !== undefined && name !== '' && name !== 'none').join(' ');
 
+/** What was told stands first, and of the others those that there are. */
+const outcomes = (counts: Readonly<Record<string, number>>): string =>
+  listed(
+    'told',
+    ...Object.entries(counts).map(([outcome, count]) =>
+      outcome === 'told' || count === 0 ? '' : `${count} ${outcome.replaceAll('_', ' ')}`,
+    ),
+  );
+
 const rowsOf = (statistics: Statistics): readonly Row[] => {
-  const { hooks, sessions, maps, caches, lookups, lookupTimes, failures, naming, incidents } = statistics;
+  const { hooks, sessions, maps, caches, lookups, lookupTimes, failures, naming, traces, incidents } = statistics;
   return [
     ...hooks.map(({ receiver, hook, rung, health }): Row => ['hook', place(receiver, hook), rung, health]),
     ...sessions.map(({ transport, family, open }): Row => ['sessions', place(transport, family), String(open), 'open']),
@@ -48,6 +57,10 @@ const rowsOf = (statistics: Statistics): readonly Row[] => {
       const name = source === 'none' ? 'nobody' : source;
       return ['named by', place(name, transport, family), percent(namedRate), `${named} named, ${unnamed} not`];
     }),
+    ...traces.flatMap(({ receiver, traces: trees, spans }): Row[] => [
+      ['traces', receiver, String(trees['told'] ?? 0), outcomes(trees)],
+      ['trace spans', receiver, String(spans['told'] ?? 0), outcomes(spans)],
+    ]),
     ...incidents.map(({ incident, count }): Row => ['incident', incident.replaceAll('_', ' '), String(count), '']),
   ];
 };

@@ -36,6 +36,7 @@ export const systemContext = (host: Host = process): CommandContext => {
       rootPath: config.root_path,
       rung: config.rung,
       procfsIntervalMs: config.procfs_interval,
+      traceContext: config.trace_context,
       ...(exclude === undefined ? {} : { exclude }),
       counters,
       logger,

@@ -17,6 +17,15 @@ export const kernelSchema = z
       .default('auto')
       .describe('How processes are followed; auto takes the best way that works here, any other must work.'),
     procfs_interval: duration({ minMs: 100, maxMs: 3_600_000 }).prefault('1s').describe('How often /proc is read on the procfs rung.'),
+    trace_context: z
+      .string()
+      .refine((text) => text === 'auto' || text === 'off' || text.startsWith('/'), {
+        error: 'neither auto nor off nor an absolute path',
+      })
+      .default('auto')
+      .describe(
+        "The pinned map of OpenTelemetry's eBPF instrumentation, from which log records take the trace and span that a thread is in: auto is where it pins it by default.",
+      ),
     root_path: z
       .string()
       .startsWith('/', { error: 'not an absolute path' })

@@ -144,6 +144,10 @@ export type Batch = {
   readonly omitted: ReadonlySet<string> | undefined;
   /** Severity numbers of OTLP by row, as far as they are known from elsewhere; undefined: all are 9, INFO. */
   readonly severities?: Uint32Array | undefined;
+  /**
+   * Where in a trace, as another program keeps it, the thread of each row was: the id of a string of 16 bytes of the trace, never all zero, and 8 of the span; 0: in none.
+   */
+  readonly contexts?: { readonly strings: StringTable; readonly ids: Column } | undefined;
   /** The rows are spans. */
   readonly spans?: SpanColumns | undefined;
   /** How the pipeline wants its records cut into requests; for exporters that send requests. One object a pipeline. */

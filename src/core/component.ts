@@ -222,7 +222,14 @@ type FactoryOf<K extends ComponentKind, T> = {
   create(settings: Settings<never>, config: never): T;
 };
 
+/** Programs of the kernel that evaluate rules. Receivers that share them share what is dropped. */
+export type RuleSide = 'calls' | 'sockets';
+
 export type ReceiverFactory = FactoryOf<'receiver', Receiver> & {
+  /** Which evaluate those of `pushDown`; absent: nobody else has to do with them. */
+  readonly ruleSide?: RuleSide;
+  /** Of which a receiver of this configuration wants everything for its pipelines of traces, whatever those of logs drop. */
+  wantsAll?(config: never): readonly RuleSide[];
   /** Of rule sets as `Receiver.narrow` is given them: which rules are evaluated where. For `validate` and the start-up line; looks at no host. */
   pushDown?(config: never, ruleSets: readonly (RuleSet | undefined)[]): PushDownReport;
 };

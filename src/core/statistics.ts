@@ -40,6 +40,13 @@ export type NamingStatistics = {
   readonly namedRate?: number;
 };
 
+/** Traces of a receiver, and their spans, by what became of them. */
+export type TraceStatistics = {
+  readonly receiver: string;
+  readonly traces: Readonly<Record<string, number>>;
+  readonly spans: Readonly<Record<string, number>>;
+};
+
 /** What is not known is left out, and never 0. Rates are from 0 to 1. */
 export type Statistics = {
   readonly hooks: readonly HookStatistics[];
@@ -50,6 +57,7 @@ export type Statistics = {
   readonly lookupTimes: readonly LookupTime[];
   readonly failures: readonly { readonly source: string; readonly reason: string; readonly count: number }[];
   readonly naming: readonly NamingStatistics[];
+  readonly traces: readonly TraceStatistics[];
   readonly incidents: readonly { readonly incident: string; readonly count: number }[];
 };
 
@@ -143,6 +151,13 @@ export const computeStatistics = (samples: readonly Sample[]): Statistics => {
         return [{ source, ...place, named, unnamed, ...known({ namedRate: rateOf(named, unnamed) }) }];
       },
     ),
+    traces: each(['ringtail_traces'], ['receiver']).map(({ receiver = '?' }) => {
+      const byOutcome = (name: string): Readonly<Record<string, number>> =>
+        Object.fromEntries(
+          of(name).flatMap(({ labels, value }) => (labels['receiver'] === receiver ? [[labels['outcome'] ?? '?', value]] : [])),
+        );
+      return { receiver, traces: byOutcome('ringtail_traces'), spans: byOutcome('ringtail_trace_spans') };
+    }),
     incidents: of('ringtail_session_incidents').map(({ labels, value }) => ({ incident: labels['incident'] ?? '?', count: value })),
   };
 };

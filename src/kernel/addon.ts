@@ -21,6 +21,8 @@ export type Addon = {
     readonly valueBytes: number;
     readonly match?: readonly EntryMatch[];
   }): readonly MapEntries[];
+  /** What is pinned there. Throws a NativeError: ENOENT, EACCES, EINVAL when it is no map. */
+  pinnedMap(path: string): PinnedMap;
   /** Loads an object, runs its iterator programs and lets go of it. Gives what they wrote, at most `mostBytes`. */
   runOnce(spec: ObjectSpec, mostBytes: number): Buffer;
   readonly LinkWatch: new (onChange: (changes: readonly NativeLink[] | null) => void) => NativeLinkWatch;
@@ -35,6 +37,16 @@ export type Addon = {
   removeFilter(filter: Pick<NativeFilter, 'ifindex' | 'handle' | 'priority'>): Promise<void>;
   /** User names by NSS, off the main thread; null for a number that has no name. */
   lookupUsers(uids: readonly number[]): Promise<(string | null)[]>;
+};
+
+/** As the kernel tells it; `type` is `enum bpf_map_type` of linux/bpf.h, `flags` are BPF_F_… */
+export type PinnedMap = {
+  readonly id: number;
+  readonly type: number;
+  readonly keyBytes: number;
+  readonly valueBytes: number;
+  readonly entries: number;
+  readonly flags: number;
 };
 
 /** A network interface. */
@@ -210,6 +222,11 @@ export type NativeSession = {
    * before: that takes a grace period of the kernel.
    */
   swapInner(object: number, map: string, value?: Uint8Array): Promise<void>;
+  /**
+   * The entry 0 of an array of maps becomes the map that is pinned at `path`; undefined: nothing. Resolves as `swapInner` does; the kernel refuses a map of
+   * another kind than the array is for (EINVAL).
+   */
+  usePinned(object: number, map: string, path?: string): Promise<void>;
   recursionMisses(object: number): Readonly<Record<string, number>>;
   /** Gives a frame back; false when it was not out. */
   release(frame: number): boolean;

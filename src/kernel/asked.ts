@@ -16,13 +16,14 @@ const needsOfSockets = ({ events }: SocketNeeds): ProcessNeeds => (events.size >
 /** What all ask for together; undefined when nobody does. */
 const unionOf = (all: Iterable<ProcessNeeds>): ProcessNeeds | undefined => {
   let union: ProcessNeeds | undefined;
-  for (const { argsMaxBytes, threads, failedExecs, idle = false, counted = false } of all) {
+  for (const { argsMaxBytes, threads, failedExecs, idle = false, counted = false, traceparent = false } of all) {
     union = {
       argsMaxBytes: Math.max(union?.argsMaxBytes ?? 0, argsMaxBytes),
       threads: (union?.threads ?? false) || threads,
       failedExecs: (union?.failedExecs ?? false) || failedExecs,
       idle: (union?.idle ?? true) && idle,
       counted: (union?.counted ?? false) || counted,
+      traceparent: (union?.traceparent ?? false) || traceparent,
     };
   }
   return union;

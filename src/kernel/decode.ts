@@ -29,12 +29,13 @@ export const decodeFrame = (arena: ArrayBuffer): KernelFrame => {
   const view = (place: number, index: number, stride: number, length: number): Column =>
     new Uint32Array(arena, place + 4 * stride * index, length);
 
-  const entries = new Uint32Array(arena, 13 * 4, 3 * word(12));
+  const entries = new Uint32Array(arena, 13 * 4, 4 * word(12));
   const batches: KernelBatch[] = [];
-  for (let i = 0; i < entries.length; i += 3) {
+  for (let i = 0; i < entries.length; i += 4) {
     const kind = entries[i]!;
     const rows = entries[i + 1]!;
     const place = entries[i + 2]!;
+    const contexts = entries[i + 3]!;
     const stride = strideOf(rows);
     const columns: Record<string, Column> = {};
     kindColumnNames.get(kind)!.forEach((name, index) => {
@@ -47,6 +48,7 @@ export const decodeFrame = (arena: ArrayBuffer): KernelFrame => {
       bootNsHi: view(place, 1, stride, rows),
       actor: view(place, 2, stride, rows),
       columns,
+      contexts: contexts === 0 ? undefined : view(contexts, 0, 0, rows),
     });
   }
   return {

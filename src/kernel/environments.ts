@@ -8,12 +8,9 @@ import { mapBounded } from '../core/bounded.ts';
 import { printable } from '../core/printable.ts';
 import { resourceName } from '../otlp/names.ts';
 import { createFrameMemo } from './frame-memo.ts';
-import { holdProcess } from './procfs/held.ts';
-import { isSameProgram } from './procfs/process.ts';
-import { readBounded, type ReadResult } from './procfs/read.ts';
+import { readEnvironment } from './procfs/environ.ts';
 import type { ProgramQuestion } from './procfs/program.ts';
 import { headFlag } from './layouts.gen.ts';
-import { TICK_NS } from './procfs/stat.ts';
 
 /** Programs whose answer is kept, about 200 bytes each. */
 const CAPACITY = 16_384;
@@ -102,19 +99,9 @@ export const createEnvironments = (root: string, nowMs: () => number = Date.now)
   };
 
   /** Undefined: it cannot be had, or is that of another program by now. */
-  const read = async ({ pid, startNs, comm }: EnvironmentQuestion): Promise<readonly Attribute[] | undefined> => {
-    const result = await holdProcess(root, pid, async ({ stat }): Promise<ReadResult<readonly Attribute[]>> => {
-      const before = await stat();
-      if (!before.ok) return before;
-      const ageNs = startNs - before.value.startNs;
-      const isIt = ageNs >= 0n && ageNs < TICK_NS && (comm === undefined || Buffer.compare(comm, before.value.comm) === 0);
-      const bytes = isIt ? await readBounded(`${root}/proc/${pid}/environ`, MAX_ENVIRONMENT_BYTES) : undefined;
-      if (bytes === undefined || !bytes.ok) return { ok: false, reason: 'failed' };
-      const after = await stat();
-      if (!after.ok || !isSameProgram(before.value, after.value)) return { ok: false, reason: 'failed' };
-      return { ok: true, value: parseEnvironment(bytes.value.bytes) };
-    });
-    return result.ok ? result.value : undefined;
+  const read = async (question: EnvironmentQuestion): Promise<readonly Attribute[] | undefined> => {
+    const result = await readEnvironment(root, question, MAX_ENVIRONMENT_BYTES);
+    return result.ok ? parseEnvironment(result.value.bytes) : undefined;
   };
 
   const ask = async (question: EnvironmentQuestion): Promise<void> => {

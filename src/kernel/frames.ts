@@ -9,6 +9,8 @@ export type KernelBatch = {
   /** Index into `frame.actors`. */
   readonly actor: Column;
   readonly columns: Columns;
+  /** String ids of where in a trace the thread was, see `Batch.contexts`; undefined: nowhere, in any row. */
+  readonly contexts?: Column | undefined;
 };
 
 /** In the order of their numbers, each kind at most once: lifecycle kinds come first, but for those of cgroups, which the gate alone looks at. */

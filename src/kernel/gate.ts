@@ -16,6 +16,7 @@ import type { KernelFrame } from './frames.ts';
 import { headFlag } from './layouts.gen.ts';
 import type { ProcessTable } from './lifecycle/process-table.ts';
 import type { ProgramAnswer, ProgramQuestion } from './procfs/program.ts';
+import type { Traceparents } from './traces/traceparents.ts';
 import type { Users } from './users.ts';
 
 /** A frame is cut every 50 ms, and the pool of frames covers a stall of 250 ms: waiting this long loses nothing. */
@@ -32,7 +33,7 @@ const MAX_REMEMBERED = 8_192;
 /** Unknown actors of one frame that are considered; beyond it is a storm, and most would find no room anyway. */
 const MAX_CANDIDATES = 2_048;
 
-const needs = ['process', 'user', 'cgroup', 'container', 'environment'] as const;
+const needs = ['process', 'user', 'cgroup', 'container', 'environment', 'traceparent'] as const;
 export type GateNeed = (typeof needs)[number];
 
 export type Gate = {
@@ -58,6 +59,7 @@ export type GateOptions = {
   readonly cgroups: Cgroups;
   readonly containers: Containers;
   readonly environments?: Environments | undefined;
+  readonly traceparents?: Traceparents | undefined;
   /** Reads from procfs what a process runs. */
   readonly readProgram: (question: ProgramQuestion) => Promise<ProgramAnswer>;
   readonly counters: Counters;
@@ -90,6 +92,7 @@ export const createGate = (options: GateOptions): Gate => {
     cgroups,
     containers,
     environments,
+    traceparents,
     readProgram,
     counters,
     maxWaitMs = DEFAULT_MAX_WAIT_MS,
@@ -122,6 +125,7 @@ export const createGate = (options: GateOptions): Gate => {
     cgroup: () => cgroups.size,
     container: () => containers.size,
     environment: () => environments?.size ?? 0,
+    traceparent: () => traceparents?.size ?? 0,
   };
   for (const cache of needs) counters.gauge('ringtail_cache_entries', { cache }, entries[cache]);
   let underWay = 0;
@@ -223,6 +227,18 @@ export const createGate = (options: GateOptions): Gate => {
     return questions.length === 0 ? [] : [track(0, environments.fetch(questions))];
   };
 
+  const askTraceparents = (frame: KernelFrame): Promise<void>[] => {
+    const missing = traceparents?.missing(frame) ?? [];
+    if (traceparents === undefined || missing.length === 0) return [];
+    cacheCounters.traceparent.misses.value += missing.length;
+    return [
+      track(
+        0,
+        traceparents.fetch(missing.map((actor) => ({ ...questionOf(copyActor(frame, actor)), execId: frame.actors.execId[actor]! }))),
+      ),
+    ];
+  };
+
   const countAttribution = (frame: KernelFrame): void => {
     if (!required.has('process')) return;
     for (const slot of processTable.resolve(frame)) {
@@ -268,7 +284,7 @@ export const createGate = (options: GateOptions): Gate => {
         if (isDue('cgroup')) await cgroups.start();
         if (isDue('container')) await containers.start();
       };
-      await Promise.all([startContainers(), isDue('user') && users.start()]);
+      await Promise.all([startContainers(), isDue('user') && users.start(), isDue('traceparent') && traceparents?.start()]);
     },
     admit(frame) {
       const orphansBefore = processTable.stats().unknownMakers;
@@ -280,6 +296,7 @@ export const createGate = (options: GateOptions): Gate => {
         ...(required.has('process') ? askProcesses(frame) : []),
         ...(required.has('user') ? askUsers(frame) : []),
         ...(required.has('environment') ? askEnvironments(frame) : []),
+        ...(required.has('traceparent') ? askTraceparents(frame) : []),
         ...cgroupWork,
         ...(required.has('container') ? askContainers(frame, cgroupWork) : []),
       ];

@@ -28,6 +28,8 @@ export type KernelOptions = {
   readonly rootPath: string;
   /** `auto` takes the best that works. */
   readonly rung: 'auto' | Rung;
+  /** `auto`, `off`, or the path of the pinned map that says where in a trace each thread is. */
+  readonly traceContext?: string;
   /** How often the procfs rung looks. */
   readonly procfsIntervalMs: number;
   /** Whose doings are left out, beside Ringtail's own. */

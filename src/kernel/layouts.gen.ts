@@ -55,6 +55,7 @@ export const execFlag = {
   argsTruncated: 1,
   argsFault: 2,
   argcUnknown: 4,
+  environmentCut: 8,
 } as const;
 
 /** `enum fork_flags`. */
@@ -135,6 +136,7 @@ export const callWant = {
 export const processWant = {
   event: 1,
   count: 2,
+  traceparent: 4,
 } as const;
 
 /** `enum limit_per`. */
@@ -313,6 +315,8 @@ export const packetTransport = {
 
 /** Keys and values of maps: the offset of each member, and `size` of the whole, in bytes. */
 export const mapLayout = {
+  traceContext: { size: 24, traceId: 0, spanId: 16 },
+  contextHead: { size: 32, kind: 0, version: 2, len: 4, context: 8 },
   processCountKey: { size: 24, cgroupId: 0, netnsCookie: 8, uid: 16, flags: 20 },
   processCount: { size: 16, execs: 0, exits: 8 },
   aliveCount: { size: 8, processes: 0 },
@@ -397,7 +401,7 @@ export const eventLayouts = {
   },
   exec: {
     kind: 2,
-    size: 160,
+    size: 168,
     fields: [
       { name: 'inode', offset: 96, width: 8, role: 'number' },
       { name: 'dev', offset: 104, width: 4, role: 'number' },
@@ -410,10 +414,11 @@ export const eventLayouts = {
       { name: 'oldTid', offset: 132, width: 4, role: 'number' },
       { name: 'syscallNr', offset: 136, width: 4, role: 'number' },
       { name: 'ret', offset: 140, width: 4, role: 'number' },
-      { name: 'path', offset: 144, width: 4, role: 'text' },
-      { name: 'cwd', offset: 148, width: 4, role: 'text' },
-      { name: 'file', offset: 152, width: 4, role: 'text' },
-      { name: 'args', offset: 156, width: 4, role: 'list' },
+      { name: 'path', offset: 148, width: 4, role: 'text' },
+      { name: 'cwd', offset: 152, width: 4, role: 'text' },
+      { name: 'file', offset: 156, width: 4, role: 'text' },
+      { name: 'args', offset: 160, width: 4, role: 'list' },
+      { name: 'traceparent', offset: 164, width: 4, role: 'text' },
     ],
   },
   exit: {
@@ -806,6 +811,7 @@ export type ExecColumns = {
   readonly file: Column;
   readonly args: Column;
   readonly argsKept: Column;
+  readonly traceparent: Column;
 };
 
 export type ExitColumns = {

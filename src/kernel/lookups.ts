@@ -9,6 +9,7 @@ import { createGate } from './gate.ts';
 import { createProcessTable } from './lifecycle/process-table.ts';
 import { readProgram } from './procfs/program.ts';
 import type { KernelLookups } from './service-types.ts';
+import { createTraceparents } from './traces/traceparents.ts';
 import { createUsers, type LookupUsers } from './users.ts';
 
 export type LookupOptions = {
@@ -29,16 +30,18 @@ export const createLookups = ({ root, counters, logger, lookupUsers, recorder }:
   const cgroups = createCgroups({ root });
   const containers = createContainers({ root, cgroups, counters, logger });
   const environments = createEnvironments(root);
+  const traceparents = createTraceparents({ root, counters, logger });
   const gate = createGate({
     processTable: processes,
     users,
     cgroups,
     containers,
     environments,
+    traceparents,
     readProgram: (question) => readProgram(root, question),
     counters,
   });
   counters.gauge('ringtail_cache_entries', { cache: 'process_alive' }, () => processes.stats().alive);
   counters.observed('ringtail_cache_evictions', { cache: 'process' }, () => processes.stats().evictedAlive + processes.stats().evictedDead);
-  return { processes, users, cgroups, containers, environments, gate };
+  return { processes, users, cgroups, containers, environments, traceparents, gate };
 };

@@ -5,6 +5,7 @@ import { buildPath, type Addon, type KernelFacts, type NativeError } from './add
 import { actorLayout } from './layouts.gen.ts';
 import { hooks, type ProbeHook } from './probe-hooks.ts';
 import type { PacketProbe } from './packets/probe.ts';
+import { findContextMap } from './trace-contexts.ts';
 import { ladderOf } from './packets/ladder.ts';
 import { wantedFacts } from './process-programs.ts';
 import { namesInitialPidNamespace } from './self.ts';
@@ -232,6 +233,24 @@ export const probeKernel = (options: ProbeOptions): ProbeReport => {
       ...capabilityChecks(procfsRoot),
     ],
   };
+};
+
+/** The row of the map that says where in a trace each thread is; undefined: nobody looks for it. */
+export const contextsCheck = (addon: Pick<Addon, 'pinnedMap'>, path: string | undefined): ProbeCheck | undefined => {
+  if (path === undefined) return undefined;
+  const check = { name: 'trace contexts', required: false };
+  const found = findContextMap(addon, path);
+  if (found.state === 'found')
+    return {
+      ...check,
+      ok: true,
+      detail: `log records carry the trace of their thread, by ${path} with room for ${found.map.entries} threads`,
+    };
+  if (found.state === 'absent') return { ...check, ok: false, detail: `${path} is not there now`, optional: true };
+  if (found.state === 'hidden')
+    return { ...check, ok: false, detail: `${path} may not be opened, or is no pin (${found.code})`, optional: true };
+  const advice = "it must be that of OpenTelemetry's eBPF instrumentation; set kernel.trace_context to its path, or to off";
+  return { ...check, ok: false, detail: `log records carry no trace: ${path} ${found.why}`, advice };
 };
 
 /** Names in a row of the report. */

@@ -42,6 +42,8 @@ export type ProcessNeeds = {
   readonly idle?: boolean;
   /** Execs and exits are counted, for metrics. */
   readonly counted?: boolean;
+  /** Records of execs have the TRACEPARENT of the new program. */
+  readonly traceparent?: boolean;
 };
 
 export type LoadedPrograms = {
@@ -92,7 +94,10 @@ const isAttached = (needs: ProcessNeeds): boolean => tellsRecords(needs) || need
 
 /** `struct process_settings`, the only entry of its map. */
 const writeSettings = (session: NativeSession, object: number, needs: ProcessNeeds): void => {
-  const wants = (tellsRecords(needs) ? processWant.event : 0) | (needs.counted === true ? processWant.count : 0);
+  const wants =
+    (tellsRecords(needs) ? processWant.event : 0) |
+    (needs.counted === true ? processWant.count : 0) |
+    (needs.traceparent === true ? processWant.traceparent : 0);
   const settings = Uint32Array.of(needs.argsMaxBytes, needs.threads ? 1 : 0, wants);
   session.putEntry(object, 'settings', new Uint8Array(4), new Uint8Array(settings.buffer));
 };

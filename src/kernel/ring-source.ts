@@ -1,4 +1,5 @@
 /** The ring of one running Ringtail: opens the session, loads the programs, hands frames to the hub, watches for loss. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Counters } from '../core/counters.ts';
 import type { Logger } from '../core/logger.ts';
 import { messageOf } from '../core/errors.ts';
@@ -22,6 +23,7 @@ import type { SocketNeeds } from './sockets/needs.ts';
 import { createSocketPrograms, type SocketPrograms } from './sockets/programs.ts';
 import { createProcessCounts, type ProcessCounts } from './process-counts.ts';
 import type { LegacyHierarchy } from './procfs/mounts.ts';
+import { createTraceContexts, type TraceContexts, type TraceContextsOptions } from './trace-contexts.ts';
 import { changeProcessNeeds, loadProcessPrograms, type LoadedPrograms, type ProcessNeeds, type Rung } from './process-programs.ts';
 
 /** A window of loss is told within this time. */
@@ -46,6 +48,8 @@ export type RingSourceOptions = RingSessionOptions & {
   readonly root: string;
   /** Where the v2 hierarchy is mounted, seen from here; undefined: it is not. */
   readonly cgroupRoot: () => Promise<string | undefined>;
+  /** Where the map is that says in which trace each thread is. */
+  readonly contexts: Pick<TraceContextsOptions, 'path' | 'isNamed'>;
   /** The v1 hierarchy that cgroups are told of beside v2. */
   readonly legacy: LegacyHierarchy | undefined;
   /** Whether cgroups are followed from the beginning. */
@@ -56,6 +60,7 @@ export type RingSourceOptions = RingSessionOptions & {
 
 export type RingSource = {
   readonly programs: LoadedPrograms;
+  readonly contexts: Pick<TraceContexts, 'mapId'>;
   readonly processCounts: ProcessCounts;
   readonly cgroups: Pick<CgroupPrograms, 'status'>;
   readonly calls: CallPrograms;
@@ -87,11 +92,6 @@ export type RingSource = {
 
 /** `refusals` says why there is no source, a sentence a rung. */
 export type RingSourceResult = { readonly source: RingSource } | { readonly source: undefined; readonly refusals: readonly string[] };
-
-const sleep = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 
 /** Throws what opening the ring throws; a kernel that takes no program on any rung is an answer, not an error. */
 export const openRingSource = async (options: RingSourceOptions): Promise<RingSourceResult> => {
@@ -135,6 +135,8 @@ export const openRingSource = async (options: RingSourceOptions): Promise<RingSo
     return { source: undefined, refusals };
   }
 
+  const contexts = createTraceContexts({ addon: options.addon, session, object: loaded.object, logger, ...options.contexts });
+  await contexts.look();
   let lastStats = session.stats();
   const stats = () => (lastStats = open ? session.stats() : lastStats);
   const readCounters = () => (open ? session.counters() : undefined);
@@ -212,6 +214,7 @@ export const openRingSource = async (options: RingSourceOptions): Promise<RingSo
     } catch (error) {
       logger.warn({ error: messageOf(error) }, 'cannot read the counters of the kernel');
     }
+    void contexts.look();
   }, LOSS_CHECK_MS);
   timer.unref();
 
@@ -240,6 +243,7 @@ export const openRingSource = async (options: RingSourceOptions): Promise<RingSo
   return {
     source: {
       programs: loaded,
+      contexts,
       processCounts: createProcessCounts(session, loaded.object),
       cgroups,
       calls,

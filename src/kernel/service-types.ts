@@ -5,6 +5,7 @@ import type { Environments } from './environments.ts';
 import type { Gate } from './gate.ts';
 import type { ProcessTable } from './lifecycle/process-table.ts';
 import type { SocketLookup } from './sockets/lookup.ts';
+import type { Traceparents } from './traces/traceparents.ts';
 import type { Users } from './users.ts';
 
 /** What the processors need of the kernel services; they ask the gate for what they need when they are created. */
@@ -15,6 +16,8 @@ export type KernelLookups = {
   readonly containers: Containers;
   /** What processes say of themselves; undefined for what is replayed. */
   readonly environments?: Environments;
+  /** Spans that they name; undefined for what is replayed. */
+  readonly traceparents?: Traceparents;
   readonly gate: Gate;
   /** Who owns a connection; undefined for what is replayed. */
   readonly socketLookup?: SocketLookup;

@@ -6,7 +6,7 @@ import { cgroupEventLabels } from './cgroups/programs.ts';
 import { createExclusion, NOBODY_EXCLUDED } from './exclude.ts';
 import { createHub } from './hub.ts';
 import { createLookups } from './lookups.ts';
-import { packetsCheck, probeFacts, probeKernel } from './probe.ts';
+import { contextsCheck, packetsCheck, probeFacts, probeKernel } from './probe.ts';
 import type { LookupUsers } from './users.ts';
 import { readingsOfAlive } from './process-counts.ts';
 import { rungs, type ProcessNeeds, type Rung } from './process-programs.ts';
@@ -22,6 +22,7 @@ import { probePackets } from './packets/probe.ts';
 import { createPacketService } from './packets/service.ts';
 import { createLiveSockets } from './sockets/live.ts';
 import { createLookupService } from './sockets/lookup-service.ts';
+import { contextPlace } from './trace-contexts.ts';
 import { createHostTraces } from './traces/host.ts';
 import { createSocketService, programNeeds } from './sockets/service.ts';
 
@@ -58,6 +59,7 @@ const nssLookup = (): LookupUsers | undefined => {
 export const createKernelServices = (options: KernelOptions): KernelServices => {
   const { counters, logger, recorder, injectedFacts = {} } = options;
   const root = options.rootPath === '/' ? '' : options.rootPath;
+  const contexts = contextPlace(options.traceContext ?? 'auto', root);
   const lookups = createLookups({ root, counters, logger, lookupUsers: root === '' ? nssLookup() : undefined, recorder });
   const { gate } = lookups;
   const hub = createHub({ gate, logger, observer: recorder?.observer(lookups) });
@@ -84,7 +86,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
     programs: () => ring?.sockets,
     refusals: () => current.notes.filter((note) => note !== PROCFS_LIMITS),
   });
-  const traces = createHostTraces({ root, hub, lookups });
+  const traces = createHostTraces({ root, hub, lookups, counters, logger, traceparents: lookups.traceparents });
   const socketLookup = createLookupService({ root, counters, readMaps: (map, match) => sockets.maps.read(map, match) });
   const factsOf = (addon: Addon): KernelFacts => ({ ...probeFacts(addon), ...injectedFacts });
   const packets = createPacketService({ logger, loadAddon, factsOf });
@@ -99,7 +101,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   const openRingOn = async (wanted: readonly KernelRung[], needs: ProcessNeeds): Promise<readonly string[]> => {
     const { ringBytes, flushRows, flushIntervalMs } = options;
     const { legacy } = await findHierarchies(root);
-    const shared = { hub, logger, counters, exclusion, root, cgroupRoot, legacy, recorder, injectedFacts };
+    const shared = { hub, logger, counters, exclusion, root, cgroupRoot, legacy, recorder, injectedFacts, contexts };
     const begin = { cgroups: gate.requires('cgroup'), beforeProcesses: gate.start };
     const opened = await openRing({ ...shared, ...begin, ringBytes, flushRows, flushIntervalMs, needs, rungs: wanted });
     if ('refusals' in opened) return opened.refusals;
@@ -114,6 +116,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       root,
       intervalMs: options.procfsIntervalMs,
       leavesOut: exclusion.leavesOut,
+      wantsTraceparent: () => asked.processes()?.traceparent === true,
       selfPid: root === '' ? process.pid : ownKernelPid(),
       onFrame: (frame) => hub.deliver(frame, () => {}),
       isBehind: () => hub.pending > 0,
@@ -282,7 +285,8 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
       const [facts, procfsRoot] = [factsOf(addon), `${root}/proc`];
       const report = probeKernel({ addon, facts, procfsRoot, cgroup2Path: await cgroupRoot() });
       const found = await probePackets(addon, facts, procfsRoot);
-      return { ...report, checks: [...report.checks, packetsCheck(found)], packets: found };
+      const more = [packetsCheck(found), contextsCheck(addon, contexts.path)].filter((check) => check !== undefined);
+      return { ...report, checks: [...report.checks, ...more], packets: found };
     },
   };
 };

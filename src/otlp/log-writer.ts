@@ -13,6 +13,7 @@ import { createGroupOrder } from './group-order.ts';
 import { createLogEnvelope, type LogGroup } from './log-envelope.ts';
 import { createOutput } from './output.ts';
 import { putRowAttributes, rowAttributesBound } from './row-attributes.ts';
+import { CONTEXT_BOUND, putContext } from './trace-context.ts';
 import { delimited, putPaddedVarint4 } from './wire.ts';
 
 /** `bytes` owns its memory, which is used again only after `recycle`; `records` is the number of log records in it. */
@@ -107,15 +108,16 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
     from: number,
     to: number,
   ): void => {
-    const { rowAttributes, bootNsLo, bootNsHi } = batch;
+    const { rowAttributes, bootNsLo, bootNsHi, contexts } = batch;
     let open = envelope.current();
+    const recordBound = RECORD_BOUND + (contexts === undefined ? 0 : CONTEXT_BOUND);
     const mostRecords = maxRecords;
     const mostBytes = maxRequestBytes;
     for (let i = from; i < to; i++) {
       const row = rows === undefined ? i : rows[i]!;
       const actor = batch.actor[row]!;
       const acting = actor !== NO_ACTOR;
-      const rest = RECORD_BOUND + start.length + fieldsBound(plan, strings, row) + rowAttributesBound(rowAttributes, row);
+      const rest = recordBound + start.length + fieldsBound(plan, strings, row) + rowAttributesBound(rowAttributes, row);
       let bound = rest + (acting ? blocks.bound(actor) : 0);
       if (records > 0 && (records >= mostRecords || output.at + bound + (open === group ? 0 : envelope.cost(group)) > mostBytes)) {
         seal();
@@ -140,6 +142,7 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
       if (acting) at = blocks.put(actor, at);
       at = putRowAttributes(rowAttributes, row, bytes, at);
       at = putFields(plan, bytes, view, at, strings, row);
+      if (contexts !== undefined) at = putContext(contexts, row, bytes, at);
       putPaddedVarint4(bytes, recordAt + 1, at - recordAt - 5);
       output.at = at;
       records++;

@@ -25,6 +25,10 @@ export const descriptions: Readonly<Record<string, string>> = {
   ringtail_session_capacity: 'Entries that a map of sessions has room for.',
   ringtail_session_bytes: 'Memory of the kernel that a map of sessions takes, in bytes; an estimate.',
   ringtail_session_incidents: 'What was out of the ordinary with sessions.',
+  ringtail_traceparents: 'TRACEPARENT of programs that was asked for, by what came of it: taken, malformed or unread.',
+  ringtail_traces: 'Traces that began, by what becomes of them: told, not_sampled, rate_limited, not_kept or waiting.',
+  ringtail_trace_spans:
+    'Spans of traces by outcome: told, dropped with their traces, waiting; and processes that were forgotten for want of room.',
   ringtail_redacted_values: 'Secrets that were taken out.',
   ringtail_cache_hits: 'Look-ups that a cache answered.',
   ringtail_cache_misses: 'Look-ups that a cache could not answer.',

@@ -30,25 +30,58 @@ export const leadingRules = ({ pipelines, processors }: RingtailConfig, receiver
       }),
   );
 
-/** Pipelines that keep the rules of others from the kernel: they want everything. Empty when no pipeline has rules. */
-const unfiltered = (leading: LeadingRules): readonly string[] =>
-  [...leading.values()].some((rules) => rules !== undefined)
-    ? [...leading].flatMap(([id, rules]) => (rules === undefined ? [id] : []))
-    : [];
+/** Pipelines that keep the rules of others from the kernel: they want everything. */
+type Unfiltered = { readonly logs: readonly string[]; readonly traces: readonly string[] };
+
+/** Receivers whose pipelines of logs decide together with those of this one. */
+const sharing = ({ receivers }: RingtailConfig, id: ComponentId): readonly ComponentId[] => {
+  const side = receivers.get(id)?.factory.ruleSide;
+  return side === undefined
+    ? [id]
+    : [id, ...[...receivers.values()].filter((other) => other.id !== id && other.factory.ruleSide === side).map((other) => other.id)];
+};
+
+/** Empty when no pipeline of the receiver has rules. */
+const unfilteredOf = (config: RingtailConfig, id: ComponentId): Unfiltered => {
+  if (![...leadingRules(config, id).values()].some((rules) => rules !== undefined)) return { logs: [], traces: [] };
+  const { pipelines, receivers } = config;
+  const side = receivers.get(id)?.factory.ruleSide;
+  const leading = sharing(config, id).flatMap((one) => [...leadingRules(config, one)]);
+  const wantsAll = (one: ComponentId): boolean => {
+    const { factory, config: options } = receivers.get(one)!;
+    return side !== undefined && factory.wantsAll?.(options as never).includes(side) === true;
+  };
+  return {
+    logs: [...new Set(leading.flatMap(([pipeline, rules]) => (rules === undefined ? [pipeline] : [])))],
+    traces: pipelines.filter((one) => one.signal === 'traces' && one.receivers.some(wantsAll)).map((one) => one.id),
+  };
+};
+
+const reasonOf = ({ logs, traces }: Unfiltered): string | undefined => {
+  const reasons = [
+    ...(logs.length === 0
+      ? []
+      : [
+          `${logs.join(', ')} ${logs.length === 1 ? 'does not begin with a filter and wants' : 'do not begin with a filter and want'} everything`,
+        ]),
+    ...(traces.length === 0 ? [] : [`${traces.join(', ')} ${traces.length === 1 ? 'makes' : 'make'} spans of everything`]),
+  ];
+  return reasons.length === 0 ? undefined : reasons.join('; ');
+};
 
 /** Where the rules of the pipelines of each receiver will be evaluated; only of receivers that can take some, and have some. */
 export const pushDownOf = (config: RingtailConfig): ReadonlyMap<ComponentId, PushDownReport> =>
   new Map(
     [...config.receivers.values()].flatMap(({ id, factory, config: options }) => {
-      const leading = leadingRules(config, id);
-      const report = factory.pushDown?.(options as never, [...leading.values()]);
-      if (report === undefined || report.places.length === 0) return [];
-      const ids = unfiltered(leading);
-      const refused =
-        ids.length === 0
-          ? report.refused
-          : `${ids.join(', ')} ${ids.length === 1 ? 'does not begin with a filter and wants' : 'do not begin with a filter and want'} everything`;
-      return [[id, refused === undefined ? report : { ...report, refused }] as const];
+      const own = new Set([...leadingRules(config, id).values()].flatMap((set) => set?.rules.map((rule) => rule.id) ?? []));
+      if (own.size === 0) return [];
+      const reason = reasonOf(unfilteredOf(config, id));
+      const sets = sharing(config, id).flatMap((one) => [...leadingRules(config, one).values()]);
+      const report = factory.pushDown?.(options as never, reason === undefined ? sets : [...sets, undefined]);
+      if (report === undefined) return [];
+      const places = report.places.filter(({ rule }) => own.has(rule));
+      const refused = reason ?? report.refused;
+      return [[id, { places, ...(refused === undefined ? {} : { refused }) }] as const];
     }),
   );
 
@@ -58,11 +91,8 @@ export const narrowReceivers = ({ config, receivers }: Pick<Graph, 'config' | 'r
     if (component.narrow === undefined) continue;
     const leading = leadingRules(config, id);
     component.narrow([...leading.values()]);
-    const pipelines = unfiltered(leading);
-    if (pipelines.length > 0)
-      logger.info(
-        { component: id, pipelines },
-        'filter rules stay in user space: these pipelines do not begin with a filter and want everything',
-      );
+    const { logs, traces } = unfilteredOf(config, id);
+    const pipelines = [...logs, ...traces];
+    if (pipelines.length > 0) logger.info({ component: id, pipelines }, 'filter rules stay in user space: these pipelines want everything');
   }
 };

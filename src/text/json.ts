@@ -16,12 +16,21 @@ export const timeText = (unixNs: bigint): string => {
 export const objectLine = (line: object): string =>
   JSON.stringify(line, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).replace(unsafe, escaped);
 
-/** Members: `time`, `event`, `receiver`, `attributes` by name, and `resource` by name when it is not the host's. */
-export const jsonLine = ({ name, unixNs, attributes, resource }: Event, receiver: string): string =>
+/** `trace_id` and `span_id` of what happened in a trace, as far as they are known. */
+export const contextMembers = (context: Event['context']): { readonly trace_id?: string; readonly span_id?: string } => ({
+  ...(context && { trace_id: context.traceId, ...(context.spanId !== '' && { span_id: context.spanId }) }),
+});
+
+/**
+ * Members: `time`, `event`, `receiver`, `attributes` by name, and `resource` by name when it is not the host's; `trace_id` and `span_id` when its thread
+ * was in a trace.
+ */
+export const jsonLine = ({ name, unixNs, attributes, resource, context }: Event, receiver: string): string =>
   objectLine({
     time: timeText(unixNs),
     event: name,
     receiver,
+    ...contextMembers(context),
     attributes: Object.fromEntries(attributes),
     ...(resource && { resource: Object.fromEntries(resource) }),
   });

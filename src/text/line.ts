@@ -25,6 +25,8 @@ export type Event = {
   readonly attributes: readonly Attribute[];
   /** Of the resource, when it is not the host's. */
   readonly resource?: readonly Attribute[] | undefined;
+  /** The trace and span that its thread was in, in hexadecimal; an empty `spanId`: only the trace is known. */
+  readonly context?: { readonly traceId: string; readonly spanId: string } | undefined;
 };
 
 const two = (value: number): string => String(value).padStart(2, '0');
@@ -114,10 +116,11 @@ export const headerLine = (options: LineOptions): string => {
   return renderLine([{ text: cells.join(gap), style: 'bold' }], options);
 };
 
-/** Every attribute on a line of its own, below the line of the event; those of the resource behind, marked. */
-export const attributeLines = ({ attributes, resource = [] }: Event, options: LineOptions): readonly string[] => {
+/** Every attribute on a line of its own, below the line of the event; the ids of its trace before them, those of the resource behind, marked. */
+export const attributeLines = ({ attributes, resource = [], context }: Event, options: LineOptions): readonly string[] => {
   const indent = ' '.repeat(4);
-  const all = [...attributes, ...resource.map(([key, value]) => [`resource ${key}`, value] as const)];
+  const ids = [['trace', context?.traceId ?? ''] as const, ['span', context?.spanId ?? ''] as const].filter(([, id]) => id !== '');
+  const all = [...ids, ...attributes, ...resource.map(([key, value]) => [`resource ${key}`, value] as const)];
   const widest = Math.max(0, ...all.map(([key]) => textWidth(escapeText(key))));
   return all.map(([key, value]) =>
     renderLine([{ text: indent + padText(escapeText(key), widest), style: 'dim' }, { text: `  ${valueText(value)}` }], {

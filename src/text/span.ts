@@ -32,8 +32,13 @@ export type Span = {
 const hex = (bytes: Uint8Array, row: number, length: number): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + row * length, length).toString('hex');
 
-/** Reads a row; `decode` applies to texts of the frame. Allocates; not for volume. */
-export const spanOf = (batch: Batch, row: number, decode?: (bytes: Uint8Array) => string): Span => {
+/** Reads a row; `decode` applies to texts of the frame, `attributes` are those of the row, all when not said. Allocates; not for volume. */
+export const spanOf = (
+  batch: Batch,
+  row: number,
+  decode?: (bytes: Uint8Array) => string,
+  attributes: readonly Attribute[] = attributesOf(batch, row, decode),
+): Span => {
   const spans = spansOf(batch);
   const parentId = hex(spans.parentIds, row, SPAN_ID_BYTES);
   const text = (id: number): string => textOf(spans, id, decode);
@@ -48,7 +53,7 @@ export const spanOf = (batch: Batch, row: number, decode?: (bytes: Uint8Array) =
     endUnixNs: endNs + batch.frame.wallOffsetNs,
     status: statusNames.get(spans.statuses[row]!) ?? '',
     statusMessage: text(spans.statusMessages[row]!),
-    attributes: attributesOf(batch, row, decode),
+    attributes,
     events: spans.events?.[row] ?? [],
     droppedEvents: spans.droppedEvents[row]!,
     resource: resourceOfRow(batch, row)?.attributes,

@@ -3,81 +3,58 @@ import { amountText } from '../core/amount-text.ts';
 import type { AttributeValue } from '../core/batch.ts';
 import { durationText } from '../core/duration-text.ts';
 import { attributeName as name } from '../otlp/names.ts';
+import { pathSegments, pathSteps, type PathStep } from './critical-path.ts';
 import { escapeText, quoteArgument } from './escape.ts';
 import { renderLine, type LineOptions } from './line.ts';
 import { endText, type Part } from './parts.ts';
-import type { Span } from './span.ts';
+import { spanForest, type SpanNode, type TreeSpan } from './span-forest.ts';
 
-/** As much of a span as the tree shows; arguments only say what was run. */
-export type TreeSpan = Pick<
-  Span,
-  'name' | 'spanId' | 'parentId' | 'startUnixNs' | 'endUnixNs' | 'status' | 'statusMessage' | 'attributes' | 'kind'
->;
+/** Attributes that the tree looks at, and its path. */
+export const treeAttributes: ReadonlySet<string> = new Set([
+  name.sessionId,
+  name.networkPeerAddress,
+  name.networkPeerPort,
+  name.sessionBytesSent,
+  name.sessionBytesReceived,
+  name.processCommandArgs,
+  name.processArgsCount,
+  name.processPid,
+  name.processReplaced,
+]);
 
 export type TreeOptions = LineOptions & {
   /** Most spans that have a line; what takes least time and did not fail is left out, and counted. */
   readonly lines: number;
 };
 
-type Node = {
-  readonly span: TreeSpan;
-  readonly children: readonly Node[];
-  /** With all below. */
-  readonly size: number;
-  readonly hasError: boolean;
-};
-
 const durationNs = ({ startUnixNs, endUnixNs }: TreeSpan): bigint => endUnixNs - startUnixNs;
+const longestFirst = (a: SpanNode, b: SpanNode): number => Number(durationNs(b.span) - durationNs(a.span));
 const isError = ({ status }: TreeSpan): boolean => status === 'ERROR';
-const byStart = (a: Node, b: Node): number =>
-  a.span.startUnixNs < b.span.startUnixNs ? -1 : a.span.startUnixNs > b.span.startUnixNs ? 1 : 0;
+/** What kept a run waiting, in the order in which it began: the standard critical path of a trace. */
+export const slowestPath = (spans: readonly TreeSpan[]): readonly PathStep[] => pathSteps(pathSegments(spanForest(spans)));
 
-/** What hangs below nothing that is here is at the top. */
-const treeOf = (spans: readonly TreeSpan[]): readonly Node[] => {
-  const ids = new Set(spans.map(({ spanId }) => spanId));
-  const byParent = Map.groupBy(spans, ({ parentId, spanId }) => (ids.has(parentId) && parentId !== spanId ? parentId : ''));
-  const made = new Map<string, Node>();
-  // children first, without recursion: trees may be as deep as they like
-  const order: TreeSpan[] = [...(byParent.get('') ?? [])];
-  for (let at = 0; at < order.length; at++) order.push(...(byParent.get(order[at]!.spanId) ?? []));
-  for (const span of order.toReversed()) {
-    const children = (byParent.get(span.spanId) ?? []).flatMap(({ spanId }) => made.get(spanId) ?? []).toSorted(byStart);
-    const size = children.reduce((sum, child) => sum + child.size, 1);
-    made.set(span.spanId, { span, children, size, hasError: isError(span) || children.some(({ hasError }) => hasError) });
-  }
-  return (byParent.get('') ?? []).flatMap(({ spanId }) => made.get(spanId) ?? []).toSorted(byStart);
-};
-
-/** From a root to what kept it waiting: of the children each time the one that ended last. */
-export const slowestPath = (spans: readonly TreeSpan[]): readonly TreeSpan[] => slowestOf(treeOf(spans));
-
-const slowestOf = (roots: readonly Node[]): readonly TreeSpan[] => {
-  const path: TreeSpan[] = [];
-  let level = roots;
-  while (level.length > 0) {
-    const last = level.reduce((a, b) => (b.span.endUnixNs > a.span.endUnixNs ? b : a));
-    path.push(last.span);
-    level = last.children;
-  }
-  return path;
-};
-
-/** Chooses whose lines are shown: what failed and what took longest, each with what is above it. */
-const chooseNodes = (roots: readonly Node[], most: number, path: ReadonlySet<string>): ReadonlySet<Node> => {
-  const all: Node[] = [...roots];
-  const above = new Map<Node, Node>();
+/** Chooses whose lines are shown: the longest steps of the path, what failed and what took longest, each with what is above it. */
+const chooseNodes = (roots: readonly SpanNode[], most: number, path: readonly PathStep[]): ReadonlySet<SpanNode> => {
+  const all: SpanNode[] = [...roots];
+  const above = new Map<SpanNode, SpanNode>();
   for (let at = 0; at < all.length; at++) {
     for (const child of all[at]!.children) {
       above.set(child, all[at]!);
       all.push(child);
     }
   }
-  const rank = ({ span }: Node): number => (path.has(span.spanId) ? 2 : isError(span) ? 1 : 0);
-  const wanted = all.toSorted((a, b) => rank(b) - rank(a) || Number(durationNs(b.span) - durationNs(a.span)));
-  const chosen = new Set<Node>();
+  // a path may have more steps than there are lines, and more may have failed: they take turns
+  const places = new Map<TreeSpan, number>();
+  const failed = all.filter(({ span }) => isError(span)).toSorted(longestFirst);
+  for (const [index, { span }] of failed.entries()) places.set(span, 2 * index + 1);
+  for (const [index, { span }] of path.toSorted((a, b) => Number(b.ownNs - a.ownNs)).entries())
+    places.set(span, Math.min(2 * index, places.get(span) ?? Number.POSITIVE_INFINITY));
+  const last = 2 * all.length;
+  const wanted = all.toSorted((a, b) => (places.get(a.span) ?? last) - (places.get(b.span) ?? last) || longestFirst(a, b));
+  const chosen = new Set<SpanNode>();
   for (const node of wanted) {
-    const missing: Node[] = [];
-    for (let one: Node | undefined = node; one !== undefined && !chosen.has(one); one = above.get(one)) {
+    const missing: SpanNode[] = [];
+    for (let one: SpanNode | undefined = node; one !== undefined && !chosen.has(one); one = above.get(one)) {
       missing.push(one);
       if (chosen.size + missing.length > most) break;
     }
@@ -120,8 +97,9 @@ const partsOf = (span: TreeSpan, isSlow: boolean): readonly Part[] => {
 
 /** Lines without line feeds. Spans of one trace, or of the part of one that is here; texts may be hostile. */
 export const traceTree = (spans: readonly TreeSpan[], options: TreeOptions): readonly string[] => {
-  const roots = treeOf(spans);
-  const path = new Set(slowestOf(roots).map(({ spanId }) => spanId));
+  const roots = spanForest(spans);
+  const path = pathSteps(pathSegments(roots));
+  const onPath = new Set(path.map(({ span }) => span));
   const chosen = chooseNodes(roots, options.lines, path);
   const lines: string[] = [];
   const put = (indent: string, parts: readonly Part[]): void => {
@@ -129,8 +107,8 @@ export const traceTree = (spans: readonly TreeSpan[], options: TreeOptions): rea
     lines.push(renderLine([duration, mark, { text: indent, style: 'dim' }, ...rest], options).trimEnd());
   };
   /** What is still to be shown, the next one last. */
-  const stack: { readonly node: Node; readonly indent: string; readonly below: string }[] = [];
-  const putChildren = (children: readonly Node[], below: string): void => {
+  const stack: { readonly node: SpanNode; readonly indent: string; readonly below: string }[] = [];
+  const putChildren = (children: readonly SpanNode[], below: string): void => {
     const shown = children.filter((child) => chosen.has(child));
     const left = children.filter((child) => !chosen.has(child));
     if (left.length > 0) {
@@ -148,7 +126,7 @@ export const traceTree = (spans: readonly TreeSpan[], options: TreeOptions): rea
   for (const node of roots.toReversed()) if (chosen.has(node)) stack.push({ node, indent: '', below: '' });
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const { node, indent, below } = next;
-    put(indent, partsOf(node.span, path.has(node.span.spanId)));
+    put(indent, partsOf(node.span, onPath.has(node.span)));
     putChildren(node.children, below);
   }
   return lines;

@@ -8,9 +8,16 @@ import { createCli, fullProbe } from './fakes.ts';
 const registry = createRegistry(components);
 
 const validate = async (paths: readonly string[], pipelines: object, ...argv: readonly string[]) => {
+  const roots = { executables: ['make'] };
   const config = {
-    receivers: { syscalls: {} },
-    processors: { filter: { preset: 'none', context: { drop: paths.map((path) => ({ path })) } }, resolve_user: {} },
+    receivers: {
+      syscalls: {}, 'syscalls/b': {}, sockets: {}, process: { traces: { roots } }, 'process/files': { traces: { roots, events: ['files'] } },
+    }, // prettier-ignore
+    processors: {
+      filter: { preset: 'none', context: { drop: paths.map((path) => ({ path })) } },
+      'filter/ports': { preset: 'none', context: { drop: [{ event: 'ringtail.session.*', port: 53 }] } },
+      resolve_user: {},
+    },
     exporters: { debug: {} },
     service: { pipelines },
   };
@@ -38,6 +45,31 @@ describe('ringtail validate', () => {
     expect(rulesIn(text)).toEqual([
       'rules of syscalls: 0 in the kernel, 1 in user space; logs/all does not begin with a filter and wants everything',
       '  filter context.drop[0]: user space',
+    ]);
+  });
+
+  it('names those that share the programs of the kernel, and pipelines of traces', async () => {
+    const inKernel = ['rules of syscalls: 1 in the kernel, 0 in user space', '  filter context.drop[0]: kernel'];
+    const traces = (...receivers: readonly string[]) => ({ receivers, exporters: ['debug'] });
+    const sayOf = async (pipelines: object) => rulesIn((await validate(['/srv/*'], pipelines)).text);
+    // spans of programs alone need no record of a call or session
+    expect(await sayOf({ logs: filtered, traces: traces('process', 'sockets') })).toEqual(inKernel);
+    expect(await sayOf({ logs: filtered, traces: traces('process/files'), 'traces/b': traces('process/files', 'sockets') })).toEqual([
+      'rules of syscalls: 0 in the kernel, 1 in user space; traces, traces/b make spans of everything',
+      '  filter context.drop[0]: user space',
+    ]);
+    expect(await sayOf({ logs: filtered, 'logs/b': { receivers: ['syscalls/b'], exporters: ['debug'] } })).toEqual([
+      'rules of syscalls: 0 in the kernel, 1 in user space; logs/b does not begin with a filter and wants everything',
+      '  filter context.drop[0]: user space',
+    ]);
+    const ports = { receivers: ['sockets'], processors: ['filter/ports'], exporters: ['debug'] };
+    expect(await sayOf({ logs: ports, traces: traces('process') })).toEqual([
+      'rules of sockets: 1 in the kernel, 0 in user space',
+      '  filter/ports context.drop[0]: kernel',
+    ]);
+    expect(await sayOf({ logs: ports, 'logs/all': { ...ports, processors: [] }, traces: traces('process', 'sockets') })).toEqual([
+      'rules of sockets: 0 in the kernel, 1 in user space; logs/all does not begin with a filter and wants everything; traces makes spans of everything',
+      '  filter/ports context.drop[0]: user space',
     ]);
   });
 

@@ -48,6 +48,12 @@ const PAGE = [
   'ringtail_attribution_total{source="ebpf",result="unnamed"} 0',
   'ringtail_attribution_total{source="procfs",result="named"} 0',
   'ringtail_attribution_total{source="none",result="unnamed",transport="udp",family="ipv6"} 1',
+  'ringtail_traces_total{receiver="process",outcome="told"} 12',
+  'ringtail_traces_total{receiver="process",outcome="not_sampled"} 3',
+  'ringtail_traces_total{receiver="process",outcome="rate_limited"} 0',
+  'ringtail_traces{receiver="process",outcome="waiting"} 1',
+  'ringtail_trace_spans_total{receiver="process",outcome="told"} 250',
+  'ringtail_trace_spans_total{receiver="process",outcome="forgotten"} 2',
   'ringtail_session_incidents_total{incident="no_room"} 5',
   'something_else{of="others"} 1',
 ];
@@ -76,6 +82,8 @@ describe('ringtail stats', () => {
         'failure       procfs EACCES             1',
         'named by      ebpf                  100 %  7 named, 0 not',
         'named by      nobody udp ipv6       0.0 %  0 named, 1 not',
+        'traces        process                  12  told, 3 not sampled, 1 waiting',
+        'trace spans   process                 250  told, 2 forgotten',
         'incident      no room                   5',
         '',
       ].join('\n'),
@@ -102,6 +110,13 @@ describe('ringtail stats', () => {
         { cache: 'process_alive', entries: 30 },
       ],
       failures: [{ source: 'procfs', reason: 'EACCES', count: 1 }],
+      traces: [
+        {
+          receiver: 'process',
+          traces: { told: 12, not_sampled: 3, rate_limited: 0, waiting: 1 },
+          spans: { told: 250, forgotten: 2 },
+        },
+      ],
       incidents: [{ incident: 'no_room', count: 5 }],
     });
     expect(cli.stdout()).not.toContain('null');

@@ -2,45 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { callerOf } from '../../src/commands/trace/trace.ts';
 import { summaryLines, type TraceSummary } from '../../src/commands/trace/summary.ts';
 import { isGrpc, traceConfigOf } from '../../src/commands/trace/trace-config.ts';
-import { formatTraceparent, newContext, parseTraceparent } from '../../src/commands/trace/traceparent.ts';
 
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
-const span = '00f067aa0ba902b7';
-
-describe('traceparent', () => {
-  it.each([
-    [`00-${trace}-${span}-01`, 1],
-    [` 00-${trace}-${span}-00\n`, 0],
-    // of a later version what this one has
-    [`01-${trace}-${span}-01-what-comes-then`, 1],
-  ])('%s', (text, flags) => {
-    const context = parseTraceparent(text)!;
-    expect([hex(context.traceId), hex(context.spanId), context.flags]).toEqual([trace, span, flags]);
-  });
-
-  it.each([
-    '',
-    trace,
-    `00-${trace}-${span}`,
-    `00-${trace}-${span}-1`,
-    `ff-${trace}-${span}-01`,
-    `00-${'0'.repeat(32)}-${span}-01`,
-    `00-${trace}-${'0'.repeat(16)}-01`,
-    `00-${trace.toUpperCase()}-${span}-01`,
-    `00-${trace}-${span}-01-more`,
-    `00-${trace.slice(1)}-${span}-01`,
-  ])('%j is none', (text) => expect(parseTraceparent(text)).toBeUndefined());
-
-  it('is written as it is read, and new ones are all different', () => {
-    const contexts = Array.from({ length: 100 }, newContext);
-    for (const context of contexts) {
-      const read = parseTraceparent(formatTraceparent(context))!;
-      expect([hex(read.traceId), hex(read.spanId), read.flags]).toEqual([hex(context.traceId), hex(context.spanId), 1]);
-    }
-    expect(new Set(contexts.map(({ traceId }) => hex(traceId))).size).toBe(100);
-  });
-});
 
 describe('who runs the command', () => {
   it.each([
@@ -60,12 +23,15 @@ describe('where spans go', () => {
     ['http://127.0.0.1:4318', false],
     ['https://collector/otlp', false],
     ['http://127.0.0.1:4317/v1', false],
+    ['grpc://127.0.0.1:14317', true],
+    ['127.0.0.1:14317', false],
   ])('%s by gRPC: %s', (endpoint, grpc) => expect(isGrpc(endpoint)).toBe(grpc));
 
   it.each([
     [{}, ['nop']],
     [{ endpoint: 'http://127.0.0.1:4318' }, ['otlp_http']],
     [{ endpoint: '127.0.0.1:4317', output: '/tmp/spans' }, ['otlp_grpc', 'file']],
+    [{ endpoint: 'grpc://127.0.0.1:14317' }, ['otlp_grpc']],
   ])('%o', (to, exporters) => {
     expect(traceConfigOf('/', to, true)).toMatchObject({ service: { pipelines: { traces: { exporters } } } });
   });
@@ -75,31 +41,35 @@ describe('the end', () => {
   const summary: TraceSummary = {
     command: ['make', '-j 2'],
     traceId: trace,
-    spans: [
-      {
-        name: 'make',
-        spanId: 'a',
-        parentId: '',
-        startUnixNs: 0n,
-        endUnixNs: 1_000_000_000n,
-        status: 'UNSET',
-        statusMessage: '',
-        kind: 'INTERNAL',
-        attributes: [['process.args_count', 2]],
-      },
-      {
-        name: 'cc\u001b[2J',
-        spanId: 'b',
-        parentId: 'a',
-        startUnixNs: 0n,
-        endUnixNs: 1000n,
-        status: 'UNSET',
-        statusMessage: '',
-        kind: 'INTERNAL',
-        attributes: [['process.args_count', 1]],
-      },
-    ],
-    left: 0,
+    kept: {
+      programs: 2,
+      connections: 0,
+      left: 0,
+      spans: [
+        {
+          name: 'make',
+          spanId: 'a',
+          parentId: '',
+          startUnixNs: 0n,
+          endUnixNs: 1_000_000_000n,
+          status: 'UNSET',
+          statusMessage: '',
+          kind: 'INTERNAL',
+          attributes: [['process.args_count', 2]],
+        },
+        {
+          name: 'cc\u001b[2J',
+          spanId: 'b',
+          parentId: 'a',
+          startUnixNs: 0n,
+          endUnixNs: 1000n,
+          status: 'UNSET',
+          statusMessage: '',
+          kind: 'INTERNAL',
+          attributes: [['process.args_count', 1]],
+        },
+      ],
+    },
     end: { code: 0, signal: undefined },
     seconds: 1.04,
     startUpMs: 600,
@@ -115,14 +85,21 @@ describe('the end', () => {
       '1.0 s, exit code 0, 2 programs; Ringtail was ready after 600 ms',
       '    1.0 s ● make',
       '     1 µs ● └─ cc\\x1b[2J',
-      'slowest path: make → cc\\x1b[2J',
+      'slowest path: make 1.0 s → cc\\x1b[2J 1 µs',
       'sent nowhere; --endpoint http://127.0.0.1:4318 sends it to a Collector or Jaeger',
     ]);
   });
 
   it('says what is missing', () => {
     const lines = summaryLines(
-      { ...summary, end: { code: 137, signal: 'SIGKILL' }, running: 1, left: 2, sentTo: 'http://c', notes: ['a note'] },
+      {
+        ...summary,
+        end: { code: 137, signal: 'SIGKILL' },
+        running: 1,
+        kept: { ...summary.kept, left: 2 },
+        sentTo: 'http://c',
+        notes: ['a note'],
+      },
       options,
     );
     expect(lines[1]).toContain('killed by SIGKILL');

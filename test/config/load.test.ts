@@ -41,6 +41,7 @@ describe('a right configuration', () => {
       flush_interval: 50,
       rung: 'auto',
       procfs_interval: 1000,
+      trace_context: 'auto',
       root_path: '/',
     });
     expect(config?.telemetry).toEqual({ logs: { level: 'info' }, metrics: { level: 'normal' }, traces: { insecure: true }, resource: {} });

@@ -380,7 +380,7 @@ const table: readonly Wrong[] = [
       '12:15: kernel.flush_rows: 0 is too small; allowed is at least 1',
       '13:19: kernel.flush_interval: not a duration; write it with a unit, as in 50ms, 5s or 1h30m',
       '14:14: kernel.root_path: not an absolute path',
-      '15:3: kernel.ringbytes: unknown key; allowed are ring_bytes, flush_rows, flush_interval, rung, procfs_interval and root_path; did you mean "ring_bytes"?',
+      '15:3: kernel.ringbytes: unknown key; allowed are ring_bytes, flush_rows, flush_interval, rung, procfs_interval, trace_context and root_path; did you mean "ring_bytes"?',
     ],
   ],
   ['a kernel section that is a list', edit('  debug:\n', '  debug:\n', 'kernel: []\n'), ['10:9: kernel: expected a map, found a list']],

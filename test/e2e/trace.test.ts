@@ -50,19 +50,23 @@ describe('ringtail trace', () => {
     onTestFinished(() => void server.close());
     const { port } = server.address() as AddressInfo;
     const script = join(temporaryFolder(), 'download.sh');
-    writeFileSync(script, `#!/bin/sh\ncurl -s -o /dev/null http://127.0.0.1:${port}/\nls /nowhere 2>/dev/null\nexit 3\n`, { mode: 0o755 });
+    const says = '%{size_request} %{size_header} %{size_download}';
+    writeFileSync(script, `#!/bin/sh\ncurl -s -o /dev/null -w '${says}' http://127.0.0.1:${port}/\nls /nowhere 2>/dev/null\nexit 3\n`, { mode: 0o755 });
     const { code, spans, stdout, stderr } = await traced([script]);
-    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+    expect(code).toBe(3);
+    const [request = 0, head = 0, download = 0] = stdout.split(' ').map(Number);
+    expect(download).toBe(body.length);
     const whole = root(spans);
     expect(spans.map(({ traceId }) => traceId)).toEqual(spans.map(() => whole.traceId));
     expect(whole.parentSpanId ?? '').toBe('');
     expect(whole.status).toEqual({ code: 2, message: 'exit code 3' });
     const curl = spans.find(({ name }) => name === 'curl')!;
     expect(curl.parentSpanId).toBe(whole.spanId);
-    const download = spans.find(({ name }) => name === `tcp ${port}`)!;
-    expect({ parent: download.parentSpanId, kind: download.kind }).toEqual({ parent: curl.spanId, kind: 3 });
-    expect(Number(valueOf(download, 'ringtail.session.bytes_received'))).toBeGreaterThanOrEqual(body.length);
-    expect(Number(valueOf(download, 'ringtail.session.bytes_received'))).toBeLessThan(body.length + 1000);
+    const session = spans.find(({ name }) => name === `tcp ${port}`)!;
+    expect({ parent: session.parentSpanId, kind: session.kind }).toEqual({ parent: curl.spanId, kind: 3 });
+    // as curl counts them, to the byte
+    expect(Number(valueOf(session, 'ringtail.session.bytes_sent'))).toBe(request);
+    expect(Number(valueOf(session, 'ringtail.session.bytes_received'))).toBe(head + download);
     expect(valueOf(spans.find(({ name }) => name === 'ls')!, 'process.exit.code')).toBe('2');
     expect(stderr).toContain(`trace ${whole.traceId}`);
     expect(stderr).toMatch(/exit code 2 ls \/nowhere\n/);
@@ -74,10 +78,23 @@ describe('ringtail trace', () => {
     const { stdout, spans } = await traced(['sh', '-c', 'echo $TRACEPARENT; true'], { TRACEPARENT: `00-${trace}-00f067aa0ba902b7-01` });
     expect(spans.map(({ traceId, parentSpanId }) => [traceId, parentSpanId])).toEqual([[trace, '00f067aa0ba902b7']]);
     expect(stdout).toBe(`00-${trace}-${spans[0]!.spanId}-01\n`);
+    const unsampled = await traced(['sh', '-c', 'echo $TRACEPARENT'], { TRACEPARENT: `00-${trace}-00f067aa0ba902b7-00` });
+    expect(unsampled.spans).toEqual([]);
+    expect(unsampled.stdout).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-00\n$`));
+    expect(unsampled.stderr).toContain('its trace is not sampled');
     const malformed = await traced(['true'], { TRACEPARENT: 'nonsense' });
     expect(malformed.code).toBe(0);
     expect(malformed.stderr).toContain('TRACEPARENT is not as W3C Trace Context has it');
     expect(malformed.spans[0]!.traceId).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  test('marks what the command waited for, and nothing that ran beside it', async () => {
+    const { stderr } = await traced(['sh', '-c', 'sleep 0.6 & sleep 0.05; wait; exec sleep 0.2']);
+    const lines = stderr.split('\n');
+    const marked = lines.filter((line) => /^.{9} ●/.test(line)).map((line) => line.replace(/^.{9} ●[ ├└│─]*/, ''));
+    expect(marked).toEqual(["sh -c 'sleep 0.6 & sleep 0.05; wait; exec sleep 0.2'", 'sleep 0.6', 'sleep 0.2']);
+    expect(lines.find((line) => line.endsWith('sleep 0.05'))).toMatch(/^.{9}   /);
+    expect(stderr).toMatch(/^slowest path: \w+ [\d.]+ \S+ → sleep [\d.]+ m?s → sleep [\d.]+ m?s$/m);
   });
 
   test('runs as who called sudo', async () => {

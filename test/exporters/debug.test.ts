@@ -487,6 +487,25 @@ it("shows a resource that is not the host's, with all details and as JSON", asyn
   expect(JSON.parse(await json.text())).toMatchObject({ resource: { 'service.name': 'audit' } });
 });
 
+it('tells the trace and span of a record, and the trace alone where no more is known', async () => {
+  const [trace, span] = [Uint8Array.from({ length: 16 }, (_, i) => i), Uint8Array.from({ length: 8 }, (_, i) => 0xa0 + i)];
+  const bytes = Buffer.concat([trace, span, trace, Buffer.alloc(8)]);
+  const strings = { bytes, offsets: Uint32Array.of(0, 0, 24), lengths: Uint32Array.of(0, 24, 24), count: 3 };
+  const inTrace = (id: number): Batch => ({ ...exec(['ls']), contexts: { strings, ids: Uint32Array.of(id) } });
+  const ids = { trace_id: '000102030405060708090a0b0c0d0e0f', span_id: 'a0a1a2a3a4a5a6a7' };
+  const shown = async (config: object, id: number): Promise<readonly string[]> => {
+    const target = sink();
+    (await setUp(config, target)).exporter.logs!(inTrace(id));
+    return target.lines();
+  };
+  const membersOf = async (id: number): Promise<Readonly<Record<string, unknown>>> => JSON.parse((await shown({ format: 'json' }, id))[0]!);
+  expect(await membersOf(1)).toMatchObject(ids);
+  expect(await membersOf(2)).toMatchObject({ trace_id: ids.trace_id });
+  for (const [id, names] of [[2, ['span_id']], [0, ['trace_id', 'span_id']]] as const) for (const name of names) expect(await membersOf(id)).not.toHaveProperty(name);
+  const lines = (await shown({ verbosity: 'detailed' }, 1)).map((line) => line.trim().split(/ {2,}/));
+  expect(lines.slice(1, 3)).toEqual([['trace', ids.trace_id], ['span', ids.span_id]]);
+}); // prettier-ignore
+
 describe('json', () => {
   it('is one object a line with everything', async () => {
     const target = sink({ isTTY: true, columns: 20 });

@@ -139,6 +139,10 @@ describe('zpages', () => {
     const running = await startExtension(zpagesExtension, world);
     const page = async (path: string) => (await ask(running, path)).body;
     expect(await page('/debug/pipelinez')).toMatch(/logs\/&lt;a&gt;.*process.*redact.*otlp_http.*>10<.*>0<.*>0<.*>10</s);
+    expect(await page('/debug/pipelinez')).not.toContain('Traces');
+    world.counters.counter('ringtail_traces', { receiver: 'process/<a>', outcome: 'rate_limited' }).value = 17;
+    world.counters.counter('ringtail_trace_spans', { receiver: 'process/<a>', outcome: 'told' }).value = 23;
+    expect(await page('/debug/pipelinez')).toMatch(/Traces.*rate limited.*process\/&lt;a&gt;.*>0<.*>0<.*>17<.*>0<.*>0<.*>23</s);
     expect(await page('/debug/ledgerz')).toMatch(/the books balance.*process exec.*1,234,567.*>4<.*1,234,563/s);
     expect(await page('/debug/configz')).toContain('authorization: &quot;[REDACTED]&quot;');
     expect(await page('/')).toBe(await page('/debug'));

@@ -17,11 +17,12 @@ import { actorLayout, eventKind, eventLayouts } from '../../src/kernel/layouts.g
 import { createProcessTable } from '../../src/kernel/lifecycle/process-table.ts';
 import { createRecordedNames } from '../../src/kernel/capture/recorded-names.ts';
 import { lookupsOf, type KernelLookups } from '../../src/kernel/service-types.ts';
+import { contextOf } from '../../src/otlp/trace-context.ts';
 import { attributesOf } from '../../src/otlp/log-text.ts';
 import { createProcessColumns } from '../../src/processors/resolve-process/columns.ts';
 import { processConfig } from '../../src/receivers/shared/process-config.ts';
 import { subscribeProcessEvents } from '../../src/receivers/shared/process-events.ts';
-import { about, fileOf, playBytes, putTogether, recordOf, sampleChunks, takeApart } from '../support/captures.ts';
+import { about, fileOf, playBytes, putTogether, recordOf, sampleChunks, sampleTrace, takeApart } from '../support/captures.ts';
 
 const temporary = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'ringtail-capture-'));
@@ -69,6 +70,22 @@ describe('a replay', () => {
     ]);
     expect(told[1]![1]['process.command_args']).toEqual(['cat', '--password', 'x y']);
     expect(told.at(-2)![1]['ringtail.attribution']).toBe('procfs');
+  });
+
+  it('tells in which trace a thread was', async () => {
+    const told: (readonly [string, string | undefined])[] = [];
+    await playBytes(fileOf(sampleChunks()), ({ hub, lookups }) =>
+      subscribeProcessEvents(hub, {
+        receiver: 'process',
+        config: processConfig.parse({}),
+        processes: lookups.processes,
+        next(batch: Batch) {
+          for (let row = 0; row < rowsOf(batch); row++) told.push([batch.kind.eventName, contextOf(batch, row)?.traceId]);
+        },
+      }),
+    );
+    const wanted = [['ringtail.process.exit', sampleTrace.toString('hex')]];
+    expect(told.filter(([, traceId]) => traceId !== undefined)).toEqual(wanted);
   });
 
   it('tells of cgroups as the run did', async () => {

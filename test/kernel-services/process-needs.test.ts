@@ -15,12 +15,22 @@ describe('what all ask for together', () => {
     expect(asked.processes()).toBeUndefined();
     const first = asked.needProcessCounts();
     const second = asked.needProcessCounts();
-    expect(asked.processes()).toEqual({ argsMaxBytes: 0, threads: false, failedExecs: false, idle: true, counted: true });
+    expect(asked.processes()).toEqual({
+      argsMaxBytes: 0,
+      threads: false,
+      failedExecs: false,
+      idle: true,
+      counted: true,
+      traceparent: false,
+    });
     first();
     const endRecords = asked.needProcesses(records);
-    expect(asked.processes()).toEqual({ ...records, idle: false, counted: true });
+    expect(asked.processes()).toEqual({ ...records, idle: false, counted: true, traceparent: false });
     second();
-    expect(asked.processes()).toEqual({ ...records, idle: false, counted: false });
+    expect(asked.processes()).toEqual({ ...records, idle: false, counted: false, traceparent: false });
+    const endTraceparent = asked.needProcesses({ ...records, traceparent: true });
+    expect(asked.processes()).toMatchObject({ traceparent: true });
+    endTraceparent();
     endRecords();
     expect(asked.processes()).toBeUndefined();
   });
@@ -48,12 +58,13 @@ describe('the programs of processes', () => {
   const programs = ['on_fork_btf', 'on_exec_btf', 'on_exit_btf'];
   const attached = programs.map((name) => `attach ${name}`);
   const detached = programs.toReversed().map((name) => `detach ${name}`);
-  const { event, count } = processWant;
+  const { event, count, traceparent } = processWant;
 
   it.each([
     ['begin to count', nothing, counting, [...attached, `settings(0 0 ${count})`]],
     ['tell records too', counting, both, [`settings(100 1 ${event | count})`, 'run on_task_iter']],
     ['tell records at once', nothing, records, [...attached, `settings(100 1 ${event})`, 'run on_task_iter']],
+    ['look into environments', records, { ...records, traceparent: true }, [`settings(100 1 ${event | traceparent})`]],
     ['count no more', both, records, [`settings(100 1 ${event})`]],
     ['do nothing any more', counting, nothing, ['settings(0 0 0)', ...detached]],
     ['stay', counting, counting, [`settings(0 0 ${count})`]],

@@ -29,6 +29,13 @@ const write = (input: readonly Batch[], maxRequestBytes?: number, maxRecords?: n
   return requests;
 };
 
+/** Read off the table by itself. */
+const contextText = ({ contexts }: Batch, row: number): readonly [string, string] => {
+  const id = contexts?.ids[row] ?? 0;
+  const hex = id === 0 ? '' : Buffer.from(contexts!.strings.bytes).toString('hex', (id - 1) * 24, id * 24);
+  return [hex.slice(0, 32), /^0*$/.test(hex.slice(32)) ? '' : hex.slice(32)];
+};
+
 /** What should be there, from the plain reading of each row. */
 const expected = (batch: Batch): PlainRecord[] =>
   Array.from({ length: rowsOf(batch) }, (_, i) => {
@@ -43,6 +50,7 @@ const expected = (batch: Batch): PlainRecord[] =>
       severityText: 'INFO',
       eventName: batch.kind.eventName,
       attributes: attributesOf(batch, row).map(([name, value]) => [name.toWellFormed(), value] as const),
+      context: contextText(batch, row),
     };
   });
 

@@ -9,6 +9,7 @@ import {
   type Batch,
   type BatchResource,
   type EventSchema,
+  type StringTable,
 } from '../../src/core/batch.ts';
 import { createFrameBuilder } from '../../src/core/frame-builder.ts';
 import { headNames } from '../../src/otlp/actor-head.ts';
@@ -189,6 +190,15 @@ const omissions: readonly (ReadonlySet<string> | undefined)[] = [
   new Set(Array.from(headNames).filter((_, index) => index % 2 === 0)),
 ];
 
+const contextBytes = 24;
+/** None, a trace and span, another span of it, a trace alone. */
+const contextTable: StringTable = {
+  bytes: Uint8Array.from({ length: 3 * contextBytes }, (_, at) => (at < 2 * contextBytes + 16 ? (at * 37 + 1) & 0xff : 0)),
+  offsets: Uint32Array.of(0, 0, contextBytes, 2 * contextBytes),
+  lengths: Uint32Array.of(0, contextBytes, contextBytes, contextBytes),
+  count: 4,
+};
+
 /** Several frames of several batches each; processors' columns change between the batches of one frame in some of them. */
 export const batches: fc.Arbitrary<readonly Batch[]> = fc
   .array(
@@ -213,6 +223,7 @@ export const batches: fc.Arbitrary<readonly Batch[]> = fc
             { nil: undefined },
           ),
           omitted: fc.constantFrom(undefined, undefined, ...omissions),
+          contexts: fc.option(fc.array(fc.nat(contextTable.count - 1), { minLength: 8, maxLength: 8 }), { nil: undefined }),
         }),
         { minLength: 1, maxLength: 3 },
       ),
@@ -226,7 +237,7 @@ export const batches: fc.Arbitrary<readonly Batch[]> = fc
       for (const input of rows) builder.addRow(1, { ...input, actor: indexes[input.actor % indexes.length]! });
       const frame = builder.build();
       const built = frame.batches[0]!;
-      return views.map(({ schema: kind, receiver, selected, ids, columns, resource, rowResources, omitted }): Batch => {
+      return views.map(({ schema: kind, receiver, selected, ids, columns, resource, rowResources, omitted, contexts }): Batch => {
         const columnsOf = (count: number, from: number): AttributeColumn[] =>
           sources.slice(0, columns).map((source, index) => ({
             source,
@@ -250,6 +261,7 @@ export const batches: fc.Arbitrary<readonly Batch[]> = fc
             list: [undefined, ...rowResources.list],
           },
           omitted,
+          contexts: contexts && { strings: contextTable, ids: Uint32Array.from(contexts) },
         };
       });
     }),

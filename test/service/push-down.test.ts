@@ -129,7 +129,7 @@ describe('where rules will run', () => {
       [
         'calls',
         {
-          places: [{ rule: 'filter drop', where: 'user', why: 'a pipeline does not begin with a filter' }],
+          places: [{ rule: 'filter drop', where: 'user', why: 'a pipeline wants everything' }],
           refused: 'logs/b, logs/c do not begin with a filter and want everything',
         },
       ],

@@ -6,12 +6,14 @@ export type CProject = {
   readonly files: number;
   /** Lines of each: what the compiler has to do. */
   readonly lines?: number;
+  /** What stands before each call of the compiler. */
+  readonly wrapper?: string;
   /** What make runs when all is linked. */
   readonly afterwards?: string;
 };
 
 /** Writes it into the folder, which it empties before: nothing of it is built. `make` makes `program`. */
-export const writeCProject = (folder: string, { files, lines = 1, afterwards = '' }: CProject): void => {
+export const writeCProject = (folder: string, { files, lines = 1, wrapper = '', afterwards = '' }: CProject): void => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const names = Array.from({ length: files }, (_, index) => `f${index}`);
@@ -22,6 +24,10 @@ export const writeCProject = (folder: string, { files, lines = 1, afterwards = '
   const calls = names.map((name) => `int ${name}(int);`).join('\n');
   writeFileSync(join(folder, 'main.c'), `${calls}\nint main(int argc, char **argv)\n{\n\t(void)argv;\n\treturn f0(argc) ? 0 : 1;\n}\n`);
   const objects = ['main', ...names].map((name) => `${name}.o`).join(' ');
+  const gcc = `${wrapper} gcc`.trim();
   const last = afterwards === '' ? '' : `\t${afterwards}\n`;
-  writeFileSync(join(folder, 'Makefile'), `all: program\n${last}program: ${objects}\n\tgcc -o $@ $^\n%.o: %.c\n\tgcc -O1 -c -o $@ $<\n`);
+  writeFileSync(
+    join(folder, 'Makefile'),
+    `all: program\n${last}program: ${objects}\n\t${gcc} -o $@ $^\n%.o: %.c\n\t${gcc} -O1 -c -o $@ $<\n`,
+  );
 };

@@ -1,6 +1,6 @@
 /** Captures made by hand: records as the kernel side writes them, and the chunks around them. */
 import {
-  ACTOR_OFFSET, actorLayout, callId, eventKind, eventLayouts, netFlag, netTransport, type FieldLayout,
+  ACTOR_OFFSET, actorLayout, callId, eventKind, eventLayouts, netFlag, netTransport, mapLayout, type FieldLayout,
 } from '../../src/kernel/layouts.gen.ts'; // prettier-ignore
 import { loadAddon } from '../../src/kernel/addon.ts';
 import { type About, programJson } from '../../src/kernel/capture/facts.ts';
@@ -60,7 +60,22 @@ const process = (pid: number, execId: number, comm: string, uid = 1000): Values 
   pid, tid: pid, ppid: 1, execId, startNs: BigInt(pid) * 1_000_000n, parentStartNs: 1n, cgroupId: 77n, uid, euid: uid, loginUid: 0xffff_ffff, vpid: pid, comm,
 }); // prettier-ignore
 
-/** Two frames with every kind of chunk: 6 records that become events, and one task. */
+/** The record of a thread that is in a trace. The ids, 16 and 8 bytes, may be wrong on purpose. */
+export const inTrace = (record: Buffer, traceId: Buffer, spanId: Buffer): Buffer => {
+  const { size, kind, version, len, context } = mapLayout.contextHead;
+  const head = Buffer.alloc(context);
+  head.writeUInt16LE(CONTEXT_KIND, kind);
+  head.writeUInt16LE(1, version);
+  head.writeUInt32LE(size + record.length, len);
+  return Buffer.concat([head, traceId, spanId, record]);
+};
+/** In bpf/events.h. */
+const CONTEXT_KIND = 0xffff;
+
+export const sampleTrace = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
+export const sampleSpan = Buffer.from('a0a1a2a3a4a5a6a7', 'hex');
+
+/** Two frames with every kind of chunk: 6 records that become events, one of them in a trace, and one task. */
 export const sampleChunks = (): readonly (readonly Uint8Array[])[] => {
   const frame = (sequence: number, atMs: number, records: readonly Buffer[]) =>
     encodeFrame({ sequence, wallOffsetNs: WALL_OFFSET_NS, atMs: at(atMs), rows: records.length, records: Buffer.concat(records) });
@@ -79,7 +94,7 @@ export const sampleChunks = (): readonly (readonly Uint8Array[])[] => {
   const second = [
     recordOf('execFailed', 4_000n, process(11, 2, 'cat'), { ret: -2, file: '/no/such', syscallNr: 59 }),
     recordOf('exec', 5_000n, process(11, 3, 'ls\xff'), { path: '/bin/ls\xfe', cwd: '/', file: 'ls', args: ['ls'], argc: 1, syscallNr: 59 }),
-    recordOf('exit', 6_000n, process(11, 3, 'ls\xff'), { exitCode: 3, durationNs: 12345n }),
+    inTrace(recordOf('exit', 6_000n, process(11, 3, 'ls\xff'), { exitCode: 3, durationNs: 12345n }), sampleTrace, sampleSpan),
     recordOf('exit', 7_000n, process(12, 5, 'sh', 0), { exitSignal: 9 }),
   ];
   return [

@@ -24,6 +24,8 @@ type DecodedRequest = {
         readonly severityText: string;
         readonly eventName: string;
         readonly attributes: readonly KeyValue[];
+        readonly traceId: Uint8Array | null;
+        readonly spanId: Uint8Array | null;
       }[];
     }[];
   }[];
@@ -57,7 +59,11 @@ export type PlainRecord = {
   readonly severityText: string;
   readonly eventName: string;
   readonly attributes: readonly (readonly [string, AttributeValue])[];
+  /** Trace and span in hexadecimal; empty: none. */
+  readonly context: readonly [string, string];
 };
+
+const hex = (bytes: Uint8Array | null): string => Buffer.from(bytes ?? []).toString('hex');
 
 const plainValue = (value: AnyValue): AttributeValue => {
   switch (value.value) {
@@ -96,6 +102,7 @@ export const decodeRequest = (bytes: Uint8Array) => {
           severityText: record.severityText,
           eventName: record.eventName,
           attributes: plainAttributes(record.attributes),
+          context: [hex(record.traceId), hex(record.spanId)],
         })),
       ),
     ),

@@ -1,27 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Attribute } from '../../src/core/batch.ts';
-import { slowestPath, traceTree, type TreeSpan } from '../../src/text/trace-tree.ts';
+import type { TreeSpan } from '../../src/text/span-forest.ts';
+import { slowestPath, traceTree } from '../../src/text/trace-tree.ts';
 import { textWidth } from '../../src/text/width.ts';
+import { MS, span } from './support/spans.ts';
 
-const MS = 1_000_000n;
-
-/** A span of so many ms from a moment on. */
-const span = (spanId: string, parentId: string, from: number, ms: number, more: Partial<TreeSpan> = {}): TreeSpan => ({
-  name: spanId,
-  spanId,
-  parentId,
-  startUnixNs: BigInt(from) * MS,
-  endUnixNs: BigInt(from + ms) * MS,
-  status: 'UNSET',
-  statusMessage: '',
-  kind: 'INTERNAL',
-  attributes: [
-    ['process.command_args', [spanId, '-v']],
-    ['process.args_count', 2],
-  ],
-  ...more,
-});
 const session: readonly Attribute[] = [
   ['ringtail.session.id', '7'],
   ['network.peer.address', '10.0.0.5'],
@@ -43,23 +27,25 @@ describe('a trace as a tree', () => {
   it('has durations, failures, connections and the slowest path', () => {
     expect(traceTree(build, plain)).toEqual([
       '   1.0 s ● exit code 2 make -v',
-      '    1 ms   ├─ left (forked)',
-      '  100 ms   ├─ sh -v',
-      '   80 ms   │  └─ cc -v',
+      '    1 ms ● ├─ left (forked)',
+      '  100 ms ● ├─ sh -v',
+      '   80 ms ● │  └─ cc -v',
       '  490 ms ● └─ exit code 1 ld -v',
       '   20 ms ●    └─ → 10.0.0.5:443 tcp 100 B out, 2.0 KiB in',
     ].map((line) => ` ${line}`)); // prettier-ignore
-    expect(slowestPath(build).map(({ name }) => name)).toEqual(['make', 'ld', 'tcp 443']);
+    expect(slowestPath(build).map(({ span: { name }, ownNs }) => `${name} ${Number(ownNs / MS)}`)).toEqual([
+      'make 409', 'left 1', 'sh 20', 'cc 80', 'ld 470', 'tcp 443 20',
+    ]); // prettier-ignore
   });
 
   it('leaves out what took least time and did not fail, and counts it', () => {
     expect(traceTree(build, { ...plain, lines: 4 })).toEqual([
       '    1.0 s ● exit code 2 make -v',
       '     1 ms   ├─ … 1 more',
-      '   100 ms   ├─ sh -v',
-      '    80 ms   │  └─ … 1 more',
+      '   100 ms ● ├─ sh -v',
+      '    80 ms ● │  └─ cc -v',
       '   490 ms ● └─ exit code 1 ld -v',
-      '    20 ms ●    └─ → 10.0.0.5:443 tcp 100 B out, 2.0 KiB in',
+      '    20 ms      └─ … 1 more',
     ]);
   });
 

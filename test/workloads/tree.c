@@ -4,11 +4,13 @@
 // usage: tree root | tree leaf LABEL PARENT CODE
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,6 +77,25 @@ static void *fork_in_thread(void *unused)
 	(void)unused;
 	run("of-thread", "root", "4");
 	return NULL;
+}
+
+static void *run_in_thread(void *unused)
+{
+	(void)unused;
+	become("by-thread", "root", "0");
+	return NULL;
+}
+
+// Makes one that the caller's parent has for its child.
+static pid_t split_sibling(void)
+{
+	pid_t child = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+
+	if (child < 0)
+		_exit(98);
+	if (child == 0)
+		first = now();
+	return child;
 }
 
 // Forks twice, so that init or a subreaper adopts what goes on.
@@ -148,6 +169,22 @@ static void shapes(void)
 	}
 	close(ends[0]);
 	close(ends[1]);
+	while (wait(NULL) > 0)
+		;
+
+	child = split(); // what another thread than the first one runs
+	if (child == 0) {
+		pthread_create(&thread, NULL, run_in_thread, NULL);
+		pthread_join(thread, NULL);
+	}
+	waitpid(child, NULL, 0);
+
+	child = split(); // whose child is ours
+	if (child == 0) {
+		if (split_sibling() == 0)
+			become("sibling", "maker", "8");
+		leave("maker", "root", 0);
+	}
 	while (wait(NULL) > 0)
 		;
 

@@ -66,6 +66,14 @@ export const kernelFindings = (kernel: KernelConfig, { checks }: ProbeReport, as
   warn('pid namespace', 'numbers of processes are not those that the host shows', root);
   warn('cgroup v2', 'cgroups will have no names', root);
   warn('cap_sys_ptrace', 'executables of processes that ran before Ringtail may stay unknown', asking);
+  const contexts = find('trace contexts');
+  const isNamed = kernel.trace_context !== 'auto';
+  // where nobody said that it is there, its absence is as good as any
+  if (contexts?.ok === false && (isNamed || contexts.optional !== true)) {
+    const { detail, advice, optional } = contexts;
+    const next = optional === true ? '; log records carry no trace' : ` (${advice})`;
+    findings.push({ path: isNamed ? ['kernel', 'trace_context'] : asking, severity: 'warning', message: `${detail}${next}` });
+  }
   if (kernel.root_path !== '/' && !procfs && rung !== '')
     findings.push({
       path: ['kernel', 'root_path'],

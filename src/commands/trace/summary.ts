@@ -1,17 +1,17 @@
 /** What `ringtail trace` prints at the end. */
 import { durationText } from '../../core/duration-text.ts';
-import { attributeName } from '../../otlp/names.ts';
 import { escapeText, quoteArgument } from '../../text/escape.ts';
 import { renderLine, type LineOptions } from '../../text/line.ts';
-import { slowestPath, traceTree, type TreeSpan } from '../../text/trace-tree.ts';
+import { pathLine } from '../../text/path-line.ts';
+import { slowestPath, traceTree } from '../../text/trace-tree.ts';
+import type { KeptSpans } from './kept-spans.ts';
 import type { CommandEnd } from './run-command.ts';
 
 export type TraceSummary = {
   readonly command: readonly string[];
   readonly traceId: string;
-  readonly spans: readonly TreeSpan[];
-  /** Spans that were not kept for the tree. */
-  readonly left: number;
+  /** What the tree is made of. */
+  readonly kept: Pick<KeptSpans, 'spans' | 'programs' | 'connections' | 'left'>;
   readonly end: CommandEnd;
   readonly seconds: number;
   readonly startUpMs: number;
@@ -22,26 +22,25 @@ export type TraceSummary = {
   readonly notes: readonly string[];
 };
 
-const isSession = ({ attributes }: TreeSpan): boolean => attributes.some(([name]) => name === attributeName.sessionId);
 const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
 
 export const summaryLines = (summary: TraceSummary, options: LineOptions & { readonly lines: number }): readonly string[] => {
-  const { command, traceId, spans, left, end, seconds, startUpMs, running, sentTo, notes } = summary;
-  const sessions = spans.filter(isSession).length;
+  const { command, traceId, kept, end, seconds, startUpMs, running, sentTo, notes } = summary;
+  const { spans, programs, connections, left } = kept;
   const how = end.signal === undefined ? `exit code ${end.code}` : `killed by ${end.signal}`;
   const facts = [
     durationText(seconds * 1e9),
     how,
-    counted(spans.length - sessions, 'program', 'programs'),
-    ...(sessions > 0 ? [counted(sessions, 'connection', 'connections')] : []),
+    counted(programs, 'program', 'programs'),
+    ...(connections > 0 ? [counted(connections, 'connection', 'connections')] : []),
   ];
-  const path = slowestPath(spans).map(({ name }) => escapeText(name));
+  const path = slowestPath(spans);
   const dim = (text: string): string => renderLine([{ text, style: 'dim' }], options);
   return [
     renderLine([{ text: `trace ${traceId}`, style: 'bold' }, { text: `  ${command.map(quoteArgument).join(' ')}` }], options),
     renderLine([{ text: facts.join(', ') }, { text: `; Ringtail was ready after ${durationText(startUpMs * 1e6)}`, style: 'dim' }], options),
     ...traceTree(spans, options),
-    ...(path.length > 1 ? [dim(`slowest path: ${path.join(' → ')}`)] : []),
+    ...(path.length > 1 ? [dim(pathLine(path, options.width))] : []),
     ...(left > 0 ? [dim(`${counted(left, 'more span is', 'more spans are')} not shown`)] : []),
     ...(running > 0 ? [dim(`${counted(running, 'program of it still runs', 'programs of it still run')} and ${running === 1 ? 'is' : 'are'} not told`)] : []),
     ...notes.map(dim),

@@ -3,8 +3,9 @@
 /** Where spans go; nothing: only to the terminal. */
 export type TraceDestination = { readonly endpoint?: string | undefined; readonly output?: string | undefined };
 
-/** `4317` is the port of gRPC by convention; a path, or any other port, is HTTP. */
-export const isGrpc = (endpoint: string): boolean => /^(?:grpc:\/\/)?[^/]*:4317$/.test(endpoint.replace(/^https?:\/\//, ''));
+/** `4317` is the port of gRPC by convention; a path, or any other port, is HTTP where `grpc://` does not say otherwise. */
+export const isGrpc = (endpoint: string): boolean =>
+  endpoint.startsWith('grpc://') || /^[^/]*:4317$/.test(endpoint.replace(/^https?:\/\//, ''));
 
 export const traceConfigOf = (rootPath: string, { endpoint, output }: TraceDestination, arguments_: boolean): object => {
   const exporters = {

@@ -4,6 +4,7 @@ import { loadConfig, requireConfig } from '../../config/load.ts';
 import { createCounters } from '../../core/counters.ts';
 import { messageOf, RingtailError, UsageError } from '../../core/errors.ts';
 import { withFields } from '../../core/logger.ts';
+import { formatTraceparent, isSampled, newContext, parseTraceparent } from '../../core/traceparent.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 import { hostResource } from '../../otlp/resource.ts';
 import { computeLedger } from '../../service/ledger.ts';
@@ -11,16 +12,14 @@ import { createLogger } from '../../service/logging.ts';
 import { createService } from '../../service/service.ts';
 import { version } from '../../service/version.ts';
 import { wantsColour } from '../../text/colour.ts';
-import { readableSpan } from '../../text/span.ts';
-import type { TreeSpan } from '../../text/trace-tree.ts';
 import { requirePrivileges } from '../live/privileges.ts';
 import type { CommandContext } from '../context.ts';
 import { tellFailure } from '../failure.ts';
 import { rootPathOf } from '../options.ts';
+import { createKeptSpans } from './kept-spans.ts';
 import { LAUNCHER, runCommand, type CommandEnd } from './run-command.ts';
 import { summaryLines } from './summary.ts';
 import { traceConfigOf } from './trace-config.ts';
-import { formatTraceparent, newContext, parseTraceparent } from './traceparent.ts';
 
 export type TraceOptions = {
   readonly endpoint?: string;
@@ -34,8 +33,6 @@ export type TraceOptions = {
 
 /** As env(1) and others that run commands have it. */
 export const FAILED = 125;
-/** Spans that are kept for the tree, about half a KiB each. */
-const MOST_SPANS = 100_000;
 const DEFAULT_LINES = 40;
 /** Ends of connections that come a moment after the program that had them. */
 const SESSIONS_WAIT_MS = 100;
@@ -82,18 +79,12 @@ const traced = async (command: readonly string[], options: TraceOptions, context
   const parent = given === undefined ? undefined : parseTraceparent(given);
   if (given !== undefined && parent === undefined)
     notes.push('TRACEPARENT is not as W3C Trace Context has it; the trace is one of its own');
+  if (parent !== undefined && !isSampled(parent)) notes.push('TRACEPARENT says that its trace is not sampled: nothing of it is told');
   const own = newContext();
   const place = { traceId: parent?.traceId ?? own.traceId, spanId: own.spanId, flags: parent?.flags ?? own.flags };
 
-  const spans: TreeSpan[] = [];
-  let left = 0;
-  service.view.tap((_pipeline, batch) => {
-    const rows = batch.selection ?? batch.rows;
-    for (let i = 0; i < (typeof rows === 'number' ? rows : rows.length); i++) {
-      if (spans.length >= MOST_SPANS) left++;
-      else spans.push(readableSpan(batch, typeof rows === 'number' ? i : rows[i]!));
-    }
-  }, 'traces');
+  const kept = createKeptSpans();
+  if (options.tree !== false) service.view.tap((_pipeline, batch) => kept.take(batch), 'traces');
 
   const beganMs = context.now();
   await service.start();
@@ -124,17 +115,21 @@ const traced = async (command: readonly string[], options: TraceOptions, context
     await service.stop(STOP_DEADLINE_MS);
   }
   if (options.tree !== false) {
-    const { processes } = kernel.traces.stats();
-    const exporters = computeLedger(counters.samples()).rows.filter(({ book }) => book === 'exporter');
-    const failed = exporters.reduce(
-      (sum, { parts }) => sum + (parts['failed'] ?? 0) + (parts['dropped'] ?? 0) + (parts['rejected'] ?? 0),
-      0,
-    );
+    const { processes, forgotten } = kernel.traces.stats();
+    const { rows } = computeLedger(counters.samples());
+    const sumOf = (wanted: string, ...parts: readonly string[]): number =>
+      rows
+        .filter(({ book }) => book === wanted)
+        .reduce((sum, row) => sum + parts.reduce((all, part) => all + (row.parts[part] ?? 0), 0), 0);
+    const failed = sumOf('exporter', 'failed', 'dropped', 'rejected');
     if (failed > 0) notes.push(`${failed === 1 ? '1 span' : `${failed} spans`} could not be sent; the log above says why`);
+    const lost = sumOf('kernel', 'lost');
+    if (lost > 0) notes.push(`${lost} records of this host were lost: the ring was full; spans may be missing`);
+    if (forgotten > 0) notes.push(`${forgotten} processes were too many at one time; their spans are missing`);
     const width = stderr.isTTY === true && (stderr.columns ?? 0) > 0 ? stderr.columns : undefined;
     const colour = options.colour !== false && wantsColour({ isTTY: stderr.isTTY, env: environment });
     const summary = {
-      command, spans, left, end, seconds, startUpMs, running: processes, notes, traceId: Buffer.from(place.traceId).toString('hex'), sentTo: [endpoint, output].filter((to) => to !== undefined).join(' and '),
+      command, kept, end, seconds, startUpMs, running: processes, notes, traceId: Buffer.from(place.traceId).toString('hex'), sentTo: [endpoint, output].filter((to) => to !== undefined).join(' and '),
     }; // prettier-ignore
     for (const line of summaryLines(summary, { colour, width, lines })) stderr.write(`${line}\n`);
   }

@@ -7,6 +7,7 @@ import { createRateLimit } from '../../core/rate-limit.ts';
 import { distinctOf } from '../../otlp/distinct.ts';
 import { attributesOf, unixNsOf } from '../../otlp/log-text.ts';
 import type { RequestSignal } from '../../otlp/request.ts';
+import { contextOf } from '../../otlp/trace-context.ts';
 import { createBooks } from '../shared/books.ts';
 import type { DebugConfig } from './config.ts';
 import { wantsColour } from '../../text/colour.ts';
@@ -53,7 +54,7 @@ export const createDebugExporter = ({ settings, config, stream, env }: DebugExpo
 
   const linesOf = (batch: Batch, row: number, options: LineOptions): string => {
     const resource = resourceOfRow(batch, row)?.attributes;
-    const event = { name: batch.kind.eventName, unixNs: unixNsOf(batch, row), attributes: [], resource };
+    const event = { name: batch.kind.eventName, unixNs: unixNsOf(batch, row), attributes: [], resource, context: contextOf(batch, row) };
     if (config.format === 'json') return `${jsonLine({ ...event, attributes: attributesOf(batch, row) }, batch.receiver)}\n`;
     const readable = { ...event, attributes: attributesOf(batch, row, decodeKeepingBytes) };
     const lines = [eventLines.line(readable, options), ...(config.verbosity === 'detailed' ? attributeLines(readable, options) : [])];

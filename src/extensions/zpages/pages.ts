@@ -1,5 +1,6 @@
 /** What each page shows. */
 import type { Health, LedgerRow, ServiceView } from '../../core/component.ts';
+import { computeStatistics, type TraceStatistics } from '../../core/statistics.ts';
 import { html, mark, table, type Html, type Page } from './html.ts';
 
 type Facts = {
@@ -47,20 +48,35 @@ ${table(['attribute', 'value'], resource.map(([name, value]) => [html`<code>${na
 const ids = (list: readonly string[]): Html =>
   list.length === 0 ? html`<span class="flow">none</span>` : html`${list.map((id, index) => html`${index > 0 ? html`<span class="flow">,</span>` : ''}<code>${id}</code>`)}`; // prettier-ignore
 
+const treeOutcomes = ['told', 'not_sampled', 'rate_limited', 'not_kept', 'waiting'] as const;
+const spanOutcomes = ['told', 'dropped', 'forgotten', 'waiting'] as const;
+
+/** Nothing where no receiver has a pipeline of traces. */
+const tracesOf = (statistics: readonly TraceStatistics[]): Html =>
+  statistics.length === 0 ? html`` : html`<h2>Traces</h2>
+${table(
+    ['receiver', ...treeOutcomes.map((outcome) => outcome.replace('_', ' ')), ...spanOutcomes.map((outcome) => `spans ${outcome}`)],
+    statistics.map(({ receiver, traces, spans }) => [
+      html`<code>${receiver}</code>`, ...treeOutcomes.map((outcome) => traces[outcome] ?? 0), ...spanOutcomes.map((outcome) => spans[outcome] ?? 0),
+    ]),
+    '',
+  )}`; // prettier-ignore
+
 const pipelines = ({ service: view }: Facts): Html => {
   const samples = view.samples();
   const count = (pipeline: string, outcome: string) =>
     samples
       .filter(({ name, labels }) => name === 'ringtail_pipeline_items' && labels['pipeline'] === pipeline && labels['outcome'] === outcome)
       .reduce((sum, { value }) => sum + value, 0);
-  return table(
+  return html`${table(
     ['pipeline', 'receivers', 'processors', 'exporters', 'read', 'filtered', 'refused', 'accepted'],
     view.pipelines().map(({ id, receivers, processors, exporters }) => [
       html`<b>${id}</b>`, ids(receivers), ids(processors), ids(exporters),
       count(id, 'read'), count(id, 'filtered'), count(id, 'refused'), count(id, 'accepted'),
     ]),
     'No pipeline runs yet.',
-  ); // prettier-ignore
+  )}
+${tracesOf(computeStatistics(samples).traces)}`; // prettier-ignore
 };
 
 const book = (name: string, rows: readonly LedgerRow[]): Html => {

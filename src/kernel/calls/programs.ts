@@ -15,7 +15,7 @@ type CallsRung = Exclude<CallsStatus['rung'], 'none'>;
 
 const suffixes: Readonly<Record<CallsRung, string>> = { tp_btf: 'btf', raw_tp: 'raw' };
 /** What the programs of processes and these must have in common. */
-const SHARED_MAPS = ['excluded', 'excluded_kinds', 'left_out_runs'];
+const SHARED_MAPS = ['excluded', 'excluded_kinds', 'left_out_runs', 'trace_contexts'];
 const NO_RULES: PushDownReport = { places: [] };
 
 export type CallProgramsOptions = {

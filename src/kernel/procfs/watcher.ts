@@ -6,6 +6,7 @@ import { createActorMaker } from './actor.ts';
 import { countAlive } from './alive.ts';
 import { readBootClock } from './boot-clock.ts';
 import { DEFAULT_CMDLINE_BYTES } from './process.ts';
+import { readTraceparent } from './traceparent.ts';
 import { createSnapshots, type SeenProcess } from './snapshot.ts';
 
 /** What this rung cannot see; for the start-up line and the documentation. */
@@ -20,7 +21,7 @@ const MAX_PROCESSES = 65_536;
 /** Columns that this rung can fill; what it cannot know is not there, so that nobody reads a zero as a fact. */
 const columnsByKind = new Map<number, readonly string[]>([
   [eventKind.task, ['sessionLeaderPid', 'pathFlags', 'path']],
-  [eventKind.exec, ['sessionLeaderPid', 'pathFlags', 'path', 'cwd', 'cwdFlags', 'argc', 'execFlags', 'args', 'argsKept']],
+  [eventKind.exec, ['sessionLeaderPid', 'pathFlags', 'path', 'cwd', 'cwdFlags', 'argc', 'execFlags', 'args', 'argsKept', 'traceparent']],
   [eventKind.exit, []],
 ]);
 
@@ -34,6 +35,8 @@ export type ProcfsWatcherOptions = {
   readonly leavesOut?: (process: SeenProcess) => boolean;
   /** Ringtail itself, which does not count among the living; 0: not known. */
   readonly selfPid?: number;
+  /** Whether execs tell the TRACEPARENT of their environments. */
+  readonly wantsTraceparent?: () => boolean;
   /** Gets each frame that has rows. */
   readonly onFrame: (frame: KernelFrame) => void;
   /** True: what was given before is not worked off, so nobody looks for more this time. */
@@ -81,6 +84,7 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
     nowMs = Date.now,
     leavesOut = () => false,
     selfPid = 0,
+    wantsTraceparent = () => false,
     onFrame,
     isBehind = () => false,
     onError = () => {},
@@ -114,13 +118,16 @@ export const createProcfsWatcher = (options: ProcfsWatcherOptions): ProcfsWatche
       if (kind !== eventKind.task && leavesOut(process)) return;
       builder.addRow(kind, { bootNs, actor: builder.addActor(actorOf(process, parentOf(process))), columns });
     };
+    const addExec = async (process: SeenProcess, bootNs: bigint): Promise<void> => {
+      const traceparent = wantsTraceparent() && !leavesOut(process) ? await readTraceparent(root, process.facts.stat) : undefined;
+      add(eventKind.exec, process, bootNs, { ...programColumns(process), ...commandLineColumns(process), traceparent: traceparent ?? '' });
+    };
     for (const { process, forked } of started) {
       const { startNs } = process.facts.stat;
       if (isFirst || forked) add(eventKind.task, process, startNs, programColumns(process));
-      else add(eventKind.exec, process, startNs, { ...programColumns(process), ...commandLineColumns(process) });
+      else await addExec(process, startNs);
     }
-    for (const process of executed)
-      add(eventKind.exec, process, clock.bootNs, { ...programColumns(process), ...commandLineColumns(process) });
+    for (const process of executed) await addExec(process, clock.bootNs);
     for (const process of ended) add(eventKind.exit, process, clock.bootNs, {});
     isFirst = false;
     onFrame({ ...builder.build(), attribution: 'procfs' });

@@ -128,7 +128,7 @@ export const planSessionRules = (
     nothing({ places: all.map(({ id }) => ({ rule: id, where: 'user', why })), refused: why });
   if (ruleSets.length === 0) return nothing({ places: [] });
   if (filters.length === 0) return nothing({ places: [], refused: 'no pipeline begins with a filter' });
-  if (ruleSets.includes(undefined)) return refuse('a pipeline does not begin with a filter');
+  if (ruleSets.includes(undefined)) return refuse('a pipeline wants everything');
   if (filters.length > limits.sets) return refuse(`pipelines begin with more than ${limits.sets} different filters`);
 
   const why = new Map<Rule, string>();

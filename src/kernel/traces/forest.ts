@@ -10,11 +10,10 @@ import { SPAN_ID_BYTES } from '../../core/spans.ts';
 import type { KernelFrame } from '../frames.ts';
 import { headFlag } from '../layouts.gen.ts';
 import type { TraceIds } from './ids.ts';
+import { createMembers, MAX_PROCESSES, type Member, type OpenTree, type Program } from './members.ts';
 import { actorKey, actorOf, execFactsOf, lifeRecordsOf, numberOf, processKey, wideOf, type LifeRecord } from './records.ts';
 import type { ExecFacts, ProcessEnd, ProcessSpan, ProgramIdentity, RemoteParent, SpanPlace, Tree } from './types.ts';
 
-/** Processes that are in a tree at one time. */
-export const MAX_PROCESSES = 65_536;
 /** Programs that ended and are still found: their sessions end after them. */
 const MAX_ENDED = 32_768;
 
@@ -42,11 +41,15 @@ export type ForestOptions = {
   readonly ids: TraceIds;
   /** Whether a program that belongs to no tree begins one. */
   readonly begins: (candidate: Candidate) => Beginning | undefined;
+  /** Whether a program that would belong to this tree begins one of its own. */
+  readonly leaves?: (candidate: Candidate, tree: Tree) => Beginning | undefined;
   readonly onSpan: (span: ProcessSpan) => void;
   /** A tree begins; before anything is told of it. */
   readonly onTree?: (tree: Tree) => void;
   /** Nothing of the tree runs any more. */
   readonly onTreeEnd?: (tree: Tree) => void;
+  /** A process of it was forgotten: neither it nor what it runs from now on is told. */
+  readonly onForget?: (tree: Tree) => void;
   readonly maxProcesses?: number;
   /** Most events that a span keeps. */
   readonly maxEvents?: number;
@@ -75,41 +78,35 @@ export type Forest = {
   stats(): ForestStats;
 };
 
-type OpenTree = { readonly tree: Tree; readonly key: string | undefined; processes: number };
-
-type Program = {
-  readonly identity: ProgramIdentity;
-  readonly spanId: Uint8Array;
-  readonly parentId: Uint8Array;
-  readonly actor: ActorInput;
-  readonly exec: ExecFacts | undefined;
-  readonly path: Uint8Array;
-  readonly startNs: bigint;
-  readonly events: SpanEvent[];
-  droppedEvents: number;
-  /** Something was told that hangs below it. */
-  isParent: boolean;
-  isMarked: boolean;
-};
-
-type Member = { readonly open: OpenTree; program: Program };
-
 const NO_PATH = new Uint8Array(0);
 const NO_PARENT = new Uint8Array(SPAN_ID_BYTES);
 const programKeyOf = ({ pid, startNs, execId }: ProgramIdentity): string => `${pid}/${startNs}/${execId}`;
 
 export const createForest = (options: ForestOptions): Forest => {
-  const { ids, begins, onSpan, onTree = () => {}, onTreeEnd = () => {}, maxProcesses = MAX_PROCESSES, maxEvents = 0 } = options;
-  /** Processes of trees, in the order in which they came. */
-  const members = new Map<string, Member>();
-  const byKey = new Map<string, OpenTree>();
+  const {
+    ids,
+    begins,
+    leaves = () => undefined,
+    onSpan,
+    onTree = () => {},
+    onTreeEnd = () => {},
+    onForget = () => {},
+    maxProcesses = MAX_PROCESSES,
+    maxEvents = 0,
+  } = options;
+  const members = createMembers({ maxProcesses, onTreeEnd, onForget });
   const ended = new LRUCache<string, SpanPlace>({ max: MAX_ENDED });
-  const openTrees = new Set<OpenTree>();
-  let forgotten = 0;
 
-  const programOf = (identity: ProgramIdentity, parentId: Uint8Array, actor: ActorInput, exec: ExecFacts | undefined, startNs: bigint, path = exec?.path ?? NO_PATH): Program => ({
-    identity, spanId: ids.span(identity), parentId, actor, exec, path, startNs, events: [], droppedEvents: 0, isParent: false, isMarked: false,
-  }); // prettier-ignore
+  const programOf = (identity: ProgramIdentity, parentId: Uint8Array, actor: ActorInput, exec: ExecFacts | undefined, startNs: bigint, path = exec?.path ?? NO_PATH): Program => {
+    let id: Uint8Array | undefined;
+    return {
+      identity, parentId, actor, exec, path, startNs, events: [], droppedEvents: 0, isParent: false, isMarked: false,
+      // most that only fork are never asked for theirs
+      get spanId() {
+        return (id ??= ids.span(identity));
+      },
+    };
+  }; // prettier-ignore
 
   const tell = ({ open: { tree } }: Member, program: Program, endNs: bigint, end: ProcessEnd): void => {
     const { spanId, parentId, actor, exec, path, startNs, events, droppedEvents, identity } = program;
@@ -117,39 +114,29 @@ export const createForest = (options: ForestOptions): Forest => {
     onSpan({ tree, spanId, parentId, actor, exec, path, startNs, endNs: endNs < startNs ? startNs : endNs, end, events, droppedEvents });
   };
 
-  const leave = (key: string, { open }: Member): void => {
-    members.delete(key);
-    if (--open.processes > 0) return;
-    openTrees.delete(open);
-    if (open.key !== undefined && byKey.get(open.key) === open) byKey.delete(open.key);
-    onTreeEnd(open.tree);
+  const plant = (beginning: Beginning, { actor, exec }: Candidate, identity: ProgramIdentity, atNs: bigint): Member => {
+    const { owner, key, remote, rootId = ids.span(identity) } = beginning;
+    const traceId =
+      remote?.traceId ?? beginning.traceId ?? (key === undefined ? ids.trace(identity) : ids.traceOf(`${key} ${programKeyOf(identity)}`));
+    const tree: Tree = { owner, traceId, remote, rootId, root: identity, beganNs: atNs };
+    const open = members.open(tree, key);
+    onTree(tree);
+    return { open, program: { ...programOf(identity, remote?.spanId ?? NO_PARENT, actor, exec, atNs), spanId: rootId } };
   };
 
-  const enter = (key: string, member: Member): void => {
-    if (members.size >= maxProcesses) {
-      const [oldest, old] = members.entries().next().value!;
-      forgotten++;
-      leave(oldest, old);
-    }
-    member.open.processes++;
-    openTrees.add(member.open);
-    members.set(key, member);
+  /** In the tree that is already there, unless it begins its own. */
+  const joinTree = (open: OpenTree, parentId: Uint8Array, candidate: Candidate, identity: ProgramIdentity, atNs: bigint): Member => {
+    const own = leaves(candidate, open.tree);
+    if (own !== undefined) return plant(own, candidate, identity, atNs);
+    return { open, program: programOf(identity, parentId, candidate.actor, candidate.exec, atNs) };
   };
 
   const begin = (candidate: Candidate, identity: ProgramIdentity, atNs: bigint): Member | undefined => {
     const beginning = begins(candidate);
     if (beginning === undefined) return undefined;
-    const { owner, key, remote, rootId = ids.span(identity) } = beginning;
-    const known = key === undefined ? undefined : byKey.get(key);
-    if (known !== undefined) return { open: known, program: programOf(identity, known.tree.rootId, candidate.actor, candidate.exec, atNs) };
-    const traceId =
-      remote?.traceId ?? beginning.traceId ?? (key === undefined ? ids.trace(identity) : ids.traceOf(`${key} ${programKeyOf(identity)}`));
-    const tree: Tree = { owner, traceId, remote, rootId, root: identity, beganNs: atNs };
-    const open: OpenTree = { tree, key, processes: 0 };
-    if (key !== undefined) byKey.set(key, open);
-    onTree(tree);
-    const program = programOf(identity, remote?.spanId ?? NO_PARENT, candidate.actor, candidate.exec, atNs);
-    return { open, program: { ...program, spanId: rootId } };
+    const known = beginning.key === undefined ? undefined : members.treeOf(beginning.key);
+    if (known !== undefined) return joinTree(known, known.tree.rootId, candidate, identity, atNs);
+    return plant(beginning, candidate, identity, atNs);
   };
 
   const absorbFork = (frame: KernelFrame, { batch, row, atNs }: LifeRecord): void => {
@@ -159,7 +146,7 @@ export const createForest = (options: ForestOptions): Forest => {
     const maker = actorOf(frame, batch.actor[row]!);
     const identity = { pid: numberOf(batch, 'childPid', row), startNs, execId: numberOf(batch, 'childExecId', row) };
     const key = processKey(identity.pid, startNs);
-    if (members.has(key)) return;
+    if (members.get(key) !== undefined) return;
     member.program.isParent = true;
     const actor: ActorInput = {
       ...maker,
@@ -173,15 +160,18 @@ export const createForest = (options: ForestOptions): Forest => {
       parentExecId: maker.execId,
       flags: numberOf(batch, 'childHeadFlags', row),
     };
-    enter(key, { open: member.open, program: programOf(identity, member.program.spanId, actor, undefined, atNs, member.program.path) });
+    members.enter(key, {
+      open: member.open,
+      program: programOf(identity, member.program.spanId, actor, undefined, atNs, member.program.path),
+    });
   };
 
   /** Of a process whose fork was not told. */
-  const joinParent = (actor: ReturnType<typeof actorOf>, identity: ProgramIdentity, exec: ExecFacts, atNs: bigint): Member | undefined => {
-    const parent = members.get(processKey(actor.ppid, actor.parentStartNs));
+  const joinParent = (candidate: Candidate, identity: ProgramIdentity, atNs: bigint): Member | undefined => {
+    const parent = members.get(processKey(candidate.actor.ppid, candidate.actor.parentStartNs));
     if (parent === undefined) return undefined;
     parent.program.isParent = true;
-    return { open: parent.open, program: programOf(identity, parent.program.spanId, actor, exec, atNs) };
+    return joinTree(parent.open, parent.program.spanId, candidate, identity, atNs);
   };
 
   const absorbExec = (frame: KernelFrame, { batch, row, atNs }: LifeRecord): void => {
@@ -189,20 +179,25 @@ export const createForest = (options: ForestOptions): Forest => {
     const actor = actorOf(frame, index);
     const key = processKey(actor.pid, actor.startNs);
     const identity = { pid: actor.pid, startNs: actor.startNs, execId: actor.execId };
-    const exec = execFactsOf(frame, batch, row);
+    const candidate = { actor, exec: execFactsOf(frame, batch, row), frame, index };
     const member = members.get(key);
     if (member === undefined) {
-      const made = joinParent(actor, identity, exec, atNs) ?? begin({ actor, exec, frame, index }, identity, atNs);
-      if (made !== undefined) enter(key, made);
+      const made = joinParent(candidate, identity, atNs) ?? begin(candidate, identity, atNs);
+      if (made !== undefined) members.enter(key, made);
       return;
     }
-    const before = member.program;
+    const { open, program: before } = member;
     if (before.identity.execId === identity.execId && before.exec !== undefined) return; // told twice
     // what only forked and had no time to do anything is the program that it runs then
     const isSame = before.exec === undefined && !before.isParent && before.events.length === 0;
     if (!isSame) tell(member, before, atNs, { how: 'replaced' });
-    member.program = programOf(identity, isSame ? before.parentId : before.spanId, actor, exec, atNs);
-    if (isSame) ended.set(programKeyOf(before.identity), { tree: member.open.tree, spanId: member.program.spanId });
+    const next = joinTree(open, isSame ? before.parentId : before.spanId, candidate, identity, atNs);
+    if (isSame) ended.set(programKeyOf(before.identity), { tree: next.open.tree, spanId: next.program.spanId });
+    if (next.open === open) member.program = next.program;
+    else {
+      members.leave(key, member);
+      members.enter(key, next);
+    }
   };
 
   /** What ran before has no arguments any more, and began when its process did. */
@@ -210,11 +205,11 @@ export const createForest = (options: ForestOptions): Forest => {
     const index = batch.actor[row]!;
     const actor = actorOf(frame, index);
     const key = processKey(actor.pid, actor.startNs);
-    if (members.has(key) || (actor.flags & headFlag.kernelThread) !== 0) return;
+    if (members.get(key) !== undefined || (actor.flags & headFlag.kernelThread) !== 0) return;
     const identity = { pid: actor.pid, startNs: actor.startNs, execId: actor.execId };
-    const exec = execFactsOf(frame, batch, row);
-    const made = joinParent(actor, identity, exec, atNs) ?? begin({ actor, exec, frame, index, isRunning: true }, identity, atNs);
-    if (made !== undefined) enter(key, { ...made, program: { ...made.program, exec: undefined, isParent: true } });
+    const candidate = { actor, exec: execFactsOf(frame, batch, row), frame, index, isRunning: true };
+    const made = joinParent(candidate, identity, atNs) ?? begin(candidate, identity, atNs);
+    if (made !== undefined) members.enter(key, { ...made, program: { ...made.program, exec: undefined, isParent: true } });
   };
 
   const absorbExit = (frame: KernelFrame, { batch, row, atNs }: LifeRecord): void => {
@@ -229,7 +224,7 @@ export const createForest = (options: ForestOptions): Forest => {
       coreDumped: numberOf(batch, 'coreDumped', row) !== 0,
     };
     tell(member, member.program, atNs, end);
-    leave(key, member);
+    members.leave(key, member);
   };
 
   const absorbers = { fork: absorbFork, exec: absorbExec, exit: absorbExit, task: absorbTask } as const;
@@ -265,7 +260,7 @@ export const createForest = (options: ForestOptions): Forest => {
       return { tree: member.open.tree, spanId: member.program.spanId };
     },
     mark(beganBeforeNs, nowNs) {
-      for (const { open, program } of members.values()) {
+      for (const { open, program } of members.all()) {
         if (program.isMarked || program.startNs >= beganBeforeNs) continue;
         program.isMarked = true;
         program.isParent = true;
@@ -275,6 +270,6 @@ export const createForest = (options: ForestOptions): Forest => {
         }); // prettier-ignore
       }
     },
-    stats: () => ({ processes: members.size, trees: openTrees.size, forgotten }),
+    stats: members.stats,
   };
 };

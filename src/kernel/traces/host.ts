@@ -14,7 +14,10 @@ const textOf = (path: string): string => {
 };
 
 /** `root`: prefix of /proc and /etc. Without a machine-id the boot alone tells hosts apart: it is random. */
-export const createHostTraces = ({ root, ...options }: Pick<TracesOptions, 'hub' | 'lookups'> & { readonly root: string }): Traces =>
+export const createHostTraces = ({
+  root,
+  ...options
+}: Pick<TracesOptions, 'hub' | 'lookups' | 'traceparents' | 'counters' | 'logger'> & { readonly root: string }): Traces =>
   createTraces({
     ...options,
     ids: createTraceIds(textOf(`${root}/etc/machine-id`), textOf(`${root}/proc/sys/kernel/random/boot_id`)),

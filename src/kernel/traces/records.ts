@@ -82,10 +82,13 @@ export const actorOf = (frame: Frame, actor: number): Required<Omit<ActorInput, 
   };
 };
 
+/** Of the executable, of an exec or of what ran before. */
+export const pathOf = (frame: Frame, batch: KernelBatch, row: number): Uint8Array => bytesOf(frame, numberOf(batch, 'path', row));
+
 export const execFactsOf = (frame: Frame, batch: KernelBatch, row: number): ExecFacts => {
   const first = numberOf(batch, 'args', row);
   return {
-    path: bytesOf(frame, numberOf(batch, 'path', row)),
+    path: pathOf(frame, batch, row),
     pathFlags: numberOf(batch, 'pathFlags', row),
     args: Array.from({ length: numberOf(batch, 'argsKept', row) }, (_, index) => bytesOf(frame, first + index)),
     argc: numberOf(batch, 'argc', row),
@@ -94,5 +97,6 @@ export const execFactsOf = (frame: Frame, batch: KernelBatch, row: number): Exec
     cwdFlags: numberOf(batch, 'cwdFlags', row),
     sessionLeaderPid: numberOf(batch, 'sessionLeaderPid', row),
     syscallNr: numberOf(batch, 'syscallNr', row) | 0,
+    traceparent: bytesOf(frame, numberOf(batch, 'traceparent', row)),
   };
 };

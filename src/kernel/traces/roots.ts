@@ -3,6 +3,7 @@ import { globMatches } from '../../core/glob.ts';
 import type { Cgroups } from '../cgroup-types.ts';
 import type { Containers } from '../containers/types.ts';
 import type { Users } from '../users.ts';
+import type { RunningProgram } from '../procfs/traceparent.ts';
 import type { Beginning, Candidate } from './forest.ts';
 
 export type RootRules = {
@@ -30,22 +31,31 @@ export type RootLookups = {
 };
 
 type Root = Pick<Beginning, 'key'>;
+export type RootMatcher = (candidate: Candidate) => Root | undefined;
 const ALONE: Root = {};
+const NO_PATH = new Uint8Array(0);
 const decoder = new TextDecoder();
 
-const isExecutable = ({ exec, actor }: Candidate, patterns: readonly string[]): boolean => {
+/** Key of the tree of the whole host. */
+export const HOST_KEY = 'host';
+
+const isExecutable = (comm: Uint8Array, rawPath: Uint8Array, patterns: readonly string[]): boolean => {
   if (patterns.length === 0) return false;
-  const path = decoder.decode(exec?.path ?? new Uint8Array(0));
-  const names = [path.slice(path.lastIndexOf('/') + 1), decoder.decode(actor.comm)];
+  const path = decoder.decode(rawPath);
+  const names = [path.slice(path.lastIndexOf('/') + 1), decoder.decode(comm)];
   return patterns.some((pattern) =>
     pattern.includes('/') ? globMatches(pattern, path) : names.some((name) => globMatches(pattern, name)),
   );
 };
 
+/** By what a program is, and not by where it runs. */
+export const isNamedRoot = ({ pids, executables }: RootRules, { pid, comm, path }: RunningProgram): boolean =>
+  pids.includes(pid) || isExecutable(comm, path, executables);
+
 const isInCgroup = (path: string, cgroup: string): boolean => cgroup === '/' || path === cgroup || path.startsWith(`${cgroup}/`);
 
 /** Undefined: a program begins none. Cgroups, containers and the host bring programs together; the first that matches counts. */
-export const createRootMatcher = (rules: RootRules, { cgroups, containers, users }: RootLookups): ((candidate: Candidate) => Root | undefined) => {
+export const createRootMatcher = (rules: RootRules, { cgroups, containers, users }: RootLookups): RootMatcher => {
   const ofCgroup = ({ actor }: Candidate): Root | undefined => {
     if (rules.cgroups.length === 0) return undefined;
     const path = cgroups.path(actor.cgroupId);
@@ -71,10 +81,9 @@ export const createRootMatcher = (rules: RootRules, { cgroups, containers, users
   return (candidate) => {
     const { actor, exec } = candidate;
     const isAlone =
-      rules.pids.includes(actor.pid) ||
-      isExecutable(candidate, rules.executables) ||
+      isNamedRoot(rules, { pid: actor.pid, comm: actor.comm, path: exec?.path ?? NO_PATH }) ||
       (rules.sessions && candidate.isRunning !== true && exec?.sessionLeaderPid === actor.pid) ||
       isUser(candidate);
-    return ofContainer(candidate) ?? ofCgroup(candidate) ?? (isAlone ? ALONE : rules.host ? { key: 'host' } : undefined);
+    return ofContainer(candidate) ?? ofCgroup(candidate) ?? (isAlone ? ALONE : rules.host ? { key: HOST_KEY } : undefined);
   };
 }; // prettier-ignore

@@ -22,7 +22,18 @@ export const EVERYTHING: Sampling = { ratio: 1, tracesPerSecond: 0, keepErrors: 
 
 export type TraceVerdict = 'kept' | 'dropped' | 'waiting';
 
-export type SamplerCounts = { readonly kept: number; readonly dropped: number; readonly waiting: number; readonly droppedSpans: number };
+/** Trees that began are kept, not kept for one of the reasons, or waiting; what is told of them, connections too, counts as spans. */
+export type SamplerCounts = {
+  readonly kept: number;
+  /** The head did not choose them, and nothing was to be waited for. */
+  readonly notSampled: number;
+  /** Too many began at one time, and nothing was to be waited for. */
+  readonly rateLimited: number;
+  /** What was waited for did not come, or there was no room to wait. */
+  readonly notKept: number;
+  readonly waiting: number;
+  readonly spans: { readonly told: number; readonly dropped: number; readonly waiting: number };
+};
 
 export type TraceSampler = {
   begin(tree: Tree): void;
@@ -66,7 +77,8 @@ export const createTraceSampler = ({ sampling, nowMs, onSpan, previous }: Sample
   const trees: SampledTrees = previous?.trees ?? { verdicts: new WeakMap(), waiting: new Map() };
   const { verdicts, waiting } = trees;
   let held = Array.from(waiting.values()).reduce((sum, { spans, others }) => sum + spans.length + others.length, 0);
-  const counts = { kept: 0, dropped: 0, droppedSpans: 0 };
+  const counts = { kept: 0, notSampled: 0, rateLimited: 0, notKept: 0 };
+  const spans = { told: 0, dropped: 0 };
   let tokens = tracesPerSecond;
   let filledMs = nowMs();
 
@@ -81,28 +93,39 @@ export const createTraceSampler = ({ sampling, nowMs, onSpan, previous }: Sample
   };
 
   /** What somebody else decided about the trace counts. */
-  const isMeant = (tree: Tree): boolean =>
-    tree.remote === undefined ? shareOf(tree) < ratio && takeToken() : (tree.remote.flags & 1) !== 0;
+  const headOf = (tree: Tree): keyof typeof counts => {
+    if (tree.remote !== undefined) return (tree.remote.flags & 1) === 0 ? 'notSampled' : 'kept';
+    return shareOf(tree) >= ratio ? 'notSampled' : takeToken() ? 'kept' : 'rateLimited';
+  };
 
-  const settle = (tree: Tree, verdict: 'kept' | 'dropped'): void => {
-    verdicts.set(tree, verdict);
-    counts[verdict]++;
+  const tellSpan = (span: ProcessSpan): void => {
+    spans.told++;
+    onSpan(span);
+  };
+  const tellOther = (tell: () => void): void => {
+    spans.told++;
+    tell();
+  };
+
+  const settle = (tree: Tree, outcome: keyof typeof counts): void => {
+    verdicts.set(tree, outcome === 'kept' ? 'kept' : 'dropped');
+    counts[outcome]++;
     const entry = waiting.get(tree);
     if (entry === undefined) return;
     waiting.delete(tree);
     held -= entry.spans.length + entry.others.length;
-    if (verdict === 'dropped') {
-      counts.droppedSpans += entry.spans.length + entry.others.length;
+    if (outcome !== 'kept') {
+      spans.dropped += entry.spans.length + entry.others.length;
       return;
     }
-    for (const span of entry.spans) onSpan(span);
-    for (const tell of entry.others) tell();
+    for (const span of entry.spans) tellSpan(span);
+    for (const tell of entry.others) tellOther(tell);
   };
 
   const makeRoom = (): void => {
     for (const [tree] of waiting) {
       if (held < maxSpans) return;
-      settle(tree, 'dropped');
+      settle(tree, 'notKept');
     }
   };
 
@@ -114,54 +137,54 @@ export const createTraceSampler = ({ sampling, nowMs, onSpan, previous }: Sample
 
   return {
     begin(tree) {
-      if (isMeant(tree)) settle(tree, 'kept');
-      else if (mayWait && tree.remote === undefined) {
+      const head = headOf(tree);
+      if (head !== 'kept' && mayWait && tree.remote === undefined) {
         verdicts.set(tree, 'waiting');
         waiting.set(tree, { sinceMs: nowMs(), spans: [], others: [] });
-      } else settle(tree, 'dropped');
+      } else settle(tree, head);
     },
     take(span) {
       const { tree } = span;
       if (verdicts.get(tree) === 'waiting' && ((keepErrors && isError(span)) || isSlow(span))) settle(tree, 'kept');
       const verdict = verdicts.get(tree);
-      if (verdict === 'kept') onSpan(span);
+      if (verdict === 'kept') tellSpan(span);
       else if (verdict === 'waiting') {
         makeRoom();
         const entry = waiting.get(tree);
-        if (entry === undefined) counts.droppedSpans++;
+        if (entry === undefined) spans.dropped++;
         else {
           entry.spans.push(span);
           held++;
         }
-      } else counts.droppedSpans++;
+      } else spans.dropped++;
     },
     takeOther(tree, tell, failed) {
       if (verdicts.get(tree) === 'waiting' && failed && keepErrors) settle(tree, 'kept');
       const verdict = verdicts.get(tree);
-      if (verdict === 'kept') tell();
+      if (verdict === 'kept') tellOther(tell);
       else if (verdict === 'waiting') {
         makeRoom();
         const entry = waiting.get(tree);
-        if (entry === undefined) counts.droppedSpans++;
+        if (entry === undefined) spans.dropped++;
         else {
           entry.others.push(tell);
           held++;
         }
-      } else counts.droppedSpans++;
+      } else spans.dropped++;
     },
     end(tree) {
       // what comes later of it, as the ends of its connections, decides nothing any more
-      if (verdicts.get(tree) === 'waiting') settle(tree, 'dropped');
+      if (verdicts.get(tree) === 'waiting') settle(tree, 'notKept');
     },
     expire() {
       const before = nowMs() - windowMs;
       for (const [tree, { sinceMs }] of waiting) {
         if (sinceMs > before) return;
-        settle(tree, 'dropped');
+        settle(tree, 'notKept');
       }
     },
     verdict: (tree) => verdicts.get(tree) ?? 'dropped',
     trees,
-    counts: () => ({ ...counts, waiting: waiting.size }),
+    counts: () => ({ ...counts, waiting: waiting.size, spans: { ...spans, waiting: held } }),
   };
 };

@@ -1,12 +1,17 @@
 /** Trees of processes for all who ask for them: receivers of traces say what begins a tree, others find the span of a program. */
+import type { Counters } from '../../core/counters.ts';
+import type { Logger } from '../../core/logger.ts';
 import type { KernelFrame } from '../frames.ts';
 import type { Hub } from '../hub.ts';
 import { eventKind } from '../layouts.gen.ts';
+import type { Traceparents } from './traceparents.ts';
 import { createForest, type Beginning, type Candidate, type ForestStats, type ProgramEvent } from './forest.ts';
 import type { TraceIds } from './ids.ts';
 import { byTime } from './records.ts';
-import { createRootMatcher, type RootLookups, type RootRules } from './roots.ts';
-import { createTraceSampler, EVERYTHING, type SamplerCounts, type Sampling, type TraceSampler, type TraceVerdict } from './sampling.ts';
+import { countTraces } from './counting.ts';
+import { createJoining, type TraceparentUse } from './joining.ts';
+import { createRootMatcher, isNamedRoot, type RootMatcher, type RootLookups, type RootRules } from './roots.ts';
+import { createTraceSampler, EVERYTHING, type Sampling, type TraceSampler, type TraceVerdict } from './sampling.ts';
 import type { ProcessSpan, ProgramIdentity, SpanPlace, Tree } from './types.ts';
 
 export type TraceNeeds = {
@@ -15,6 +20,8 @@ export type TraceNeeds = {
   readonly roots: RootRules;
   /** A program that runs for longer is marked; 0: never. */
   readonly markAfterMs: number;
+  /** Whose TRACEPARENT counts; nobody's when it is not said. */
+  readonly traceparent?: TraceparentUse;
   /** Which trees are told; all when it is not said. */
   readonly sampling?: Sampling;
   /** Spans of programs of its trees that ended in one frame, in the order of their ends. */
@@ -41,13 +48,16 @@ export type Traces = {
   /** Has `tell` called when the tree is told, at once or later or never; `failed`: that may decide it. */
   tellWith(tree: Tree, tell: () => void, failed: boolean): void;
   stats(): ForestStats;
-  sampled(owner: string): SamplerCounts | undefined;
 };
 
 export type TracesOptions = {
   readonly hub: Pick<Hub, 'subscribe'>;
   readonly ids: TraceIds;
   readonly lookups: RootLookups;
+  /** Spans that programs name; without it nobody's TRACEPARENT counts. */
+  readonly traceparents?: Traceparents | undefined;
+  readonly counters: Counters;
+  readonly logger: Logger;
   /** Most events that a span keeps. */
   readonly maxEvents?: number;
   /** Unix time, ms. */
@@ -64,18 +74,32 @@ const followedKinds = Object.values(eventKind).filter((kind) => kind <= eventKin
 
 type Claim = {
   readonly needs: TraceNeeds;
-  readonly matches: (candidate: Candidate) => { readonly key?: string | undefined } | undefined;
+  readonly matches: RootMatcher;
   readonly sampler: TraceSampler;
   spans: ProcessSpan[];
+  /** Processes of its trees that were forgotten. */
+  forgotten: number;
+  stopCounting: () => void;
 };
 
-export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs = Date.now }: TracesOptions): Traces => {
+export const createTraces = ({
+  hub,
+  ids,
+  lookups,
+  traceparents,
+  counters,
+  logger,
+  maxEvents = MAX_EVENTS,
+  nowMs = Date.now,
+}: TracesOptions): Traces => {
   const claims = new Map<string, Claim>();
+  const joining = createJoining(traceparents);
   const expected = new Set<ExpectedTree>();
   let unsubscribe: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
   let wallOffsetNs = 0n;
   let lastFrame: KernelFrame | undefined;
+  let toldForgotten = 0;
 
   const forest = createForest({
     ids,
@@ -87,19 +111,28 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
         return tree;
       }
       for (const { needs, matches } of claims.values()) {
-        const root = matches(candidate);
-        if (root !== undefined) return { owner: needs.owner, ...(root.key === undefined ? {} : { key: `${needs.owner} ${root.key}` }) };
+        const beginning = joining.beginning({ owner: needs.owner, use: needs.traceparent ?? 'off', matches }, candidate);
+        if (beginning !== undefined) return beginning;
       }
       return undefined;
     },
+    leaves: (candidate, tree) => joining.leaving(claims.get(tree.owner)?.needs.traceparent ?? 'off', candidate, tree),
     onSpan: (span) => claims.get(span.tree.owner)?.sampler.take(span),
     onTree: (tree) => claims.get(tree.owner)?.sampler.begin(tree),
+    onForget(tree) {
+      const claim = claims.get(tree.owner);
+      if (claim !== undefined) claim.forgotten++;
+    },
     onTreeEnd(tree) {
       const claim = claims.get(tree.owner);
       claim?.sampler.end(tree);
       claim?.needs.onTreeEnd?.(tree);
     },
   });
+
+  traceparents?.watch((program) =>
+    Array.from(claims.values()).some(({ needs: { traceparent = 'off', roots } }) => traceparent !== 'off' && isNamedRoot(roots, program)),
+  );
 
   const eventsIn = (frame: KernelFrame): readonly ProgramEvent[] => {
     const events = Array.from(claims.values(), ({ needs }) => needs.eventsOf?.(frame) ?? []).filter(({ length }) => length > 0);
@@ -115,7 +148,18 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
     }
   };
 
+  const tellForgotten = (): void => {
+    const { forgotten, processes } = forest.stats();
+    if (forgotten === toldForgotten) return;
+    logger.warn(
+      { forgotten: forgotten - toldForgotten, processes },
+      'processes of traces were forgotten, for there are too many: their spans are lost',
+    );
+    toldForgotten = forgotten;
+  };
+
   const mark = (): void => {
+    tellForgotten();
     for (const { sampler } of claims.values()) sampler.expire();
     const waits = Array.from(claims.values(), ({ needs }) => needs.markAfterMs).filter((ms) => ms > 0);
     if (waits.length === 0 || wallOffsetNs === 0n) return;
@@ -154,12 +198,22 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
         previous: claims.get(needs.owner)?.sampler,
         onSpan: (span) => void mine.spans.push(span),
       });
-      const mine: Claim = { needs, matches: createRootMatcher(needs.roots, lookups), sampler, spans: [] };
+      claims.get(needs.owner)?.stopCounting();
+      const mine: Claim = {
+        needs,
+        matches: createRootMatcher(needs.roots, lookups),
+        sampler,
+        spans: [],
+        forgotten: 0,
+        stopCounting: () => {},
+      };
+      mine.stopCounting = countTraces(counters, needs.owner, { sampled: sampler.counts, forgotten: () => mine.forgotten });
       claims.set(needs.owner, mine);
       if (unsubscribe === undefined) begin();
       return () => {
         // over a reload the successor may have taken its place
         if (claims.get(needs.owner) !== mine) return;
+        mine.stopCounting();
         claims.delete(needs.owner);
         if (claims.size === 0) end();
       };
@@ -173,6 +227,5 @@ export const createTraces = ({ hub, ids, lookups, maxEvents = MAX_EVENTS, nowMs 
     verdict: (tree) => claims.get(tree.owner)?.sampler.verdict(tree) ?? 'dropped',
     tellWith: (tree, tell, failed) => claims.get(tree.owner)?.sampler.takeOther(tree, tell, failed),
     stats: forest.stats,
-    sampled: (owner) => claims.get(owner)?.sampler.counts(),
   };
 };

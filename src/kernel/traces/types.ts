@@ -39,6 +39,8 @@ export type ExecFacts = {
   readonly cwdFlags: number;
   readonly sessionLeaderPid: number;
   readonly syscallNr: number;
+  /** Of its environment; empty: it has none, or nobody wants it. */
+  readonly traceparent: Uint8Array;
 };
 
 export type ProcessEnd =

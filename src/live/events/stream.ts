@@ -6,7 +6,8 @@ import { resourceOfRow, rowsOf, type Batch } from '../../core/batch.ts';
 import type { ServiceView } from '../../core/component.ts';
 import { attributesOf, unixNsOf } from '../../otlp/log-text.ts';
 import { eventName } from '../../otlp/names.ts';
-import { objectLine, timeText } from '../../text/json.ts';
+import { contextOf } from '../../otlp/trace-context.ts';
+import { contextMembers, objectLine, timeText } from '../../text/json.ts';
 import { createEventMatcher, type EventMatcher } from './match.ts';
 import { createEventReader, type EventReader, type Line, type TakenEvents } from './reader.ts';
 import type { EventFilter, LiveEvent } from './types.ts';
@@ -72,6 +73,7 @@ const lineOf = (batch: Batch, row: number, pipeline: string): Line => {
     event: batch.kind.eventName,
     receiver: batch.receiver,
     pipeline,
+    ...contextMembers(contextOf(batch, row)),
     attributes: Object.fromEntries(attributesOf(batch, row)),
     ...(resource && { resource: Object.fromEntries(resource) }),
   };

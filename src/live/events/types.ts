@@ -28,6 +28,9 @@ export type LiveEvent = {
   readonly event: string;
   readonly receiver: string;
   readonly pipeline: string;
+  /** In which trace its thread was, in hexadecimal. */
+  readonly trace_id?: string;
+  readonly span_id?: string;
   readonly attributes: Readonly<Record<string, unknown>>;
   /** When it is not the host's. */
   readonly resource?: Readonly<Record<string, unknown>>;

@@ -75,5 +75,7 @@ export const processReceiver: ReceiverFactory = {
   config: processConfig,
   hostNeeds: () => [{ kind: 'kernel' }],
   warnings: processWarnings,
+  // calls behind events of spans
+  wantsAll: ({ traces }: ProcessConfig) => (traces.events.length === 0 ? [] : ['calls']),
   create: createProcessReceiver as ReceiverFactory['create'],
 };

@@ -23,6 +23,12 @@ const roots = z.strictObject({
 export const tracesOption = z
   .strictObject({
     roots: roots.prefault({}),
+    traceparent: z
+      .enum(['off', 'roots', 'all'])
+      .default('off')
+      .describe(
+        'Whose TRACEPARENT counts, the variable of the environment. `roots`: a trace hangs below the span that its root names. `all`: besides, each program that names a span of another trace begins one below it.',
+      ),
     sampling: z
       .strictObject({
         ratio: z
@@ -64,7 +70,7 @@ const isEmpty = (value: unknown): boolean => value === false || (Array.isArray(v
 export const processWarnings = ({ traces }: { readonly traces: TracesConfig }, { pipelines, graph }: ConfigUse): readonly ConfigWarning[] => {
   const isTraced = graph.some(({ id, signal }) => signal === 'traces' && pipelines.includes(id));
   const hasRoots = !Object.values(traces.roots).every(isEmpty);
-  if (isTraced && !hasRoots) return [{ option: ['traces', 'roots'], message: 'nothing begins a trace; name programs, cgroups, containers or others' }];
+  if (isTraced && !hasRoots && traces.traceparent !== 'all') return [{ option: ['traces', 'roots'], message: 'nothing begins a trace; name programs, cgroups, containers or others' }];
   if (!isTraced && hasRoots) return [{ option: ['traces', 'roots'], message: 'no pipeline of traces names this receiver; they have no effect' }];
   return [];
 }; // prettier-ignore

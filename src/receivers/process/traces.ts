@@ -4,7 +4,6 @@ import type { Batch } from '../../core/batch.ts';
 import type { GateNeed } from '../../kernel/gate.ts';
 import type { ProcessNeeds } from '../../kernel/process-programs.ts';
 import type { KernelServices } from '../../kernel/services.ts';
-import type { RootRules } from '../../kernel/traces/roots.ts';
 import { machine } from 'node:os';
 import type { CallNeeds } from '../../kernel/calls/needs.ts';
 import { callsOf } from '../shared/call-names.ts';
@@ -20,8 +19,9 @@ export type ProcessTracesOptions = {
   readonly kernel: Pick<KernelServices, 'gate' | 'needCalls' | 'needProcesses' | 'traces'>;
 };
 
-const gateNeedsOf = ({ cgroups, containers, users }: RootRules): readonly GateNeed[] => [
+const gateNeedsOf = ({ roots: { cgroups, containers, users }, traceparent }: ProcessConfig['traces']): readonly GateNeed[] => [
   'process',
+  ...(traceparent === 'off' ? [] : (['traceparent'] as const)),
   ...(cgroups.length > 0 ? (['cgroup'] as const) : []),
   ...(containers.length > 0 ? (['container'] as const) : []),
   ...(users.length > 0 ? (['user'] as const) : []),
@@ -55,16 +55,22 @@ const callNeedsOf = ({ calls, failures }: ProgramEventChoice): CallNeeds => ({
 /** Only while somebody listens. */
 export const createProcessTraces = ({ receiver, config, kernel }: ProcessTracesOptions): Observable<Batch> => {
   const { args, traces } = config;
-  const needs: ProcessNeeds = { argsMaxBytes: args.enabled ? args.max_bytes : 0, threads: false, failedExecs: false };
+  const needs: ProcessNeeds = {
+    argsMaxBytes: args.enabled ? args.max_bytes : 0,
+    threads: false,
+    failedExecs: false,
+    traceparent: traces.traceparent !== 'off',
+  };
   return new Observable<Batch>((subscriber) => {
     const events = traces.events.length === 0 ? undefined : eventNeedsOf(traces.events);
     const endings = [
-      ...gateNeedsOf(traces.roots).map((need) => kernel.gate.require(need)),
+      ...gateNeedsOf(traces).map((need) => kernel.gate.require(need)),
       kernel.needProcesses({ ...needs, failedExecs: events?.failures.has('execve') ?? false }),
       ...(events === undefined ? [] : [kernel.needCalls(callNeedsOf(events)).end]),
       kernel.traces.claim({
         owner: receiver,
         roots: traces.roots,
+        traceparent: traces.traceparent,
         markAfterMs: traces.mark_after,
         sampling: samplingOf(traces.sampling),
         ...(events && { eventsOf: createProgramEvents(events, machine()) }),

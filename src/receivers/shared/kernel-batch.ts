@@ -16,7 +16,7 @@ export type KernelBatchView = {
 
 /** Rows of the kernel as a receiver emits them. Batches of all receivers have one shape. */
 export const viewOf = (
-  { rows, bootNsLo, bootNsHi, actor, columns }: KernelBatch,
+  { rows, bootNsLo, bootNsHi, actor, columns, contexts }: KernelBatch,
   frame: KernelFrame,
   { receiver, kind, selection, rowAttributes, resource, omitted }: KernelBatchView,
 ): Batch => ({
@@ -33,4 +33,5 @@ export const viewOf = (
   rowAttributes,
   resource,
   omitted,
+  contexts: contexts === undefined ? undefined : { strings: frame.strings, ids: contexts },
 });

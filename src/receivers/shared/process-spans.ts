@@ -42,11 +42,10 @@ const NO_STRINGS: StringTable = { bytes: new Uint8Array(0), offsets: new Uint32A
 const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]));
 const SLASH = 0x2f;
 
-/** Raw bytes: the name of the executable, or the name of the thread where that is not known. */
+/** Raw bytes: the name of the executable, or the name of the thread where that is not known, as of a file that is a mount by itself. */
 const nameOf = ({ path, actor }: ProcessSpan): Uint8Array | string => {
-  if (path.length === 0) return actor.comm ?? '';
   const name = path.subarray(path.lastIndexOf(SLASH) + 1);
-  return name.length === 0 ? path : name;
+  return name.length === 0 ? (actor.comm ?? path) : name;
 };
 
 const messageOf = ({ end }: ProcessSpan): string | undefined => {

@@ -150,6 +150,8 @@ export const socketsReceiver: ReceiverFactory = {
     ...(cgroup === undefined ? [] : [{ kind: 'cgroup', path: cgroup, option: ['cgroup'] } as const]),
   ],
   warnings: socketsWarnings,
+  ruleSide: 'sockets',
+  wantsAll: () => ['sockets'],
   pushDown: ({ mode }: SocketsConfig, ruleSets) => {
     const { report } = planSessionRules(ruleSets);
     if (mode !== 'procfs') return report;

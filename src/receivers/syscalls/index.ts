@@ -88,6 +88,7 @@ export const syscallsReceiver: ReceiverFactory = {
   config: syscallsConfig,
   hostNeeds: () => [{ kind: 'kernel' }],
   warnings: syscallsWarnings,
+  ruleSide: 'calls',
   pushDown: (_config: SyscallsConfig, ruleSets) => planRules(ruleSets).report,
   create: createSyscallsReceiver as ReceiverFactory['create'],
 };

@@ -28,13 +28,13 @@ const BUILD_TIMEOUT_MS = 900_000;
 
 type Answer = { readonly binary: string } | { readonly reason: string };
 
-const askForBinary = async (): Promise<Answer> => {
+const askForBinary = async (name: 'collector' | 'jaeger'): Promise<Answer> => {
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [join(projectRoot, 'scripts/backends.mjs')]);
+    const { stdout } = await promisify(execFile)(process.execPath, [join(projectRoot, 'scripts/backends.mjs'), name]);
     return { binary: stdout.trim() };
   } catch (error) {
     const { code, stderr } = error as { code?: number; stderr?: string };
-    if (code === 3) return { reason: `no Collector here: ${(stderr ?? '').trim().slice(-REASON_CHARACTERS)}` };
+    if (code === 3) return { reason: `no ${name} here: ${(stderr ?? '').trim().slice(-REASON_CHARACTERS)}` };
     throw error;
   }
 };
@@ -43,13 +43,18 @@ const askForBinary = async (): Promise<Answer> => {
  * Called where a file begins: builds the Collector, if it is not there, before the first test of the file. The function that it returns
  * gives a test the path; it skips the test, with the reason, when this machine cannot have a Collector. A build that fails fails the file.
  */
-export const needCollector = (): ((context: TestContext) => string) => {
+export const needCollector = (): ((context: TestContext) => string) => needBackend('collector');
+
+/** The same of a Jaeger. */
+export const needJaeger = (): ((context: TestContext) => string) => needBackend('jaeger');
+
+const needBackend = (name: 'collector' | 'jaeger'): ((context: TestContext) => string) => {
   let answer: Answer | undefined;
   beforeAll(async () => {
-    answer = await askForBinary();
+    answer = await askForBinary(name);
   }, BUILD_TIMEOUT_MS);
   return (context) => {
-    if (answer === undefined) throw new Error('the Collector was asked for before the tests began');
+    if (answer === undefined) throw new Error('a back end was asked for before the tests began');
     return 'binary' in answer ? answer.binary : context.skip(answer.reason);
   };
 };
@@ -57,14 +62,18 @@ export const needCollector = (): ((context: TestContext) => string) => {
 export type CollectorOptions = {
   /** Keeps what an earlier one wrote. */
   readonly append?: boolean;
+  /** Where spans go on to, by OTLP over gRPC: `host:port`. */
+  readonly tracesTo?: string;
   /** Largest message that it takes; its own default is 4 MiB by gRPC and 20 MiB by HTTP. */
   readonly maxMessageMib?: number;
 };
 
 /** Where the metrics are, beside the log records in `file`: a request of OTLP/JSON a line. */
 export const metricsFileOf = (file: string): string => `${file}-metrics`;
+/** Where the spans are, in the same form; see `readSpans`. */
+export const tracesFileOf = (file: string): string => `${file}-traces`;
 
-const configOf = ({ grpcPort, httpPort, file }: CollectorPlace, { append = false, maxMessageMib }: CollectorOptions): string => `
+const configOf = ({ grpcPort, httpPort, file }: CollectorPlace, { append = false, maxMessageMib, tracesTo }: CollectorOptions): string => `
 receivers:
   otlp:
     protocols:
@@ -73,13 +82,20 @@ receivers:
 exporters:
   file: {path: ${JSON.stringify(file)}, format: proto, append: ${append}}
   file/metrics: {path: ${JSON.stringify(metricsFileOf(file))}, format: json, append: ${append}}
-service:
+  file/traces: {path: ${JSON.stringify(tracesFileOf(file))}, format: json, append: ${append}}
+${
+  tracesTo === undefined
+    ? ''
+    : `  otlp: {endpoint: "${tracesTo}", tls: {insecure: true}}
+`
+}service:
   telemetry:
     metrics: {level: none}
     logs: {level: warn}
   pipelines:
     logs: {receivers: [otlp], exporters: [file]}
     metrics: {receivers: [otlp], exporters: [file/metrics]}
+    traces: {receivers: [otlp], exporters: [${tracesTo === undefined ? 'file/traces' : 'otlp'}]}
 `;
 
 /** Starts it and waits until both ports answer. */

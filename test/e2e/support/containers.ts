@@ -45,12 +45,12 @@ export type Engine = {
   start(options?: ContainerOptions): Promise<RunningContainer>;
 };
 
-/** A root with the program, under a name of its own. */
-const makeRoot = (folder: string): { readonly root: string; readonly executable: string } => {
+/** A root with a static program, under a name of its own. */
+const makeRoot = (folder: string, program = 'container-life'): { readonly root: string; readonly executable: string } => {
   const root = join(folder, 'rootfs');
   for (const name of ['dev', 'etc', 'proc', 'run', 'sys', 'tmp', 'var']) mkdirSync(join(root, name), { recursive: true });
   const executable = `life-${randomBytes(4).toString('hex')}`;
-  copyFileSync(workload('container-life'), join(root, executable));
+  copyFileSync(workload(program), join(root, executable));
   return { root, executable };
 };
 
@@ -101,12 +101,18 @@ type Spec = {
 };
 
 /** What the runtime proposes for a bundle, with our program. */
-const makeBundle = (folder: string, command: string, cgroupsPath: string | undefined): string => {
-  const { root, executable } = makeRoot(folder);
+const makeBundle = (
+  folder: string,
+  command: string,
+  cgroupsPath: string | undefined,
+  program?: string,
+  args: readonly string[] = [],
+): string => {
+  const { root, executable } = makeRoot(folder, program);
   const { status, stderr } = spawnSync(command, ['spec'], { cwd: folder, encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command} spec: ${stderr}`);
   const spec = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Spec;
-  spec.process = { ...spec.process, terminal: false, args: [`/${executable}`] };
+  spec.process = { ...spec.process, terminal: false, args: [`/${executable}`, ...args] };
   spec.root = { path: root, readonly: false };
   const { resources: _, ...linux } = spec.linux;
   spec.linux = { ...linux, ...(cgroupsPath === undefined ? {} : { cgroupsPath }) };
@@ -187,9 +193,19 @@ const podman: Runtime = {
 }; // prettier-ignore
 
 export const runc: Runtime = ociRuntime('runc', (id) => ['runc', 'run', id]);
-export const crun: Runtime = ociRuntime('crun', (id) =>
-  isHybrid() ? ['unshare', '-m', '--propagation', 'private', 'sh', '-c', V2_ALONE, 'sh', id] : ['crun', 'run', id],
-);
+const crunOf = (id: string): readonly string[] =>
+  isHybrid() ? ['unshare', '-m', '--propagation', 'private', 'sh', '-c', V2_ALONE, 'sh', id] : ['crun', 'run', id];
+export const crun: Runtime = ociRuntime('crun', crunOf);
+
+/** A container of crun whose only program runs with these arguments; `command` runs it, in the folder. */
+export const crunJob = (program: string, args: readonly string[]) => {
+  const folder = makeFolder();
+  const executable = makeBundle(folder, 'crun', undefined, program, args);
+  const id = `ringtail-${randomBytes(4).toString('hex')}`;
+  leaveNothing(`/${id}`);
+  onTestFinished(() => void spawnSync('crun', ['delete', '--force', id]));
+  return { folder, executable, id, command: crunOf(id) };
+};
 export const runtimes: readonly Runtime[] = [runc, crun, podman];
 
 /** Paths of cgroups as engines and kubelets lay them out, and what they say of the container. */

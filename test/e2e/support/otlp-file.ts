@@ -15,6 +15,9 @@ export type LogRecord = {
   /** Of all records of one resource the same object. */
   readonly resource: ReadonlyMap<string, Value>;
   readonly attributes: ReadonlyMap<string, Value>;
+  /** In hexadecimal; empty: none. */
+  readonly traceId: string;
+  readonly spanId: string;
 };
 
 type Field = { readonly number: number; readonly varint: bigint; readonly fixed: number; readonly start: number; readonly end: number };
@@ -92,14 +95,17 @@ const recordOf = (bytes: Buffer, from: Field, scope: string, resource: ReadonlyM
   let eventName = '';
   let timeUnixNano = 0n;
   let severityNumber = 0;
+  let [traceId, spanId] = ['', ''];
   const attributes = new Map<string, Value>();
   for (const field of fieldsOf(bytes, from.start, from.end)) {
     if (field.number === 6) addAttribute(bytes, field, attributes);
     else if (field.number === 1) timeUnixNano = bytes.readBigUInt64LE(field.fixed);
     else if (field.number === 2) severityNumber = Number(field.varint);
+    else if (field.number === 9) traceId = bytes.toString('hex', field.start, field.end);
+    else if (field.number === 10) spanId = bytes.toString('hex', field.start, field.end);
     else if (field.number === 12) eventName = stringOf(bytes, field);
   }
-  return { eventName, timeUnixNano, severityNumber, scope, resource, attributes };
+  return { eventName, timeUnixNano, severityNumber, scope, resource, attributes, traceId, spanId };
 };
 
 /** Fields come in any order: what holds for all records of a message may stand behind them. */

@@ -100,7 +100,7 @@ describe('pipelines', () => {
     ['one', [drop], undefined, 1],
     ['the same twice', [drop, structuredClone(drop)], undefined, 1],
     ['two', [drop, other], undefined, 2],
-    ['one without a filter', [drop, undefined], 'a pipeline does not begin with a filter', 0],
+    ['one without a filter', [drop, undefined], 'a pipeline wants everything', 0],
     ['none with a filter', [undefined], 'no pipeline begins with a filter', 0],
     ['one that drops nothing here', [drop, idle], 'a pipeline begins with a filter of which the kernel can evaluate nothing (filter/c)', 0],
     [

@@ -365,8 +365,9 @@ describe('a forest', () => {
     expect(story.tree()).toEqual(['root 0', '  root running', '  fork 11 replaced', '    fork 11 running', '    child 0']);
   });
 
-  it('forgets the oldest when there are too many, and goes on', () => {
-    const story = createStory({ maxProcesses: 3 });
+  it('forgets the oldest that nothing hangs below when there are too many, says so, and goes on', () => {
+    const forgotten: number[] = [];
+    const story = createStory({ maxProcesses: 3, onForget: ({ root }) => void forgotten.push(root.pid) });
     story.frame(({ exec, fork, exit }) => {
       exec(10, 'root');
       for (const child of [11, 12, 13]) {
@@ -376,7 +377,19 @@ describe('a forest', () => {
       for (const child of [11, 12, 13, 10]) exit(child);
     });
     expect(story.forest.stats()).toEqual({ processes: 0, trees: 0, forgotten: 1 });
-    expect(story.spans.map(({ actor: { pid } }) => pid)).toEqual([11, 12, 13]);
+    expect(story.spans.map(({ actor: { pid } }) => pid)).toEqual([12, 13, 10]);
+    expect(forgotten).toEqual([10]);
+  });
+
+  it('forgets the oldest of all where each is below the other', () => {
+    const story = createStory({ maxProcesses: 3 });
+    story.frame(({ exec, fork, exit }) => {
+      exec(10, 'root');
+      for (const child of [11, 12, 13, 14]) fork(child - 1, child);
+      for (const child of [14, 13, 12, 11, 10]) exit(child);
+    });
+    expect(story.forest.stats()).toEqual({ processes: 0, trees: 0, forgotten: 2 });
+    expect(story.spans.map(({ actor: { pid } }) => pid)).toEqual([14, 13, 12]);
   });
 });
 
@@ -396,5 +409,81 @@ describe('ids', () => {
     expect(first.trace(program)).toHaveLength(16);
     expect(first.span(program)).toHaveLength(8);
     expect(hex(first.spanOf(program, 'running'))).not.toBe(hex(first.span(program)));
+  });
+
+  describe('of which programs leave for another trace', () => {
+    const remote = { traceId: new Uint8Array(16).fill(9), spanId: new Uint8Array(8).fill(9), traceState: '', flags: 1 };
+    const leaves = ({ exec }: { readonly exec: { readonly path: Uint8Array } | undefined }): Beginning | undefined =>
+      exec !== undefined && text(exec.path) === '/bin/apart' ? { owner: 'process', remote } : undefined;
+    const placesOf = (spans: readonly ProcessSpan[]) =>
+      spans.map(({ exec, tree, parentId, end }) => [
+        text(exec?.path ?? Buffer.from('fork')),
+        tree.remote === undefined,
+        hex(parentId).startsWith('09'),
+        end.how,
+      ]);
+
+    it('has what is forked and run at once nowhere else, and its children with it', () => {
+      const story = createStory({ leaves });
+      story.frame(({ fork, exec }) => {
+        exec(10, 'root');
+        fork(10, 11);
+      });
+      const forked = story.program(11);
+      story.frame(({ fork, exec, exit }) => {
+        exec(11, 'apart');
+        fork(11, 12);
+        exec(12, 'below');
+        exit(12);
+        exit(11);
+        exit(10);
+      });
+      expect(placesOf(story.spans)).toEqual([
+        ['/bin/below', false, false, 'exit'],
+        ['/bin/apart', false, true, 'exit'],
+        ['/bin/root', true, false, 'exit'],
+      ]);
+      const [below, apart] = story.spans;
+      expect(below!.parentId).toEqual(apart!.spanId);
+      expect(story.ends).toEqual(['11', '10']);
+      // what it did before its exec, as a connection, is where it is
+      expect(story.forest.find(forked)).toEqual({ tree: apart!.tree, spanId: apart!.spanId });
+      expect(story.forest.stats()).toMatchObject({ processes: 0, trees: 0 });
+    });
+
+    it('keeps what a process ran before', () => {
+      const story = createStory({ leaves });
+      story.frame(({ exec, exit, fork }) => {
+        exec(10, 'root');
+        exec(10, 'apart');
+        fork(10, 11);
+        exit(11);
+        exit(10);
+      });
+      expect(placesOf(story.spans)).toEqual([
+        ['/bin/root', true, false, 'replaced'],
+        ['fork', false, false, 'exit'],
+        ['/bin/apart', false, true, 'exit'],
+      ]);
+      expect(story.ends).toEqual(['10', '10']);
+    });
+
+    it('lets one go whose fork was lost, and one of a tree of several roots', () => {
+      const story = createStory({ leaves, begins: () => ({ owner: 'process', key: 'container' }) });
+      story.frame(({ exec, exit, lostFork }) => {
+        exec(10, 'root');
+        lostFork(10, 11);
+        exec(11, 'apart');
+        exec(20, 'apart');
+        exec(30, 'other');
+        for (const pid of [11, 20, 30, 10]) exit(pid);
+      });
+      expect(placesOf(story.spans).map(([path, own, isBelow]) => [path, own, isBelow])).toEqual([
+        ['/bin/apart', false, true],
+        ['/bin/apart', false, true],
+        ['/bin/other', true, false],
+        ['/bin/root', true, false],
+      ]);
+    });
   });
 });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { createTraceSampler, EVERYTHING, type Sampling, type TraceSampler } from '../../../src/kernel/traces/sampling.ts';
+import {
+  createTraceSampler,
+  EVERYTHING,
+  type SamplerCounts,
+  type Sampling,
+  type TraceSampler,
+} from '../../../src/kernel/traces/sampling.ts';
 import type { ProcessEnd, ProcessSpan, RemoteParent, Tree } from '../../../src/kernel/traces/types.ts';
 import { createRandom } from '../../support/random.ts';
 
@@ -41,6 +47,16 @@ const create = (sampling: Partial<Sampling>, previous?: TraceSampler) => {
   return { ...sampler, told, pass: (ms: number) => void (now += ms) };
 };
 
+const countsOf = (trees: Partial<Omit<SamplerCounts, 'spans'>>, spans: Partial<SamplerCounts['spans']> = {}): SamplerCounts => ({
+  kept: 0,
+  notSampled: 0,
+  rateLimited: 0,
+  notKept: 0,
+  waiting: 0,
+  ...trees,
+  spans: { told: 0, dropped: 0, waiting: 0, ...spans },
+});
+
 describe('the head', () => {
   it('tells everything unless it is told otherwise', () => {
     const sampler = create({});
@@ -50,7 +66,7 @@ describe('the head', () => {
       sampler.take(span(one));
     }
     expect(sampler.told).toHaveLength(50);
-    expect(sampler.counts()).toEqual({ kept: 50, dropped: 0, waiting: 0, droppedSpans: 0 });
+    expect(sampler.counts()).toEqual(countsOf({ kept: 50 }, { told: 50 }));
   });
 
   it('takes a share by the id, alike wherever it is looked at', () => {
@@ -65,6 +81,12 @@ describe('the head', () => {
     expect(told[0]).toEqual(told[1]);
     expect(told[0]!.length).toBeGreaterThan(400);
     expect(told[0]!.length).toBeLessThan(600);
+    const sampler = create({ ratio: 0 });
+    for (const one of trees.slice(0, 3)) {
+      sampler.begin(one);
+      sampler.take(span(one));
+    }
+    expect(sampler.counts()).toEqual(countsOf({ notSampled: 3 }, { dropped: 3 }));
   });
 
   it('lets so many begin in a second', () => {
@@ -73,10 +95,10 @@ describe('the head', () => {
       for (let i = 0; i < count; i++) sampler.begin(tree());
     };
     begin(20);
-    expect(sampler.counts()).toMatchObject({ kept: 5, dropped: 15 });
+    expect(sampler.counts()).toEqual(countsOf({ kept: 5, rateLimited: 15 }));
     sampler.pass(400);
     begin(20);
-    expect(sampler.counts()).toMatchObject({ kept: 7, dropped: 33 });
+    expect(sampler.counts()).toEqual(countsOf({ kept: 7, rateLimited: 33 }));
   });
 
   it('does what somebody else decided about the trace', () => {
@@ -107,7 +129,7 @@ describe('what waits', () => {
     expect(sampler.told).toEqual(spans);
     expect(others).toEqual(['a connection']);
     sampler.end(one);
-    expect(sampler.counts()).toEqual({ kept: 1, dropped: 0, waiting: 0, droppedSpans: 0 });
+    expect(sampler.counts()).toEqual(countsOf({ kept: 1 }, { told: 5 }));
   });
 
   it('is told when a connection fails, or a program is killed', () => {
@@ -133,7 +155,7 @@ describe('what waits', () => {
     sampler.take(span(quick, exited(0), 99n, true));
     sampler.end(quick);
     expect(sampler.told.map((one) => one.tree)).toEqual([slow, slow]);
-    expect(sampler.counts()).toEqual({ kept: 1, dropped: 1, waiting: 0, droppedSpans: 2 });
+    expect(sampler.counts()).toEqual(countsOf({ kept: 1, notKept: 1 }, { told: 2, dropped: 2 }));
   });
 
   it('goes on over a reload, as does what was decided', () => {
@@ -159,12 +181,12 @@ describe('what waits', () => {
       sampler.take(span(one));
     }
     sampler.take(span(trees[2]!));
-    expect(sampler.counts()).toEqual({ kept: 0, dropped: 1, waiting: 2, droppedSpans: 1 });
+    expect(sampler.counts()).toEqual(countsOf({ notKept: 1, waiting: 2 }, { dropped: 1, waiting: 3 }));
     // what was let go of is not told although it fails then
     sampler.take(span(trees[0]!, exited(1)));
     sampler.pass(1000);
     sampler.expire();
-    expect(sampler.counts()).toEqual({ kept: 0, dropped: 3, waiting: 0, droppedSpans: 5 });
+    expect(sampler.counts()).toEqual(countsOf({ notKept: 3 }, { dropped: 5 }));
     expect(sampler.told).toEqual([]);
   });
 });

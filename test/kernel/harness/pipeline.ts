@@ -15,6 +15,7 @@ import { NOBODY_EXCLUDED, type ExcludeRules } from '../../../src/kernel/exclude.
 import type { Rung } from '../../../src/kernel/process-programs.ts';
 import { createKernelServices, type KernelServices } from '../../../src/kernel/services.ts';
 import { attributesOf, unixNsOf } from '../../../src/otlp/log-text.ts';
+import { contextOf } from '../../../src/otlp/trace-context.ts';
 import { filterProcessor } from '../../../src/processors/filter/index.ts';
 import { resolveContainerProcessor } from '../../../src/processors/resolve-container/index.ts';
 import { resolveProcessProcessor } from '../../../src/processors/resolve-process/index.ts';
@@ -30,6 +31,9 @@ export type Event = {
   readonly attributes: Readonly<Record<string, AttributeValue>>;
   /** Of the container, pod or unit that it belongs to; empty: it belongs to the host. */
   readonly resource: Readonly<Record<string, AttributeValue>>;
+  /** In hexadecimal; empty: none. */
+  readonly traceId: string;
+  readonly spanId: string;
 };
 
 export type PipelineOptions = {
@@ -37,6 +41,8 @@ export type PipelineOptions = {
   readonly rung?: 'auto' | Rung;
   readonly ringBytes?: number;
   readonly rootPath?: string;
+  /** `kernel.trace_context`; `off` when it is not said. */
+  readonly traceContext?: string;
   /** Nobody follows processes; the pipeline has a receiver that does nothing. */
   readonly idle?: boolean;
   /** Options of the receiver, as YAML would have them. */
@@ -115,6 +121,7 @@ const captureFactory = (events: Event[], metrics: MetricBatch[], spans: Span[]):
             unixNs: unixNsOf(batch, row),
             attributes: Object.fromEntries(attributesOf(batch, row)),
             resource: Object.fromEntries(resourceOfRow(batch, row)?.attributes ?? []),
+            ...(contextOf(batch, row) ?? { traceId: '', spanId: '' }),
           });
         }
         accepted.value += rows.length;
@@ -148,6 +155,7 @@ const yamlOf = ({
   rung = 'auto',
   ringBytes = 8 << 20,
   rootPath = '/',
+  traceContext = 'off',
   receiver = {},
   ancestors = 0,
   containers,
@@ -172,7 +180,14 @@ const yamlOf = ({
     receivers,
     processors,
     exporters: { capture: {} },
-    kernel: { rung, ring_bytes: ringBytes, flush_interval: '5ms', procfs_interval: '100ms', root_path: rootPath },
+    kernel: {
+      rung,
+      ring_bytes: ringBytes,
+      flush_interval: '5ms',
+      procfs_interval: '100ms',
+      root_path: rootPath,
+      trace_context: traceContext,
+    },
     service: {
       pipelines: {
         ...(metrics !== 'alone' && {
@@ -221,6 +236,7 @@ export const startPipeline = async (options: PipelineOptions): Promise<Pipeline>
     rootPath: own.root_path,
     rung: own.rung,
     procfsIntervalMs: own.procfs_interval,
+    traceContext: own.trace_context,
     counters,
     logger,
     exclude: { ...NOBODY_EXCLUDED, ...options.exclude },

@@ -42,10 +42,10 @@ const workloadEnvironment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
 /** Those that have not ended: a scenario that fails half-way leaves them. */
 const alive = new Set<ChildProcess>();
 
-export const startProgram = (path: string, args: readonly string[], { cwd, uid }: RunOptions = {}) => {
+export const startProgram = (path: string, args: readonly string[], { cwd, uid, env = {} }: RunOptions = {}) => {
   const child = spawn(path, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: workloadEnvironment,
+    env: { ...workloadEnvironment, ...env },
     ...(cwd === undefined ? {} : { cwd }),
     ...(uid === undefined ? {} : { uid }),
   });

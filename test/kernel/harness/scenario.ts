@@ -29,7 +29,12 @@ export type Context = {
   skip(reason: string): never;
 };
 
-export type RunOptions = { readonly cwd?: string; readonly path?: string; readonly uid?: number };
+export type RunOptions = {
+  readonly cwd?: string;
+  readonly path?: string;
+  readonly uid?: number;
+  readonly env?: Readonly<Record<string, string>>;
+};
 
 export type Scenario = {
   readonly name: string;

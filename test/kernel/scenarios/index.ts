@@ -7,6 +7,7 @@ import { callScenarios } from './calls.ts';
 import { callSocketScenarios } from './call-sockets.ts';
 import { cgroupScenarios } from './cgroups.ts';
 import { containerScenarios } from './containers.ts';
+import { contextScenarios } from './contexts.ts';
 import { endScenarios } from './ends.ts';
 import { excludedScenarios } from './excluded.ts';
 import { lifetimeScenarios } from './lifetime.ts';
@@ -32,6 +33,7 @@ import { sessionTcpScenarios } from './session-tcp.ts';
 import { sessionUdpScenarios } from './session-udp.ts';
 import { sessionUnixScenarios } from './session-unix.ts';
 import { sumScenarios } from './sums.ts';
+import { traceparentScenarios } from './traceparents.ts';
 import { traceScenarios } from './traces.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -48,6 +50,8 @@ export const scenarios: readonly Scenario[] = [
   ...rungScenarios,
   ...reloadScenarios,
   ...traceScenarios,
+  ...contextScenarios,
+  ...traceparentScenarios,
   ...processCountScenarios,
   ...callScenarios,
   ...callRuleScenarios,

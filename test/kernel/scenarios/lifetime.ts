@@ -184,7 +184,18 @@ const misuse: Scenario = {
     session.start();
     const ids = heldIds();
     const loosely = session as unknown as Readonly<Record<string, (...args: unknown[]) => unknown>>;
-    for (const method of ['load', 'attach', 'runIterator', 'detach', 'unload', 'recursionMisses', 'putEntry', 'dropEntry', 'inject']) {
+    for (const method of [
+      'load',
+      'attach',
+      'runIterator',
+      'detach',
+      'unload',
+      'recursionMisses',
+      'putEntry',
+      'dropEntry',
+      'usePinned',
+      'inject',
+    ]) {
       for (const argument of [undefined, null, -1, 7, 'x', Symbol('x'), {}, []])
         assert.throws(() => loosely[method]!(argument, 'x'), Error, `${method} ${String(argument)}`);
     }

@@ -2,41 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { waitFor, type Pipeline } from '../harness/pipeline.ts';
-import { kernelRungs, type Facts, type Scenario } from '../harness/scenario.ts';
+import { kernelRungs, type Scenario } from '../harness/scenario.ts';
 import { startProgram } from '../harness/runner.ts';
 import type { Span } from '../../../src/text/span.ts';
-
-/** What a program of the workload `tree` says. */
-type Told = {
-  readonly label: string;
-  readonly parent: string;
-  readonly pid: number;
-  readonly firstNs: bigint;
-  readonly lastNs: bigint;
-  readonly how: string;
-};
-
-const toldBy = ({ lines }: Facts): readonly Told[] =>
-  lines
-    .filter(([word]) => word === 'span')
-    .map(([, label = '', parent = '', pid, first = '0', last = '0', how = '']) => ({
-      label,
-      parent,
-      pid: Number(pid),
-      firstNs: BigInt(first),
-      lastNs: BigInt(last),
-      how,
-    }));
+import { labelOf, shownTree, toldBy, toldTree, type ShownSpan, type Told } from '../../support/told-tree.ts';
 
 const valueOf = (span: Span, name: string) => span.attributes.find(([key]) => key === name)?.[1];
-
-/** `root`, `chain-2`, the label of a leaf; what only forked is known by its process. */
-const labelOf = (span: Span, told: readonly Told[]): string => {
-  const args = valueOf(span, 'process.command_args');
-  if (!Array.isArray(args)) return told.find(({ pid, how }) => pid === valueOf(span, 'process.pid') && how !== '')?.label ?? '?';
-  const [, what, label = ''] = args as readonly string[];
-  return what === 'leaf' ? label : what === 'chain' ? `chain-${label}` : (what ?? '?');
-};
 
 const endOf = (span: Span): string => {
   const signal = valueOf(span, 'ringtail.exit.signal');
@@ -44,10 +15,16 @@ const endOf = (span: Span): string => {
   return signal === undefined ? String(valueOf(span, 'process.exit.code')) : `signal-${String(signal)}`;
 };
 
+const shownOf = (span: Span): ShownSpan => ({
+  spanId: span.spanId,
+  parentId: span.parentId,
+  args: valueOf(span, 'process.command_args') as readonly string[] | undefined,
+  pid: Number(valueOf(span, 'process.pid')),
+  end: endOf(span),
+});
+
 const expectTree = ({ spans }: Pipeline, told: readonly Told[]): void => {
-  const labels = new Map(spans.map((span) => [span.spanId, labelOf(span, told)]));
-  const shown = spans.map((span) => `${labels.get(span.spanId)} below ${labels.get(span.parentId) ?? '-'}: ${endOf(span)}`).toSorted();
-  assert.deepEqual(shown, told.map(({ label, parent, how }) => `${label} below ${parent}: ${how}`).toSorted());
+  assert.deepEqual(shownTree(spans.map(shownOf), told), toldTree(told));
   assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 1, 'one trace');
   for (const span of spans) {
     const ended = endOf(span);
@@ -63,7 +40,7 @@ const shapes: Scenario = {
   async run({ start, run }) {
     const pipeline = await start({ receiver: { traces: { roots: { executables: ['tree'] } } }, traces: true });
     const facts = await run('tree', ['root']);
-    const told = toldBy(facts);
+    const told = toldBy(facts.lines);
     assert.equal(told.find(({ label }) => label === 'root')?.pid, facts.pid);
     await pipeline.until('all to have ended', () => pipeline.spans.length >= told.length);
     await pipeline.settle();
@@ -73,7 +50,7 @@ const shapes: Scenario = {
     const [firstStart, firstTold] = [starts.reduce((a, b) => (a < b ? a : b)), told.find(({ label }) => label === 'root')!.firstNs];
     const shift = firstStart - firstTold;
     for (const one of told) {
-      const span = pipeline.spans.find((other) => labelOf(other, told) === one.label)!;
+      const span = pipeline.spans.find((other) => labelOf(shownOf(other), told) === one.label)!;
       // by the clock of the root: it began shortly before it could look at a clock
       assert(span.startUnixNs - shift <= one.firstNs + SKEW_NS && span.endUnixNs - shift >= one.lastNs - SKEW_NS, `${one.label} is elsewhere in time`);
     }
@@ -85,10 +62,10 @@ const shapes: Scenario = {
 const SKEW_NS = 1_000_000_000n;
 
 const many: Scenario = {
-  name: 'traces: two thousand short processes, none lost, none an orphan',
+  name: 'traces: hundreds of short processes, none lost, none an orphan',
   async run({ start, run }) {
     const pipeline = await start({ receiver: { traces: { roots: { executables: ['spawn-storm'] } } }, traces: true });
-    const COUNT = 2000;
+    const COUNT = 500;
     const facts = await run('spawn-storm', ['-n', String(COUNT)]);
     await pipeline.settle();
     const ids = new Set(pipeline.spans.map(({ spanId }) => spanId));
@@ -105,16 +82,26 @@ const many: Scenario = {
     );
     assert.equal(new Set(pipeline.spans.map(({ traceId }) => traceId)).size, 1);
     assert.equal(ids.size, pipeline.spans.length);
+    const counted = pipeline.counters
+      .samples()
+      .flatMap(({ name, labels, value }) =>
+        name.startsWith('ringtail_trace') && value > 0 ? [`${name} ${labels['outcome']} ${value}`] : [],
+      );
+    assert.deepEqual(counted.toSorted(), [`ringtail_trace_spans told ${ids.size}`, 'ringtail_traces told 1']);
   },
 };
 
 const before: Scenario = {
   name: 'traces: what ran before is in a tree, from when it began',
   async run({ start, program }) {
-    const { child, ended } = startProgram(program('patient'), []);
+    const env = { TRACEPARENT: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' };
+    const { child, ended } = startProgram(program('patient'), [], { env });
     try {
       await waitFor('patient to run', () => readFileSync(`/proc/${child.pid}/comm`, 'utf8') === 'patient\n');
-      const pipeline = await start({ receiver: { traces: { roots: { executables: ['patient'] } } }, traces: true });
+      const pipeline = await start({
+        receiver: { traces: { roots: { executables: ['patient'] }, traceparent: 'roots', mark_after: '0s' } },
+        traces: true,
+      });
       await pipeline.until('patient to be known', () => pipeline.kernel.traces.stats().processes === 1);
       child.stdin.end();
       await ended;
@@ -122,6 +109,7 @@ const before: Scenario = {
       const [span] = pipeline.spans;
       assert.equal(valueOf(span!, 'process.pid'), child.pid);
       assert.equal(span!.name, 'patient');
+      assert.equal(`00-${span!.traceId}-${span!.parentId}-01`, env.TRACEPARENT, 'it hangs below the span that it names');
       assert.equal(valueOf(span!, 'process.args_count'), undefined);
       assert.equal(valueOf(span!, 'process.exit.code'), 0);
     } finally {

@@ -52,6 +52,18 @@ const missedIn = (messages: readonly LiveMessage[], reason?: string): number =>
 const events = (count: number, firstPid = 1) => batchOf(Array.from({ length: count }, (_, index) => ({ pid: firstPid + index })));
 
 describe('live events', () => {
+  it('say in which trace their thread was', async () => {
+    const { show, streams, open } = createWorld();
+    const reader = open();
+    const bytes = Uint8Array.from({ length: 24 }, (_, i) => i + 1);
+    const strings = { bytes, offsets: Uint32Array.of(0, 0), lengths: Uint32Array.of(0, 24), count: 2 };
+    show({ ...events(2), contexts: { strings, ids: Uint32Array.of(1, 0) } });
+    streams.end('ended');
+    const [first, second] = await readAll(reader);
+    expect(first).toMatchObject({ trace_id: '0102030405060708090a0b0c0d0e0f10', span_id: '1112131415161718' });
+    expect(Object.keys(second!)).toEqual(['type', 'time', 'event', 'receiver', 'pipeline', 'attributes']);
+  });
+
   it('cost nothing while nobody reads them', async () => {
     const { taps, streams, open } = createWorld();
     expect(taps.size).toBe(0);

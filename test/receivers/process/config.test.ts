@@ -11,6 +11,7 @@ describe('the configuration', () => {
       metrics: { collection_interval: 10_000, temporality: 'cumulative', max_series: 2000, expiry: 300_000 },
       traces: {
         roots: { executables: [], cgroups: [], containers: [], sessions: false, users: [], pids: [], host: false },
+        traceparent: 'off',
         sampling: { ratio: 1, traces_per_second: 0, keep_errors: false, keep_slower_than: 0, window: 30_000, max_spans: 20_000 },
         events: [],
         mark_after: 10_000,
@@ -29,6 +30,7 @@ describe('the configuration', () => {
     { traces: { roots: { executables: 'make' } } },
     { traces: { roots: { cgroups: ['relative'] } } },
     { traces: { roots: { pids: [0] } } },
+    { traces: { traceparent: true } },
     { traces: { sampling: { ratio: 2 } } },
     { traces: { sampling: { window: '0s' } } },
     { traces: { events: ['everything'] } },

@@ -144,7 +144,7 @@ describe('the receiver', () => {
   });
 
   it('says why no rule runs in the kernel, when there are rules', async () => {
-    const refused = 'a pipeline does not begin with a filter';
+    const refused = 'a pipeline wants everything';
     const started = async (places: CallsStatus['pushDown']['places']) => {
       const { receiver, logger } = createReceiver({}, { pushDown: { places, refused } });
       receiver.logs$!.subscribe();

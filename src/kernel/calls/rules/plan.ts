@@ -93,7 +93,7 @@ export const planRules = (ruleSets: readonly (RuleSet | undefined)[], limits: Li
   const refuse = (why: string): RulePlan => refused({ places: inUserSpace(all, why), refused: why });
   if (ruleSets.length === 0) return refused({ places: [] });
   if (filters.length === 0) return refused({ places: [], refused: 'no pipeline begins with a filter' });
-  if (ruleSets.includes(undefined)) return refuse('a pipeline does not begin with a filter');
+  if (ruleSets.includes(undefined)) return refuse('a pipeline wants everything');
   if (filters.length > limits.filters) return refuse(`pipelines begin with more than ${limits.filters} different filters`);
 
   const why = new Map<Rule, string>();

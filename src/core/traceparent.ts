@@ -1,9 +1,13 @@
-/** W3C Trace Context, level 1: the header `traceparent` as it stands in an environment. */
+/** W3C Trace Context, level 1: the header `traceparent` as it stands in the variable TRACEPARENT of an environment. */
 import { randomBytes } from 'node:crypto';
 
+/** `flags`: bit 0 says that the trace is sampled. */
 export type TraceContext = { readonly traceId: Uint8Array; readonly spanId: Uint8Array; readonly flags: number };
 
 const SAMPLED = 1;
+
+/** Whether who made it keeps the trace. */
+export const isSampled = ({ flags }: Pick<TraceContext, 'flags'>): boolean => (flags & SAMPLED) !== 0;
 
 /** Undefined: it is none. A later version is read as far as this one goes. */
 export const parseTraceparent = (text: string): TraceContext | undefined => {

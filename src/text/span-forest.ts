@@ -1,0 +1,34 @@
+/** Spans of a trace, or of the part of one that is here, as trees. */
+import type { Span } from './span.ts';
+
+/** As much of a span as a tree shows; arguments only say what was run. */
+export type TreeSpan = Pick<
+  Span,
+  'name' | 'spanId' | 'parentId' | 'startUnixNs' | 'endUnixNs' | 'status' | 'statusMessage' | 'attributes' | 'kind'
+>;
+
+export type SpanNode = {
+  readonly span: TreeSpan;
+  /** By their starts. */
+  readonly children: readonly SpanNode[];
+  /** Spans, with all below. */
+  readonly size: number;
+};
+
+const byStart = (a: SpanNode, b: SpanNode): number =>
+  a.span.startUnixNs < b.span.startUnixNs ? -1 : a.span.startUnixNs > b.span.startUnixNs ? 1 : 0;
+
+/** What hangs below nothing that is here is at the top. */
+export const spanForest = (spans: readonly TreeSpan[]): readonly SpanNode[] => {
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  const byParent = Map.groupBy(spans, ({ parentId, spanId }) => (ids.has(parentId) && parentId !== spanId ? parentId : ''));
+  const made = new Map<string, SpanNode>();
+  // children first, without recursion: trees may be as deep as they like
+  const order: TreeSpan[] = [...(byParent.get('') ?? [])];
+  for (let at = 0; at < order.length; at++) for (const child of byParent.get(order[at]!.spanId) ?? []) order.push(child);
+  for (const span of order.toReversed()) {
+    const children = (byParent.get(span.spanId) ?? []).flatMap(({ spanId }) => made.get(spanId) ?? []).toSorted(byStart);
+    made.set(span.spanId, { span, children, size: children.reduce((sum, child) => sum + child.size, 1) });
+  }
+  return (byParent.get('') ?? []).flatMap(({ spanId }) => made.get(spanId) ?? []).toSorted(byStart);
+};
