@@ -71,6 +71,9 @@ export const processWarnings = ({ traces }: { readonly traces: TracesConfig }, {
   const isTraced = graph.some(({ id, signal }) => signal === 'traces' && pipelines.includes(id));
   const hasRoots = !Object.values(traces.roots).every(isEmpty);
   if (isTraced && !hasRoots && traces.traceparent !== 'all') return [{ option: ['traces', 'roots'], message: 'nothing begins a trace; name programs, cgroups, containers or others' }];
-  if (!isTraced && hasRoots) return [{ option: ['traces', 'roots'], message: 'no pipeline of traces names this receiver; they have no effect' }];
-  return [];
+  if (isTraced) return [];
+  return [
+    ...(hasRoots ? [{ option: ['traces', 'roots'], message: 'no pipeline of traces names this receiver; they have no effect' }] : []),
+    ...(traces.traceparent !== 'off' ? [{ option: ['traces', 'traceparent'], message: 'no pipeline of traces names this receiver; it has no effect' }] : []),
+  ];
 }; // prettier-ignore

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { ConfigUse } from '../../../src/core/component.ts';
 import { processConfig } from '../../../src/receivers/process/config.ts';
+import { processWarnings } from '../../../src/receivers/process/traces-config.ts';
 
 describe('the configuration', () => {
   it('has a default for everything', () => {
@@ -38,5 +40,23 @@ describe('the configuration', () => {
     { other: 1 },
   ])('refuses %j', (input) => {
     expect(processConfig.safeParse(input).success).toBe(false);
+  });
+});
+
+describe('what is warned of', () => {
+  const warned = (traces: object, signal: 'logs' | 'traces') =>
+    processWarnings(processConfig.parse({ traces }), { pipelines: ['x'], graph: [{ id: 'x', signal }] } as unknown as ConfigUse).map(
+      ({ option }) => option.join('.'),
+    );
+  const roots = { executables: ['make'] };
+
+  it.each([
+    [{}, 'logs', []],
+    [{ roots, traceparent: 'roots' }, 'logs', ['traces.roots', 'traces.traceparent']],
+    [{ roots, traceparent: 'roots' }, 'traces', []],
+    [{ traceparent: 'roots' }, 'traces', ['traces.roots']],
+    [{ traceparent: 'all' }, 'traces', []],
+  ] as const)('of %j in a pipeline of %s: %j', (traces, signal, options) => {
+    expect(warned(traces, signal)).toEqual(options);
   });
 });
