@@ -12,7 +12,7 @@
 #define TRACEPARENT_NAME_REST 0x3d544e45U           /* ENT= */
 #define VARIABLE_BYTES 4096                         /* read at once; a longer variable takes several steps */
 #ifdef RINGTAIL_LEGACY
-#define ENVIRONMENT_STEPS 2048
+#define ENVIRONMENT_STEPS 512
 #else
 #define ENVIRONMENT_STEPS 4096
 #endif

@@ -97,6 +97,20 @@ describe('ringtail trace', () => {
     expect(stderr).toMatch(/^slowest path: \w+ [\d.]+ \S+ → sleep [\d.]+ m?s → sleep [\d.]+ m?s$/m);
   });
 
+  test('gives the command the environment of its caller, with TRACEPARENT, and no descriptors of Ringtail', async () => {
+    const env = { PATH: '/usr/bin:/bin', ODD: 'two\nlines', EMPTY: '' };
+    const command = ['sh', '-c', 'env -0; ls /proc/self/fd'];
+    const ended = await run(ringtailCommand, ['trace', '--no-tree', '--', ...command], { env });
+    const plain = await run(command[0]!, command.slice(1), { env });
+    const [descriptors, ...variables] = ended.stdout.split('\0').toReversed();
+    const told = new Map(variables.map((line) => [line.split('=', 1)[0]!, line.slice(line.indexOf('=') + 1)]));
+    expect(told.get('TRACEPARENT')).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    // shells add what they know of where they are
+    for (const name of ['TRACEPARENT', 'PWD', 'OLDPWD', 'SHLVL', '_']) told.delete(name);
+    expect(Object.fromEntries(told)).toEqual(env);
+    expect(descriptors).toBe(plain.stdout.split('\0').at(-1));
+  });
+
   test('runs as who called sudo', async () => {
     const { stdout, spans } = await traced(['id', '-u'], { SUDO_UID: '65534' });
     expect(stdout).toBe('65534\n');

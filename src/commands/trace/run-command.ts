@@ -31,6 +31,15 @@ const isStopped = (pid: number): boolean => {
   }
 };
 
+/** Names of the variables that bin/ringtail set for Ringtail itself, itself among them. */
+const OWN_VARIABLES = 'RINGTAIL_ENVIRONMENT';
+
+/** What the caller of Ringtail had, with TRACEPARENT. */
+export const environmentOf = (environment: NodeJS.ProcessEnv, traceparent: string): NodeJS.ProcessEnv => {
+  const own = new Set((environment[OWN_VARIABLES] ?? '').split(' '));
+  return { ...Object.fromEntries(Object.entries(environment).filter(([name]) => !own.has(name))), TRACEPARENT: traceparent };
+};
+
 /**
  * Begins it. Signals that come meanwhile are its own; when it stops, so do we, so that the shell sees it. `user`: a number, undefined: as whom we are.
  * Throws when not even the launcher can be run.

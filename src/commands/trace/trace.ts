@@ -17,7 +17,7 @@ import type { CommandContext } from '../context.ts';
 import { tellFailure } from '../failure.ts';
 import { rootPathOf } from '../options.ts';
 import { createKeptSpans } from './kept-spans.ts';
-import { LAUNCHER, runCommand, type CommandEnd } from './run-command.ts';
+import { environmentOf, LAUNCHER, runCommand, type CommandEnd } from './run-command.ts';
 import { summaryLines } from './summary.ts';
 import { traceConfigOf } from './trace-config.ts';
 
@@ -102,7 +102,7 @@ const traced = async (command: readonly string[], options: TraceOptions, context
     });
     const ranMs = context.now();
     const running = runCommand(command, {
-      env: { ...environment, TRACEPARENT: formatTraceparent(place) },
+      env: environmentOf(environment, formatTraceparent(place)),
       user: callerOf(environment, process.getuid?.() ?? 0),
     });
     pid = running.pid;

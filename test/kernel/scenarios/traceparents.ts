@@ -24,7 +24,7 @@ const LARGE = {
   LINES: `\nTRACEPARENT=${context('d')}`,
   XTRACEPARENT: context('d'),
   TRACEPARENT_: context('d'),
-  ...variables(2000),
+  ...variables(400),
 };
 
 /** More than any kernel looks at. */
