@@ -6,8 +6,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { needCollector, startCollector } from './support/collector.ts';
 import { readOtlpFile, type LogRecord } from './support/otlp-file.ts';
 import { freePorts, temporaryFolder, workload } from './support/places.ts';
-import { start, until } from './support/processes.ts';
-import { readBooks, startRingtail, sumOf, writeConfig } from './support/ringtail.ts';
+import { start } from './support/processes.ts';
+import { startRingtail, untilAllSent, writeConfig } from './support/ringtail.ts';
 
 const collectorBinary = needCollector();
 
@@ -51,14 +51,7 @@ test('records of a thread in a trace carry it, through processors, into the file
   const ringtail = await startRingtail(config);
   const running = start(workload('contexts'), ['run', pin, folder]);
   expect((await running.ended).code).toBe(0);
-  await until(
-    async () => {
-      const books = await readBooks(metricsPort);
-      return books.balanced && sumOf(books, 'exporter', 'held') === 0;
-    },
-    'all records to be sent',
-    { otherwise: ringtail.stderr },
-  );
+  await untilAllSent(metricsPort, ringtail);
   expect((await ringtail.stop()).code).toBe(0);
   await collector.stop();
 

@@ -9,8 +9,8 @@ import { cgroupOf } from '../kernel/harness/cgroups.ts';
 import { needCollector, startCollector } from './support/collector.ts';
 import { readOtlpFile, type Value } from './support/otlp-file.ts';
 import { freePorts, temporaryFolder } from './support/places.ts';
-import { run, until } from './support/processes.ts';
-import { askForLedger, readBooks, startRingtail, sumOf, writeConfig } from './support/ringtail.ts';
+import { run } from './support/processes.ts';
+import { askForLedger, startRingtail, untilAllSent, writeConfig } from './support/ringtail.ts';
 
 const collectorBinary = needCollector();
 
@@ -145,14 +145,7 @@ const recordsOf = async <T>(
   const ringtail = await startRingtail(writeConfig(folder, configOf(grpcPort, metricsPort)));
   expect(await ringtail.log('receiver started')).toMatchObject({ rung: 'ebpf', hooks: { tcp: 'tp_btf', accept: 'tp_btf' } });
   const done = await work();
-  await until(
-    async () => {
-      const books = await readBooks(metricsPort);
-      return books.balanced && sumOf(books, 'exporter', 'held') === 0;
-    },
-    'all records to be sent',
-    { otherwise: ringtail.stderr },
-  );
+  await untilAllSent(metricsPort, ringtail);
   expect((await askForLedger(metricsPort)).code).toBe(0);
   expect((await ringtail.stop()).code).toBe(0);
   await collector.stop();

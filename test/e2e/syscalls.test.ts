@@ -7,8 +7,8 @@ import { betweenMarks, expectCalls, toldCalls, type SeenCall } from '../support/
 import { needCollector, startCollector } from './support/collector.ts';
 import { readOtlpFile } from './support/otlp-file.ts';
 import { freePorts, temporaryFolder, workload } from './support/places.ts';
-import { run, until } from './support/processes.ts';
-import { askForLedger, readBooks, startRingtail, sumOf, writeConfig } from './support/ringtail.ts';
+import { run } from './support/processes.ts';
+import { askForLedger, startRingtail, sumOf, untilAllSent, writeConfig } from './support/ringtail.ts';
 import { callsOfStrace } from './support/strace.ts';
 
 const collectorBinary = needCollector();
@@ -42,14 +42,7 @@ const startSession = async (binary: string): Promise<Session> => {
   return {
     folder,
     async finish() {
-      await until(
-        async () => {
-          const books = await readBooks(metricsPort);
-          return books.balanced && sumOf(books, 'exporter', 'held') === 0;
-        },
-        'all records to be sent',
-        { otherwise: ringtail.stderr },
-      );
+      await untilAllSent(metricsPort, ringtail);
       const { code, ledger } = await askForLedger(metricsPort);
       expect(code).toBe(0);
       expect(sumOf(ledger, 'kernel', 'lost')).toBe(0);

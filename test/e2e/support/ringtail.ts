@@ -127,3 +127,14 @@ service:
       exporters: [${id}]
 `;
 };
+
+/** Resolves when its books balance and no exporter holds anything. */
+export const untilAllSent = (metricsPort: number, ringtail: Pick<Running, 'stderr'>): Promise<unknown> =>
+  until(
+    async () => {
+      const books = await readBooks(metricsPort);
+      return books.balanced && sumOf(books, 'exporter', 'held') === 0;
+    },
+    'all records to be sent',
+    { otherwise: ringtail.stderr },
+  );
