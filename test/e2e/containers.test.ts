@@ -1,18 +1,13 @@
 /** Containers of real runtimes: every exec, file, call and session of theirs carries their id, and nothing of the host does. */
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, type TestContext, test } from 'vitest';
-import { type ContainerOptions, layouts, runc, type RunningContainer, type Runtime, runtimes } from './support/containers.ts';
+import { describe, expect, test } from 'vitest';
+import { type ContainerOptions, layouts, need, runc, type RunningContainer, runtimes } from './support/containers.ts';
 import type { LogRecord } from './support/otlp-file.ts';
 import { temporaryFolder, workload } from './support/places.ts';
 import { run } from './support/processes.ts';
 import { same, summaryOf } from './support/sessions.ts';
 import { belongingOf, byExecutable, distinct, eventsOf, startWatching } from './support/watching.ts';
-
-const need = ({ reason }: Runtime, context: TestContext): void => {
-  const why = reason();
-  if (why !== undefined) context.skip(why);
-};
 
 /** Threads of runtimes, which become a container's process by an exec within its cgroup: `runc:[2:INIT]`. */
 const OF_RUNTIME = /^(runc|crun|podman|conmon|exe|\d+$)/;

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { shownTree, toldBy, toldTree } from '../support/told-tree.ts';
-import { crun, crunJob } from './support/containers.ts';
+import { crun, crunJob, need } from './support/containers.ts';
 import { readSpans, type FileSpan } from './support/otlp-json.ts';
 import { temporaryFolder } from './support/places.ts';
 import { run, until } from './support/processes.ts';
@@ -37,8 +37,7 @@ const expectContainer = (spans: readonly FileSpan[], { id, executable }: { reado
 
 describe('a container of crun', () => {
   test('that a traced command runs is below it', async (context) => {
-    const reason = crun.reason();
-    if (reason !== undefined) context.skip(reason);
+    need(crun, context);
     const job = crunJob('tree', ['root']);
     const output = join(temporaryFolder(), 'spans.json');
     const { code, stdout, stderr } = await run(ringtailCommand, ['trace', '--output', output, '--', ...job.command], { cwd: job.folder });
@@ -56,8 +55,7 @@ describe('a container of crun', () => {
   });
 
   test('is a trace of its own, from its first program on', async (context) => {
-    const reason = crun.reason();
-    if (reason !== undefined) context.skip(reason);
+    need(crun, context);
     const [job, other] = [crunJob('tree', ['root']), crunJob('tree', ['root'])];
     const folder = temporaryFolder();
     const output = join(folder, 'spans.json');

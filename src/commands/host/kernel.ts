@@ -68,7 +68,7 @@ export const kernelFindings = (kernel: KernelConfig, { checks }: ProbeReport, as
   warn('cap_sys_ptrace', 'executables of processes that ran before Ringtail may stay unknown', asking);
   const contexts = find('trace contexts');
   const isNamed = kernel.trace_context !== 'auto';
-  // where nobody said that it is there, its absence is as good as any
+  // `auto` promises no map: that there is none is no finding there
   if (contexts?.ok === false && (isNamed || contexts.optional !== true)) {
     const { detail, advice, optional } = contexts;
     const next = optional === true ? '; log records carry no trace' : ` (${advice})`;

@@ -1,5 +1,5 @@
 /** The spans behind the tree that `ringtail trace` prints: all of a trace, or of a very large one those that say most. */
-import type { Attribute, Batch } from '../../core/batch.ts';
+import { rowsOf, type Attribute, type Batch } from '../../core/batch.ts';
 import { rowReaderOf } from '../../otlp/log-text.ts';
 import { attributeName } from '../../otlp/names.ts';
 import { decodeKeepingBytes } from '../../text/escape.ts';
@@ -61,10 +61,9 @@ export const createKeptSpans = (mostSpans = MOST_SPANS, mostText = MOST_TEXT): K
 
   return {
     take(batch) {
-      const rows = batch.selection ?? batch.rows;
       const attributesAt = rowReaderOf(batch, (name) => treeAttributes.has(name) || name === attributeName.spanPartial, decodeKeepingBytes);
-      for (let at = 0; at < (typeof rows === 'number' ? rows : rows.length); at++) {
-        const row = typeof rows === 'number' ? at : rows[at]!;
+      for (let at = 0; at < rowsOf(batch); at++) {
+        const row = batch.selection === undefined ? at : batch.selection[at]!;
         const attributes = attributesAt(row).map(shortened);
         if (attributes.some(([name]) => name === attributeName.spanPartial)) continue;
         const { name, spanId, parentId, startUnixNs, endUnixNs, status, statusMessage, kind } = spanOf(

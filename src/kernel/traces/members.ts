@@ -1,7 +1,6 @@
 /** Processes that are in a tree, and trees that have any; bounded. */
 import type { SpanEvent } from '../../core/batch.ts';
-import type { ActorInput } from '../../core/frame-builder.ts';
-import type { ExecFacts, ProgramIdentity, Tree } from './types.ts';
+import type { ProcessSpan, ProgramIdentity, Tree } from './types.ts';
 
 /** Processes that are in a tree at one time. */
 export const MAX_PROCESSES = 65_536;
@@ -11,15 +10,9 @@ const MOST_LOOKED_AT = 256;
 /** A tree of which something runs. */
 export type OpenTree = { readonly tree: Tree; readonly key: string | undefined; processes: number };
 
-/** What a process runs now. Boot time, ns. */
-export type Program = {
+/** What a process runs now: its span as far as it is known. */
+export type Program = Pick<ProcessSpan, 'spanId' | 'parentId' | 'actor' | 'exec' | 'path' | 'startNs'> & {
   readonly identity: ProgramIdentity;
-  readonly spanId: Uint8Array;
-  readonly parentId: Uint8Array;
-  readonly actor: ActorInput;
-  readonly exec: ExecFacts | undefined;
-  readonly path: Uint8Array;
-  readonly startNs: bigint;
   readonly events: SpanEvent[];
   droppedEvents: number;
   /** Something was told that hangs below it. */

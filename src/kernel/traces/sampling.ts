@@ -2,6 +2,7 @@
  * Which trees are told. The head decides by the trace id, so that all who see a trace decide alike, and by how many begin; what it would drop may wait within bounds for
  * an error or a long end.
  */
+import { isSampled } from '../../core/traceparent.ts';
 import type { ProcessSpan, Tree } from './types.ts';
 
 export type Sampling = {
@@ -94,7 +95,7 @@ export const createTraceSampler = ({ sampling, nowMs, onSpan, previous }: Sample
 
   /** What somebody else decided about the trace counts. */
   const headOf = (tree: Tree): keyof typeof counts => {
-    if (tree.remote !== undefined) return (tree.remote.flags & 1) === 0 ? 'notSampled' : 'kept';
+    if (tree.remote !== undefined) return isSampled(tree.remote) ? 'kept' : 'notSampled';
     return shareOf(tree) >= ratio ? 'notSampled' : takeToken() ? 'kept' : 'rateLimited';
   };
 

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, type TestContext } from 'vitest';
 import { leaveNothing, newContainerId } from './cgroups.ts';
 import { workload } from './places.ts';
 import { type Ended, type Running, start, until } from './processes.ts';
@@ -226,4 +226,10 @@ export const layouts = () => {
     },
     { name: 'cri-o', id: e, path: `/kubepods.slice/kubepods-pod${uid.replaceAll('-', '_')}.slice/crio-${e}.scope`, runtime: 'cri-o', pod: uid, qos: 'guaranteed' },
   ] as const satisfies readonly { name: string; id: string; path: string; runtime?: string; pod?: string; qos?: string }[]; // prettier-ignore
+};
+
+/** Skips a test of a runtime that this machine lacks, and says which. */
+export const need = ({ reason }: Runtime, context: TestContext): void => {
+  const why = reason();
+  if (why !== undefined) context.skip(why);
 };
