@@ -150,8 +150,10 @@ static __always_inline int tcp_changed(struct sock *sk, __u32 old, __u32 new)
 	} else if (old == STATE_TCP_ESTABLISHED && s->role == ROLE_CLIENT) {
 		session_opened(s); /* its change to this state was skipped */
 	}
-	if (new == STATE_TCP_FIN_WAIT_1 || (old == STATE_TCP_CLOSE_WAIT && new == STATE_TCP_LAST_ACK))
+	if (new == STATE_TCP_FIN_WAIT_1 || (old == STATE_TCP_CLOSE_WAIT && new == STATE_TCP_LAST_ACK)) {
 		follow_owner(s); /* who shuts it down or closes it */
+		look_at_bytes(s, at, old);
+	}
 	if (new == STATE_TCP_CLOSED)
 		return tcp_closed(s, at, old);
 	s->state = new;

@@ -34,8 +34,8 @@ static __always_inline void take_cookie(struct session *s, struct sock *sk)
 #endif
 }
 
-/* Bytes and retransmits as they are now; `state` is that before CLOSE. */
-static __always_inline void take_bytes(struct session *s, __u64 at, __u32 state)
+/* Bytes and retransmits as they are now, which is all that there will be when nobody sees its end; `state` is that before CLOSE. */
+static __always_inline void look_at_bytes(struct session *s, __u64 at, __u32 state)
 {
 	struct tcp_bytes bytes = {};
 
@@ -44,6 +44,12 @@ static __always_inline void take_bytes(struct session *s, __u64 at, __u32 state)
 	s->received = bytes.received;
 	s->unacked = bytes.unacked;
 	KREAD(s->retransmits, at, tcp_sock, total_retrans);
+}
+
+/* Those of the end. */
+static __always_inline void take_bytes(struct session *s, __u64 at, __u32 state)
+{
+	look_at_bytes(s, at, state);
 	s->flags |= SESSION_HAS_BYTES | SESSION_HAS_UNACKED;
 }
 
@@ -93,7 +99,12 @@ static __always_inline void tcp_abandon(struct session *s, __u64 at)
 {
 	if (s->flags & SESSION_IS_LISTENER)
 		forget_listener(s);
-	if (s->flags & SESSION_IS_LISTENER || (is_unaccepted(s) && s->state == STATE_TCP_SYN_RECEIVED)) {
+	if (is_unaccepted(s) && s->state == STATE_TCP_SYN_RECEIVED) {
+		bpf_map_delete_elem(&sessions, &at);
+		return;
+	}
+	note_stat(SESSION_REUSED);
+	if (s->flags & SESSION_IS_LISTENER) {
 		bpf_map_delete_elem(&sessions, &at);
 		return;
 	}
@@ -114,7 +125,6 @@ static __always_inline struct session *tcp_session_of(__u64 at)
 
 	if (!s || is_same_socket(s))
 		return s;
-	note_stat(SESSION_REUSED);
 	tcp_abandon(s, at);
 	return 0;
 }
