@@ -18,7 +18,7 @@ export const traceConfigOf = (rootPath: string, { endpoint, output }: TraceDesti
     receivers: { process: { args: { enabled: arguments_ } }, sockets: { protocols: ['tcp', 'udp'] } },
     processors: Object.fromEntries(resolve.map((type) => [type, {}])),
     exporters,
-    kernel: { root_path: rootPath },
+    kernel: { root_path: rootPath, flush_interval: '200ms' },
     service: {
       telemetry: { logs: { level: 'warn' }, metrics: { level: 'none' } },
       pipelines: { traces: { receivers: ['process', 'sockets'], processors: resolve, exporters: Object.keys(exporters) } },
