@@ -1,13 +1,7 @@
 import fc from 'fast-check';
+import { withActorAttributes } from '../../src/core/actor-attributes.ts';
 import { describe, expect, it } from 'vitest';
-import {
-  rowsOf,
-  withActorAttributes,
-  type Attribute,
-  type AttributeColumn,
-  type AttributeSource,
-  type Batch,
-} from '../../src/core/batch.ts';
+import { rowsOf, type Attribute, type AttributeColumn, type AttributeSource, type Batch } from '../../src/core/batch.ts';
 import { attributesOf } from '../../src/otlp/log-text.ts';
 import { createLogWriter, type LogRequest } from '../../src/otlp/log-writer.ts';
 import { createRowSource } from '../../src/otlp/row-source.ts';

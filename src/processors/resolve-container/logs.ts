@@ -1,14 +1,6 @@
 /** Gives the rows of a batch the resource of their container. */
-import {
-  NO_ACTOR,
-  resourceOfRow,
-  rowsOf,
-  withActorAttributes,
-  type Attribute,
-  type Batch,
-  type BatchResource,
-  type Frame,
-} from '../../core/batch.ts';
+import { withActorAttributes } from '../../core/actor-attributes.ts';
+import { NO_ACTOR, resourceOfRow, rowsOf, type Attribute, type Batch, type BatchResource, type Frame } from '../../core/batch.ts';
 import type { Containers } from '../../kernel/containers/types.ts';
 import type { KernelLookups } from '../../kernel/service-types.ts';
 import type { Tell } from './tell.ts';

@@ -1,4 +1,5 @@
-import { withActorAttributes, type AttributeColumn, type Batch, type Frame } from '../../core/batch.ts';
+import { withActorAttributes } from '../../core/actor-attributes.ts';
+import type { AttributeColumn, Batch, Frame } from '../../core/batch.ts';
 import { createFrameMemo } from '../../kernel/frame-memo.ts';
 import { unattributedSource } from '../../kernel/lifecycle/process-attributes.ts';
 import { attributeName } from '../../otlp/names.ts';

@@ -1,5 +1,6 @@
 import { map } from 'rxjs';
-import { withActorAttributes, type Batch } from '../../core/batch.ts';
+import { withActorAttributes } from '../../core/actor-attributes.ts';
+import type { Batch } from '../../core/batch.ts';
 import type { Processor, ProcessorFactory, Settings } from '../../core/component.ts';
 import { lookupsOf, type KernelLookups } from '../../kernel/service-types.ts';
 import { resolveUserConfig } from './config.ts';

@@ -77,13 +77,13 @@ export const readSamples = async (metricsPort: number): Promise<readonly Sample[
   return parsePrometheusText(await response.text());
 };
 
-/** The books of a running instance. */
 /** Connections whose ends the kernel showed nobody: Ringtail came upon them later. */
 export const unseenEnds = (samples: readonly Sample[]): number =>
   samples
     .filter(({ name, labels }) => name === 'ringtail_session_incidents' && /^(reused|swept)$/.test(String(labels['incident'])))
     .reduce((sum, { value }) => sum + value, 0);
 
+/** The books of a running instance. */
 export const readBooks = async (metricsPort: number): Promise<Ledger> => computeLedger(await readSamples(metricsPort));
 
 /** Sum of one outcome over the rows of a book. */
