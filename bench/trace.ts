@@ -1,18 +1,21 @@
 /**
- * What `ringtail trace` costs a build: `make -j2` of a generated C project, alone, traced, and under `strace -f`, in interleaved rounds of one run. The time of the build is that of make inside of
- * what is run, so start-up is told apart; the CPU time is that of make and its children, and beside it that of Ringtail itself beyond a trace of nothing.
+ * What `ringtail trace` costs a build: `make -j2` of a generated C project, alone, traced (spans sent by OTLP/HTTP to a server that throws them away, written to a file, or only shown as a tree),
+ * and under `strace -f`, in interleaved rounds of one run. The time of the build is that of make inside of what is run, so start-up is told apart; the CPU time is that of make and its children,
+ * and beside it that of Ringtail's process: from the build's begin to its end, and in all beyond a trace of nothing.
  * Then how far the times of spans are from what programs say of themselves: a small one that notes its first and its last moment, beside
  * whatever else the machine does, and before it, by real-time priority: between an exec and the first instruction of the program another may run.
  *
  * usage: node bench/trace.ts [rounds] [files]       needs root, gcc, make and strace
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeCProject } from '../test/support/c-project.ts';
 import { readSpans } from '../test/e2e/support/otlp-json.ts';
+import { createRandom } from '../test/support/random.ts';
 import { buildWorkloads, workloadFolder } from '../test/workloads/build.mjs';
 import { quantile, quartiles, ratios, show } from './measure.ts';
 
@@ -23,19 +26,38 @@ const folder = mkdtempSync(join(tmpdir(), 'ringtail-bench-'));
 const project = join(folder, 'project');
 const timeFile = join(folder, 'time');
 
-/** Runs make and says how long it took, and the CPU time of it and of all that it waited for. */
+/** Runs make and says how long it took, the CPU time of it and of all that it waited for, and that of its parent's threads meanwhile. */
 const timer = join(folder, 'timer.py');
 writeFileSync(
   timer,
-  `import os, resource, subprocess, sys, time
+  `import glob, os, resource, subprocess, sys, time
+def parent():
+    return sum(int(open(path).read().split()[0]) for path in glob.glob(f'/proc/{os.getppid()}/task/*/schedstat')) / 1e9
+before = parent()
 began = time.monotonic()
 code = subprocess.call(sys.argv[2:], stdout=subprocess.DEVNULL)
+wall = time.monotonic() - began
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-open(sys.argv[1], 'w').write(f'{time.monotonic() - began} {usage.ru_utime + usage.ru_stime} {code}')
+open(sys.argv[1], 'w').write(f'{wall} {usage.ru_utime + usage.ru_stime} {parent() - before} {code}')
 `,
 );
 
-type Result = { readonly wallS: number; readonly cpuS: number; readonly allCpuS: number };
+/** Takes what it is sent, in a process of its own: its port is its first line. */
+const sink = spawn(
+  process.execPath,
+  [
+    '-e',
+    `
+  const server = require('node:http').createServer((request, response) => request.resume().on('end', () => response.end()));
+  server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+`,
+  ],
+  { stdio: ['ignore', 'pipe', 'inherit'] },
+);
+const port = String((await once(sink.stdout, 'data'))[0]).trim();
+
+/** Times of one build, s: make's own, that of Ringtail while make ran, and what all of it took. */
+type Result = { readonly wallS: number; readonly cpuS: number; readonly besideS: number; readonly allCpuS: number };
 
 /** CPU time of a command and all of its children, s: it is run by another process that says so. */
 const run = (command: readonly string[]): number => {
@@ -47,20 +69,24 @@ const run = (command: readonly string[]): number => {
 
 const make = ['/usr/bin/python3', timer, timeFile, 'make', '-j2', '-C', project];
 const ways = {
-  plain: [],
-  again: [],
-  traced: [ringtail, 'trace', '--output', join(folder, 'spans'), '--'],
-  strace: ['strace', '-f', '-qq', '-e', 'trace=process', '-o', join(folder, 'strace')],
+  'make alone': [],
+  'make alone again': [],
+  'trace, OTLP/HTTP': [ringtail, 'trace', '--endpoint', `http://127.0.0.1:${port}`, '--'],
+  'trace, file': [ringtail, 'trace', '--output', join(folder, 'spans'), '--'],
+  'trace, tree only': [ringtail, 'trace', '--'],
+  'strace -f': ['strace', '-f', '-qq', '-e', 'trace=process', '-o', join(folder, 'strace')],
 } as const;
 type Way = keyof typeof ways;
+const order = Object.keys(ways) as Way[];
+const traces = order.filter((way) => way.startsWith('trace'));
 
 const build = (way: Way): Result => {
   writeCProject(project, { files, lines: 40 });
   rmSync(join(folder, 'spans'), { force: true });
   const allCpuS = run([...ways[way], ...make]);
-  const [wallS = 0, cpuS = 0, code] = readFileSync(timeFile, 'utf8').split(' ').map(Number);
+  const [wallS = 0, cpuS = 0, besideS = 0, code] = readFileSync(timeFile, 'utf8').split(' ').map(Number);
   if (code !== 0) throw new Error(`make ended with ${code}`);
-  return { wallS, cpuS, allCpuS };
+  return { wallS, cpuS, besideS, allCpuS };
 };
 
 const MOMENTS = 1000;
@@ -86,31 +112,45 @@ const differences = (before: readonly string[]): { readonly starts: readonly num
 }; // prettier-ignore
 
 try {
-  const nothing = quartiles(Array.from({ length: 5 }, () => run([...ways.traced, 'true'])));
-  const results: Record<Way, Result[]> = { plain: [], again: [], traced: [], strace: [] };
-  const order = Object.keys(ways) as Way[];
   for (const way of order) build(way);
+  const nothing = new Map(traces.map((way) => [way, quartiles(Array.from({ length: 5 }, () => run([...ways[way], 'true'])))]));
+  // What ran before shows in what runs next: by chance, so that it falls on all alike.
+  const random = createRandom(1);
+  const results = new Map(order.map((way): [Way, Result[]] => [way, []]));
   for (let round = 0; round < rounds; round++)
-    for (let at = 0; at < order.length; at++) {
-      const way = order[(round + at) % order.length]!;
-      results[way].push(build(way));
-    }
-  const of = (way: Way, what: keyof Result): readonly number[] => results[way].map((result) => result[what]);
+    for (const { way } of order.map((one) => ({ way: one, place: random.below(2 ** 31) })).toSorted((a, b) => a.place - b.place))
+      results.get(way)!.push(build(way));
+  const of = (way: Way, value: (result: Result) => number): readonly number[] => results.get(way)!.map(value);
+  const alone = of('make alone', ({ cpuS }) => cpuS);
+  const share = (value: readonly number[]): string => show(ratios(value, alone), 3);
   console.log(`${files} files, ${rounds} rounds, median [quartiles]; ratios round by round`);
-  console.log(`make alone           ${show(quartiles(of('plain', 'wallS')), 2)} s, ${show(quartiles(of('plain', 'cpuS')), 2)} s of CPU`);
-  for (const way of ['again', 'traced', 'strace'] as const) {
-    const wall = show(ratios(of(way, 'wallS'), of('plain', 'wallS')), 3);
-    const cpu = show(ratios(of(way, 'cpuS'), of('plain', 'cpuS')), 3);
-    const name = { again: 'make alone again', traced: 'ringtail trace', strace: 'strace -f' }[way];
-    console.log(`${name.padEnd(20)} ${wall} of its time, ${cpu} of its CPU`);
+  console.log(
+    `make alone           ${show(quartiles(of('make alone', ({ wallS }) => wallS)), 2)} s, ${show(quartiles(alone), 2)} s of CPU`,
+  );
+  for (const way of order.slice(1)) {
+    const wall = show(
+      ratios(
+        of(way, ({ wallS }) => wallS),
+        of('make alone', ({ wallS }) => wallS),
+      ),
+      3,
+    );
+    console.log(`${way.padEnd(20)} ${wall} of its time, ${share(of(way, ({ cpuS }) => cpuS))} of its CPU`);
+    const idle = nothing.get(way)?.median;
+    if (idle === undefined) continue;
+    console.log(
+      `  Ringtail beside it ${share(of(way, ({ besideS }) => besideS))} of its CPU, both ${share(of(way, ({ cpuS, besideS }) => cpuS + besideS))}`,
+    );
+    console.log(
+      `  Ringtail in all    ${share(of(way, ({ allCpuS, cpuS }) => allCpuS - cpuS - idle))} of its CPU beyond ${idle.toFixed(2)} s for a trace of nothing`,
+    );
   }
-  const own = results.traced.map(({ allCpuS, cpuS }, round) => (allCpuS - cpuS - nothing.median) / results.plain[round]!.cpuS);
-  console.log(`Ringtail itself      ${show(quartiles(own), 3)} of its CPU, beyond ${nothing.median.toFixed(2)} s for a trace of nothing`);
   for (const [how, before] of Object.entries({ 'beside others': [], 'before others': ['chrt', '-f', '50'] }))
     for (const [what, us] of Object.entries(differences(before))) {
       const shown = [0.5, 0.9, 0.99, 1].map((p) => `${p === 1 ? 'most' : `p${p * 100}`} ${quantile(us, p).toFixed(0)} µs`);
       console.log(`${`${what} ${how}`.padEnd(20)} ${shown.join(', ')} from what ${MOMENTS} programs say`);
     }
 } finally {
+  sink.kill();
   rmSync(folder, { recursive: true, force: true });
 }

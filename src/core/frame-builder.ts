@@ -2,11 +2,8 @@
  * Builds a frame from plain rows in JavaScript memory: for receivers that do not read the ring, and for tests. The shape is that of
  * the native thread's frames; what a kind means is the caller's business, here it is a number.
  */
-import { isUtf8 } from 'node:buffer';
-import { actorsOf, NO_ACTOR, NOT_UTF8, type Actors, type Column, type Frame, type StringTable } from './batch.ts';
-
-/** Text, or raw bytes as the kernel has them. */
-export type TextInput = string | Uint8Array;
+import { actorsOf, NO_ACTOR, type Actors, type Column, type Frame } from './batch.ts';
+import { createTextTable, textRunOf, type TextInput, type TextRun, type TextTable } from './text-table.ts';
 
 /** A value of a row: a number (signed ones wrap), a bigint (becomes `<name>Lo` and `<name>Hi`), text (an id), or a list of texts. */
 export type ColumnInput = number | bigint | TextInput | readonly TextInput[];
@@ -60,12 +57,13 @@ export type FrameBuilder = {
   addActor(actor: ActorInput): number;
   /** Id of the text; equal texts have one id, the empty one has 0. */
   addString(text: TextInput): number;
+  /** Id of the first of texts that follow each other, 0 when there is none. */
+  addStrings(run: TextRun): number;
   addRow(kind: number, row: RowInput): void;
   /** Kinds in ascending order, each at most once. The builder can be used on; an earlier frame does not change. */
   build(): BuiltFrame;
 };
 
-const utf8 = new TextEncoder();
 const UNSET_LOGIN_UID = 0xffff_ffff;
 const actorColumns = [
   'pid', 'tid', 'ppid', 'execId', 'startNsLo', 'startNsHi', 'parentStartNsLo', 'parentStartNsHi', 'cgroupIdLo', 'cgroupIdHi',
@@ -75,50 +73,16 @@ const actorColumns = [
 const low = (value: bigint): number => Number(BigInt.asUintN(32, value));
 const high = (value: bigint): number => Number(BigInt.asUintN(32, value >> 32n));
 
-const createStrings = () => {
-  const texts: Uint8Array[] = [new Uint8Array(0)];
-  const idOfText = new Map<string, number>([['', 0]]);
-  const append = (bytes: Uint8Array): number => texts.push(bytes.slice()) - 1;
-  return {
-    append: (text: TextInput): number => append(typeof text === 'string' ? utf8.encode(text) : text),
-    intern(text: TextInput): number {
-      const bytes = typeof text === 'string' ? utf8.encode(text) : text;
-      const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-      let id = idOfText.get(key);
-      if (id === undefined) {
-        id = append(bytes);
-        idOfText.set(key, id);
-      }
-      return id;
-    },
-    table(): StringTable {
-      const bytes = new Uint8Array(texts.reduce((sum, text) => sum + text.length, 0));
-      const offsets = new Uint32Array(texts.length);
-      const lengths = new Uint32Array(texts.length);
-      let at = 0;
-      texts.forEach((text, id) => {
-        bytes.set(text, at);
-        offsets[id] = at;
-        lengths[id] = text.length | (isUtf8(text) ? 0 : NOT_UTF8);
-        at += text.length;
-      });
-      return { bytes, offsets, lengths, count: texts.length };
-    },
-  };
-};
-
-type Strings = ReturnType<typeof createStrings>;
 type Rows = { readonly bootNs: bigint[]; readonly actor: number[]; readonly cells: Map<string, number>[] };
 
-const cellsOf = (columns: Readonly<Record<string, ColumnInput>>, strings: Strings): Map<string, number> => {
+const cellsOf = (columns: Readonly<Record<string, ColumnInput>>, strings: TextTable): Map<string, number> => {
   const cells = new Map<string, number>();
   for (const [name, value] of Object.entries(columns)) {
     if (typeof value === 'number') cells.set(name, value);
     else if (typeof value === 'bigint') cells.set(`${name}Lo`, low(value)).set(`${name}Hi`, high(value));
     else if (typeof value === 'string' || value instanceof Uint8Array) cells.set(name, strings.intern(value));
     else {
-      const ids = value.map((text) => strings.append(text));
-      cells.set(name, ids[0] ?? 0).set(`${name}Kept`, ids.length);
+      cells.set(name, strings.append(textRunOf(value))).set(`${name}Kept`, value.length);
     }
   }
   return cells;
@@ -139,7 +103,7 @@ const batchOf = (kind: number, { bootNs, actor, cells }: Rows, fixed: readonly s
 
 /** A builder of one frame. Not for hot paths: it allocates per row. */
 export const createFrameBuilder = ({ wallOffsetNs, sequence = 0, columnsOf = () => [] }: FrameBuilderOptions): FrameBuilder => {
-  const strings = createStrings();
+  const strings = createTextTable();
   const actors: Uint32Array[] = [];
   const actorByKey = new Map<string, number>();
   const kinds = new Map<number, Rows>();
@@ -150,7 +114,7 @@ export const createFrameBuilder = ({ wallOffsetNs, sequence = 0, columnsOf = () 
         pid, tid, ppid, execId, low(startNs), high(startNs), low(parentStartNs), high(parentStartNs), low(cgroupId), high(cgroupId),
         uid, euid, loginUid, vpid, flags, parentExecId, strings.intern(comm),
       ); // prettier-ignore
-      const key = values.join();
+      const key = Buffer.from(values.buffer).toString('latin1');
       let index = actorByKey.get(key);
       if (index === undefined) {
         index = actors.push(values) - 1;
@@ -159,6 +123,7 @@ export const createFrameBuilder = ({ wallOffsetNs, sequence = 0, columnsOf = () 
       return index;
     },
     addString: strings.intern,
+    addStrings: strings.append,
     addRow(kind, { bootNs, actor, columns = {} }) {
       if (actor !== NO_ACTOR && (actor < 0 || actor >= actors.length))
         throw new RangeError(`row of kind ${kind} names actor ${actor}, there are ${actors.length}`);
@@ -176,8 +141,10 @@ export const createFrameBuilder = ({ wallOffsetNs, sequence = 0, columnsOf = () 
       wallOffsetNs,
       strings: strings.table(),
       actors: actorsOf(actors.length, (name) => {
-        const column = actorColumns.indexOf(name);
-        return Uint32Array.from(actors, (values) => values[column]!);
+        const place = actorColumns.indexOf(name);
+        const column = new Uint32Array(actors.length);
+        for (let actor = 0; actor < column.length; actor++) column[actor] = actors[actor]![place]!;
+        return column;
       }),
       batches: [...kinds].toSorted(([a], [b]) => a - b).map(([kind, rows]) => batchOf(kind, rows, columnsOf(kind))),
     }),

@@ -11,6 +11,7 @@ import {
   type FieldCondition,
   type Frame,
 } from '../core/batch.ts';
+import { textRunAt, type TextRun } from '../core/text-table.ts';
 import { HEAD_KERNEL_THREAD, HEAD_NESTED_PID_NS, LOGIN_UID_UNSET } from './actor-head.ts';
 import { addressText, fileNameOf, octalText } from './field-text.ts';
 import { isoTimeOfUs } from './iso-time.ts';
@@ -51,30 +52,49 @@ const createdUsOf = ({ frame: { actors, wallOffsetNs }, actorAttributes }: Batch
 
 type Wanted = (name: string) => boolean;
 
-/** Adds the attributes that the kernel gave of an actor, as `ActorBlocks` writes them. */
-const addHead = (to: Attribute[], batch: Batch, actor: number, decode: Decode, wanted: Wanted): void => {
-  const { frame, omitted } = batch;
-  const { actors, strings } = frame;
-  const at = (column: Uint32Array): number => column[actor]!;
-  const euid = at(actors.euid);
-  const loginUid = at(actors.loginUid);
-  const has = (flag: number): boolean => (at(actors.flags) & flag) !== 0;
-  const comm = at(actors.comm);
-  const add = (name: string, isThere: boolean, value: () => AttributeValue): void => {
-    if (isThere && wanted(name) && omitted?.has(name) !== true) to.push([name, value()]);
-  };
-  add(attributeName.processPid, true, () => at(actors.pid));
-  add(attributeName.processParentPid, true, () => at(actors.ppid));
-  add(attributeName.processUserId, true, () => euid);
-  add(attributeName.threadId, true, () => at(actors.tid));
-  add(attributeName.processCreationTime, true, () => isoTimeOfUs(createdUsOf(batch, actor)));
-  add(attributeName.threadComm, (strings.lengths[comm]! & LENGTH_MASK) !== 0, () => decode(bytesOfString(frame, comm)));
-  add(attributeName.cgroupId, true, () => integer(wide(at(actors.cgroupIdLo), at(actors.cgroupIdHi))));
-  add(attributeName.processVpid, has(HEAD_NESTED_PID_NS), () => at(actors.vpid));
-  add(attributeName.processRealUserId, at(actors.uid) !== euid, () => at(actors.uid));
-  add(attributeName.loginUserId, loginUid !== LOGIN_UID_UNSET && loginUid !== euid, () => loginUid);
-  add(attributeName.kernelThread, has(HEAD_KERNEL_THREAD), () => true);
+/** An attribute that the kernel gave of an actor. */
+type HeadAttribute = {
+  readonly name: string;
+  /** Always, when not said. */
+  readonly isThere?: (frame: Frame, actor: number) => boolean;
+  readonly value: (batch: Batch, actor: number, decode: Decode) => AttributeValue;
 };
+
+const hasFlag = ({ actors }: Frame, actor: number, flag: number): boolean => (actors.flags[actor]! & flag) !== 0;
+
+/** In the order in which `ActorBlocks` writes them. */
+const headAttributes: readonly HeadAttribute[] = [
+  { name: attributeName.processPid, value: ({ frame }, actor) => frame.actors.pid[actor]! },
+  { name: attributeName.processParentPid, value: ({ frame }, actor) => frame.actors.ppid[actor]! },
+  { name: attributeName.processUserId, value: ({ frame }, actor) => frame.actors.euid[actor]! },
+  { name: attributeName.threadId, value: ({ frame }, actor) => frame.actors.tid[actor]! },
+  { name: attributeName.processCreationTime, value: (batch, actor) => isoTimeOfUs(createdUsOf(batch, actor)) },
+  {
+    name: attributeName.threadComm,
+    isThere: ({ actors, strings }, actor) => (strings.lengths[actors.comm[actor]!]! & LENGTH_MASK) !== 0,
+    value: ({ frame }, actor, decode) => decode(bytesOfString(frame, frame.actors.comm[actor]!)),
+  },
+  {
+    name: attributeName.cgroupId,
+    value: ({ frame: { actors } }, actor) => integer(wide(actors.cgroupIdLo[actor]!, actors.cgroupIdHi[actor]!)),
+  },
+  {
+    name: attributeName.processVpid,
+    isThere: (frame, actor) => hasFlag(frame, actor, HEAD_NESTED_PID_NS),
+    value: ({ frame }, actor) => frame.actors.vpid[actor]!,
+  },
+  {
+    name: attributeName.processRealUserId,
+    isThere: ({ actors }, actor) => actors.uid[actor] !== actors.euid[actor],
+    value: ({ frame }, actor) => frame.actors.uid[actor]!,
+  },
+  {
+    name: attributeName.loginUserId,
+    isThere: ({ actors }, actor) => actors.loginUid[actor] !== LOGIN_UID_UNSET && actors.loginUid[actor] !== actors.euid[actor],
+    value: ({ frame }, actor) => frame.actors.loginUid[actor]!,
+  },
+  { name: attributeName.kernelThread, isThere: (frame, actor) => hasFlag(frame, actor, HEAD_KERNEL_THREAD), value: () => true },
+];
 
 /** Whether a condition of a field holds for what stands in its column; undefined: the batch has none. */
 export const conditionHolds = (condition: FieldCondition, value: number | undefined): boolean => {
@@ -154,12 +174,14 @@ const everything: Wanted = () => true;
 export const rowReaderOf = (batch: Batch, wanted: Wanted = everything, decode: Decode = replacing): ((row: number) => Attribute[]) => {
   const ofActor = batch.actorAttributes.filter((column) => mayHave(column, wanted));
   const ofRow = batch.rowAttributes.filter((column) => mayHave(column, wanted));
+  const ofHead = headAttributes.filter(({ name }) => wanted(name) && batch.omitted?.has(name) !== true);
   const fields = batch.kind.fields.filter(({ name }) => wanted(name));
   return (row) => {
     const attributes: Attribute[] = [];
     const actor = batch.actor[row]!;
     if (actor !== NO_ACTOR) {
-      addHead(attributes, batch, actor, decode, wanted);
+      for (const { name, isThere, value } of ofHead)
+        if (isThere === undefined || isThere(batch.frame, actor)) attributes.push([name, value(batch, actor, decode)]);
       for (const column of ofActor) addEntries(attributes, column, actor, wanted);
     }
     for (const column of ofRow) addEntries(attributes, column, row, wanted);
@@ -168,6 +190,18 @@ export const rowReaderOf = (batch: Batch, wanted: Wanted = everything, decode: D
       if (value !== undefined) attributes.push([field.name, value]);
     }
     return attributes;
+  };
+};
+
+/** Reads a list among the fields of the kind, raw and in memory of its own; undefined: the kind has no such list. */
+export const runReaderOf = ({ kind, columns, frame }: Batch, name: string): ((row: number) => TextRun | undefined) | undefined => {
+  const field = kind.fields.find((one) => one.name === name && one.type === 'strings');
+  if (field?.type !== 'strings') return undefined;
+  const conditions = conditionsOf(field);
+  return (row) => {
+    if (!conditions.every((condition) => conditionHolds(condition, columns[condition.column]?.[row]))) return undefined;
+    const count = columns[field.count]?.[row] ?? 0;
+    return count === 0 ? undefined : textRunAt(frame.strings, columns[field.column]![row]!, count);
   };
 };
 

@@ -14,6 +14,7 @@ import {
   type SpanLink,
   type StringTable,
 } from '../core/batch.ts';
+import { isZero } from '../core/bytes.ts';
 import { SPAN_ID_BYTES, spansOf, TRACE_ID_BYTES } from '../core/spans.ts';
 import { createActorBlocks } from './actor-blocks.ts';
 import type { Strings } from './attribute-templates.ts';
@@ -48,11 +49,6 @@ const encodeEvent = ({ unixNs, name, attributes }: SpanEvent): Uint8Array =>
   delimited(0x5a, fixed64(0x09, unixNs), delimited(0x12, utf8.encode(name.toWellFormed())), encodeAttributes(attributes, 0x1a));
 const encodeLink = ({ traceId, spanId, attributes }: SpanLink): Uint8Array =>
   delimited(0x6a, delimited(0x0a, traceId), delimited(0x12, spanId), encodeAttributes(attributes, 0x22));
-
-const isZero = (bytes: Uint8Array, start: number, length: number): boolean => {
-  for (let i = start; i < start + length; i++) if (bytes[i] !== 0) return false;
-  return true;
-};
 
 const textBound = ({ lengths }: StringTable, id: number): number =>
   id === 0 ? 0 : LENGTH_BYTES + (lengths[id]! & LENGTH_MASK) * REPLACED_EXPANSION;

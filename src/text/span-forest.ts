@@ -1,11 +1,13 @@
 /** Spans of a trace, or of the part of one that is here, as trees. */
-import type { Span } from './span.ts';
+import type { Attribute } from '../core/batch.ts';
+import type { SpanHead } from './span.ts';
 
-/** As much of a span as a tree shows; arguments only say what was run. */
-export type TreeSpan = Pick<
-  Span,
-  'name' | 'spanId' | 'parentId' | 'startUnixNs' | 'endUnixNs' | 'status' | 'statusMessage' | 'attributes' | 'kind'
->;
+/** As much of a span as a tree shows. */
+export type TreeSpan = SpanHead & {
+  readonly attributes: readonly Attribute[];
+  /** What was run; empty when that is not known. Asked for by those that have a line. */
+  readonly args: () => readonly string[];
+};
 
 export type SpanNode = {
   readonly span: TreeSpan;

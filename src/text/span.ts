@@ -29,31 +29,46 @@ export type Span = {
   readonly resource: readonly Attribute[] | undefined;
 };
 
-const hex = (bytes: Uint8Array, row: number, length: number): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset + row * length, length).toString('hex');
+const NO_PARENT = '0'.repeat(2 * SPAN_ID_BYTES);
+const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer => Buffer.from(buffer, byteOffset, byteLength);
 
-/** Reads a row; `decode` applies to texts of the frame, `attributes` are those of the row, all when not said. Allocates; not for volume. */
-export const spanOf = (
-  batch: Batch,
-  row: number,
-  decode?: (bytes: Uint8Array) => string,
-  attributes: readonly Attribute[] = attributesOf(batch, row, decode),
-): Span => {
+/** What every span has. */
+export type SpanHead = Pick<Span, 'name' | 'spanId' | 'parentId' | 'kind' | 'startUnixNs' | 'endUnixNs' | 'status' | 'statusMessage'>;
+
+/** Reads rows of a batch; `decode` applies to texts of the frame. Valid as long as the batch is. */
+export const spanHeadReaderOf = (batch: Batch, decode?: (bytes: Uint8Array) => string): ((row: number) => SpanHead) => {
   const spans = spansOf(batch);
-  const parentId = hex(spans.parentIds, row, SPAN_ID_BYTES);
-  const text = (id: number): string => textOf(spans, id, decode);
-  const endNs = (BigInt(spans.endNsHi[row]!) << 32n) | BigInt(spans.endNsLo[row]!);
+  const [spanIds, parentIds] = [bufferOf(spans.spanIds), bufferOf(spans.parentIds)];
+  const hex = (ids: Buffer, row: number): string => ids.toString('hex', row * SPAN_ID_BYTES, (row + 1) * SPAN_ID_BYTES);
+  /** Most spans of a batch have one of few names. */
+  const texts = new Map<number, string>([[0, '']]);
+  const text = (id: number): string => {
+    let known = texts.get(id);
+    if (known === undefined) texts.set(id, (known = textOf(spans, id, decode)));
+    return known;
+  };
+  return (row) => {
+    const parentId = hex(parentIds, row);
+    return {
+      name: text(spans.names[row]!),
+      spanId: hex(spanIds, row),
+      parentId: parentId === NO_PARENT ? '' : parentId,
+      kind: kindNames.get(spans.kinds[row]!) ?? '',
+      startUnixNs: unixNsOf(batch, row),
+      endUnixNs: ((BigInt(spans.endNsHi[row]!) << 32n) | BigInt(spans.endNsLo[row]!)) + batch.frame.wallOffsetNs,
+      status: statusNames.get(spans.statuses[row]!) ?? '',
+      statusMessage: text(spans.statusMessages[row]!),
+    };
+  };
+};
+
+/** Reads a row; `decode` applies to texts of the frame. Allocates; not for volume. */
+export const spanOf = (batch: Batch, row: number, decode?: (bytes: Uint8Array) => string): Span => {
+  const spans = spansOf(batch);
   return {
-    name: text(spans.names[row]!),
-    traceId: hex(spans.traceIds, row, TRACE_ID_BYTES),
-    spanId: hex(spans.spanIds, row, SPAN_ID_BYTES),
-    parentId: /^0+$/.test(parentId) ? '' : parentId,
-    kind: kindNames.get(spans.kinds[row]!) ?? '',
-    startUnixNs: unixNsOf(batch, row),
-    endUnixNs: endNs + batch.frame.wallOffsetNs,
-    status: statusNames.get(spans.statuses[row]!) ?? '',
-    statusMessage: text(spans.statusMessages[row]!),
-    attributes,
+    ...spanHeadReaderOf(batch, decode)(row),
+    traceId: bufferOf(spans.traceIds).toString('hex', row * TRACE_ID_BYTES, (row + 1) * TRACE_ID_BYTES),
+    attributes: attributesOf(batch, row, decode),
     events: spans.events?.[row] ?? [],
     droppedEvents: spans.droppedEvents[row]!,
     resource: resourceOfRow(batch, row)?.attributes,

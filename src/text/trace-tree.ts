@@ -9,14 +9,13 @@ import { renderLine, type LineOptions } from './line.ts';
 import { endText, type Part } from './parts.ts';
 import { spanForest, type SpanNode, type TreeSpan } from './span-forest.ts';
 
-/** Attributes that the tree looks at, and its path. */
+/** Attributes that the tree looks at, and its path; arguments come apart. */
 export const treeAttributes: ReadonlySet<string> = new Set([
   name.sessionId,
   name.networkPeerAddress,
   name.networkPeerPort,
   name.sessionBytesSent,
   name.sessionBytesReceived,
-  name.processCommandArgs,
   name.processArgsCount,
   name.processPid,
   name.processReplaced,
@@ -78,8 +77,8 @@ const sessionText = (span: TreeSpan): string => {
 };
 
 const commandText = (span: TreeSpan): string => {
-  const args = valuesOf(span).get(name.processCommandArgs);
-  return Array.isArray(args) && args.length > 0 ? (args as readonly string[]).map(quoteArgument).join(' ') : escapeText(span.name);
+  const args = span.args();
+  return args.length > 0 ? args.map(quoteArgument).join(' ') : escapeText(span.name);
 };
 
 const partsOf = (span: TreeSpan, isSlow: boolean): readonly Part[] => {

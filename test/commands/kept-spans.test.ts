@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createKeptSpans } from '../../src/commands/trace/kept-spans.ts';
+import { textRunOf } from '../../src/core/text-table.ts';
 import type { ProcessEnd, ProcessSpan } from '../../src/kernel/traces/types.ts';
+import { createTestRedactor } from '../processors/redaction/support.ts';
 import { processSpanBatch } from '../../src/receivers/shared/process-spans.ts';
 
 const utf8 = new TextEncoder();
@@ -21,7 +23,7 @@ const span = (id: number, parent: number, ms: number, end = exit(0), args: reado
   parentId: idOf(parent),
   actor: { pid: id },
   exec: {
-    path: utf8.encode('/bin/x'), pathFlags: 0, args: args.map((text) => utf8.encode(text)), argc: args.length, execFlags: 0, cwd: utf8.encode('/'), cwdFlags: 0, sessionLeaderPid: 0, traceparent: new Uint8Array(0), syscallNr: 59,
+    path: utf8.encode('/bin/x'), pathFlags: 0, args: textRunOf(args), argc: args.length, execFlags: 0, cwd: utf8.encode('/'), cwdFlags: 0, sessionLeaderPid: 0, traceparent: new Uint8Array(0), syscallNr: 59,
   },
   path: utf8.encode('/bin/x'),
   startNs: 0n,
@@ -48,10 +50,19 @@ describe('what is kept for the tree', () => {
       kind: 'INTERNAL',
       attributes: [
         ['process.pid', 2],
-        ['process.command_args', ['x', '-v']],
         ['process.args_count', 2],
       ],
+      textBytes: 3,
+      args: expect.any(Function) as unknown,
     });
+    expect(kept.spans[0]!.args()).toEqual(['x', '-v']);
+  });
+
+  it('has what the pipeline made of the arguments', () => {
+    const kept = createKeptSpans();
+    const { batch } = createTestRedactor().redact(batchOf(span(1, 0, 5, exit(0), ['mysql', '--password=hunter2', '--verbose'])));
+    kept.take(batch);
+    expect(kept.spans[0]!.args()).toEqual(['mysql', '--password=[REDACTED]', '--verbose']);
   });
 
   it('is bounded: what was short, did not fail and has nothing below it goes first', () => {
@@ -78,9 +89,14 @@ describe('what is kept for the tree', () => {
   it('has bounds for texts: of one program, and of all', () => {
     const kept = createKeptSpans(1000, 10_000);
     kept.take(batchOf(span(1, 0, 5, exit(0), ['gcc', 'ä'.repeat(5000), 'last'])));
-    expect(new Map(kept.spans[0]!.attributes).get('process.command_args')).toEqual(['gcc', `${'ä'.repeat(1020)}…`]);
+    expect(kept.spans[0]!.args()).toEqual(['gcc', `${'ä'.repeat(510)}…`]);
+    kept.take(batchOf(span(1, 0, 5, exit(0), ['gcc', 'é'.repeat(700), '']), span(1, 0, 5, exit(0), ['a'.repeat(1023), 'b'])));
+    expect(kept.spans.slice(1).map((one) => one.args().map((text) => text.length))).toEqual([
+      [3, 511],
+      [1023, 1],
+    ]);
     for (let id = 2; id < 100; id++) kept.take(batchOf(span(id, 1, 5, exit(0), ['y'.repeat(1000)])));
     expect(kept.spans.length).toBeLessThan(15);
-    expect(kept.left + kept.spans.length).toBe(99);
+    expect(kept.left + kept.spans.length).toBe(101);
   });
 });

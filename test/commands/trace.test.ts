@@ -56,6 +56,7 @@ describe('the end', () => {
           statusMessage: '',
           kind: 'INTERNAL',
           attributes: [['process.args_count', 2]],
+          args: () => [],
         },
         {
           name: 'cc\u001b[2J',
@@ -67,6 +68,7 @@ describe('the end', () => {
           statusMessage: '',
           kind: 'INTERNAL',
           attributes: [['process.args_count', 1]],
+          args: () => [],
         },
       ],
     },

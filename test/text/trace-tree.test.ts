@@ -19,7 +19,7 @@ const build: readonly TreeSpan[] = [
   span('cc', 'sh', 20, 80),
   span('ld', 'make', 500, 490, { status: 'ERROR', statusMessage: 'exit code 1' }),
   span('tcp 443', 'ld', 510, 20, { attributes: session, kind: 'CLIENT' }),
-  span('left', 'make', 5, 1, { attributes: [] }),
+  span('left', 'make', 5, 1, { attributes: [], args: () => [] }),
 ];
 const plain = { colour: false, width: undefined, lines: 100 };
 
@@ -65,7 +65,8 @@ describe('a trace as a tree', () => {
           name,
           status: ms % 2 === 0 ? 'ERROR' : 'UNSET',
           statusMessage: name,
-          attributes: ms % 3 === 0 ? [['process.command_args', [name, name]]] : ms % 3 === 1 ? session : [],
+          attributes: ms % 3 === 1 ? session : [],
+          args: () => (ms % 3 === 0 ? [name, name] : []),
         }),
       ),
     );

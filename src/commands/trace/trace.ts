@@ -42,7 +42,7 @@ const STOP_DEADLINE_MS = 5_000;
  * Most commands take seconds, in which optimised code does not earn what its making costs: about a third of the CPU time of such a trace. So it is made
  * later, and simple code at once.
  */
-const COMPILER_FLAGS = ['--always-sparkplug', '--invocation-count-for-maglev=2000', '--invocation-count-for-turbofan=10000'];
+const COMPILER_FLAGS = ['--always-sparkplug', '--invocation-count-for-maglev=30000', '--invocation-count-for-turbofan=100000'];
 
 /** Whoever called sudo; undefined: we are who we are. */
 export const callerOf = (env: Readonly<Record<string, string | undefined>>, uid: number): number | undefined => {

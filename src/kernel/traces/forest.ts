@@ -97,19 +97,14 @@ export const createForest = (options: ForestOptions): Forest => {
   const members = createMembers({ maxProcesses, onTreeEnd, onForget });
   const ended = new LRUCache<string, SpanPlace>({ max: MAX_ENDED });
 
-  const programOf = (identity: ProgramIdentity, parentId: Uint8Array, actor: ActorInput, exec: ExecFacts | undefined, startNs: bigint, path = exec?.path ?? NO_PATH): Program => {
-    let id: Uint8Array | undefined;
-    return {
-      identity, parentId, actor, exec, path, startNs, events: [], droppedEvents: 0, isParent: false, isMarked: false,
-      // most that only fork are never asked for theirs
-      get spanId() {
-        return (id ??= ids.span(identity));
-      },
-    };
-  }; // prettier-ignore
+  const programOf = (identity: ProgramIdentity, parentId: Uint8Array, actor: ActorInput, exec: ExecFacts | undefined, startNs: bigint, path = exec?.path ?? NO_PATH): Program => ({
+    identity, spanId: undefined, parentId, actor, exec, path, startNs, events: [], droppedEvents: 0, isParent: false, isMarked: false,
+  }); // prettier-ignore
+  const spanIdOf = (program: Program): Uint8Array => (program.spanId ??= ids.span(program.identity));
 
   const tell = ({ open: { tree } }: Member, program: Program, endNs: bigint, end: ProcessEnd): void => {
-    const { spanId, parentId, actor, exec, path, startNs, events, droppedEvents, identity } = program;
+    const { parentId, actor, exec, path, startNs, events, droppedEvents, identity } = program;
+    const spanId = spanIdOf(program);
     ended.set(programKeyOf(identity), { tree, spanId });
     onSpan({ tree, spanId, parentId, actor, exec, path, startNs, endNs: endNs < startNs ? startNs : endNs, end, events, droppedEvents });
   };
@@ -162,7 +157,7 @@ export const createForest = (options: ForestOptions): Forest => {
     };
     members.enter(key, {
       open: member.open,
-      program: programOf(identity, member.program.spanId, actor, undefined, atNs, member.program.path),
+      program: programOf(identity, spanIdOf(member.program), actor, undefined, atNs, member.program.path),
     });
   };
 
@@ -171,7 +166,7 @@ export const createForest = (options: ForestOptions): Forest => {
     const parent = members.get(processKey(candidate.actor.ppid, candidate.actor.parentStartNs));
     if (parent === undefined) return undefined;
     parent.program.isParent = true;
-    return joinTree(parent.open, parent.program.spanId, candidate, identity, atNs);
+    return joinTree(parent.open, spanIdOf(parent.program), candidate, identity, atNs);
   };
 
   const absorbExec = (frame: KernelFrame, { batch, row, atNs }: LifeRecord): void => {
@@ -191,8 +186,8 @@ export const createForest = (options: ForestOptions): Forest => {
     // what only forked and had no time to do anything is the program that it runs then
     const isSame = before.exec === undefined && !before.isParent && before.events.length === 0;
     if (!isSame) tell(member, before, atNs, { how: 'replaced' });
-    const next = joinTree(open, isSame ? before.parentId : before.spanId, candidate, identity, atNs);
-    if (isSame) ended.set(programKeyOf(before.identity), { tree: next.open.tree, spanId: next.program.spanId });
+    const next = joinTree(open, isSame ? before.parentId : spanIdOf(before), candidate, identity, atNs);
+    if (isSame) ended.set(programKeyOf(before.identity), { tree: next.open.tree, spanId: spanIdOf(next.program) });
     if (next.open === open) member.program = next.program;
     else {
       members.leave(key, member);
@@ -257,16 +252,16 @@ export const createForest = (options: ForestOptions): Forest => {
       const member = runningProgram(program);
       if (member === undefined) return ended.get(programKeyOf(program));
       member.program.isParent = true;
-      return { tree: member.open.tree, spanId: member.program.spanId };
+      return { tree: member.open.tree, spanId: spanIdOf(member.program) };
     },
     mark(beganBeforeNs, nowNs) {
       for (const { open, program } of members.all()) {
         if (program.isMarked || program.startNs >= beganBeforeNs) continue;
         program.isMarked = true;
         program.isParent = true;
-        const { actor, exec, path, startNs, spanId, identity } = program;
+        const { actor, exec, path, startNs, identity } = program;
         onSpan({
-          tree: open.tree, spanId: ids.spanOf(identity, 'running'), parentId: spanId, actor, exec, path, startNs, endNs: nowNs, end: { how: 'running' }, events: [], droppedEvents: 0,
+          tree: open.tree, spanId: ids.spanOf(identity, 'running'), parentId: spanIdOf(program), actor, exec, path, startNs, endNs: nowNs, end: { how: 'running' }, events: [], droppedEvents: 0,
         }); // prettier-ignore
       }
     },

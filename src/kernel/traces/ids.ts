@@ -1,5 +1,6 @@
 /** Ids of traces and spans: the same for the same process of the same boot of the same host, whoever asks and however often Ringtail is restarted. */
 import { hash } from 'node:crypto';
+import { isZero } from '../../core/bytes.ts';
 import { SPAN_ID_BYTES, TRACE_ID_BYTES } from '../../core/spans.ts';
 import type { ProgramIdentity } from './types.ts';
 
@@ -16,10 +17,11 @@ export type TraceIds = {
 
 /** `host`: what no other host is called; `boot`: what no other boot of it is called (/proc/sys/kernel/random/boot_id). */
 export const createTraceIds = (host: string, boot: string): TraceIds => {
+  const place = `${host}\0${boot}\0`;
   const hashed = (bytes: number, ...parts: readonly (string | number | bigint)[]): Uint8Array => {
-    const id = Uint8Array.from(hash('sha256', [host, boot, ...parts].join('\0'), 'buffer').subarray(0, bytes));
+    const id = new Uint8Array(hash('sha256', `${place}${parts.join('\0')}`, 'buffer').subarray(0, bytes));
     // all zero is not allowed: W3C Trace Context
-    if (id.every((byte) => byte === 0)) id[bytes - 1] = 1;
+    if (isZero(id)) id[bytes - 1] = 1;
     return id;
   };
   return {

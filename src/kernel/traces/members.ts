@@ -11,8 +11,10 @@ const MOST_LOOKED_AT = 256;
 export type OpenTree = { readonly tree: Tree; readonly key: string | undefined; processes: number };
 
 /** What a process runs now: its span as far as it is known. */
-export type Program = Pick<ProcessSpan, 'spanId' | 'parentId' | 'actor' | 'exec' | 'path' | 'startNs'> & {
+export type Program = Pick<ProcessSpan, 'parentId' | 'actor' | 'exec' | 'path' | 'startNs'> & {
   readonly identity: ProgramIdentity;
+  /** Made when somebody asks for it: most that only fork are never asked for theirs. */
+  spanId: Uint8Array | undefined;
   readonly events: SpanEvent[];
   droppedEvents: number;
   /** Something was told that hangs below it. */

@@ -1,6 +1,7 @@
 /** Forks, execs and exits of a frame in the order in which they happened, whatever their kinds. */
 import { LENGTH_MASK, type Frame } from '../../core/batch.ts';
 import type { ActorInput } from '../../core/frame-builder.ts';
+import { textRunAt } from '../../core/text-table.ts';
 import type { KernelBatch, KernelFrame } from '../frames.ts';
 import { eventKind, forkFlag } from '../layouts.gen.ts';
 import type { ExecFacts } from './types.ts';
@@ -51,9 +52,11 @@ export const numberOf = ({ columns }: KernelBatch, name: string, row: number): n
 export const wideOf = (batch: KernelBatch, name: string, row: number): bigint =>
   whole(numberOf(batch, `${name}Lo`, row), numberOf(batch, `${name}Hi`, row));
 
+const NO_BYTES = new Uint8Array(0);
 const bytesOf = ({ strings }: Frame, id: number): Uint8Array => {
+  const length = strings.lengths[id]! & LENGTH_MASK;
   const start = strings.offsets[id]!;
-  return strings.bytes.slice(start, start + (strings.lengths[id]! & LENGTH_MASK));
+  return length === 0 ? NO_BYTES : strings.bytes.slice(start, start + length);
 };
 
 /** A process, for as long as this boot lasts. */
@@ -86,11 +89,10 @@ export const actorOf = (frame: Frame, actor: number): Required<Omit<ActorInput, 
 export const pathOf = (frame: Frame, batch: KernelBatch, row: number): Uint8Array => bytesOf(frame, numberOf(batch, 'path', row));
 
 export const execFactsOf = (frame: Frame, batch: KernelBatch, row: number): ExecFacts => {
-  const first = numberOf(batch, 'args', row);
   return {
     path: pathOf(frame, batch, row),
     pathFlags: numberOf(batch, 'pathFlags', row),
-    args: Array.from({ length: numberOf(batch, 'argsKept', row) }, (_, index) => bytesOf(frame, first + index)),
+    args: textRunAt(frame.strings, numberOf(batch, 'args', row), numberOf(batch, 'argsKept', row)),
     argc: numberOf(batch, 'argc', row),
     execFlags: numberOf(batch, 'execFlags', row),
     cwd: bytesOf(frame, numberOf(batch, 'cwd', row)),

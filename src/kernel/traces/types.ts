@@ -1,6 +1,7 @@
 /** Trees of processes as traces: which process belongs to which, and the spans that come out of it. */
 import type { SpanEvent } from '../../core/batch.ts';
 import type { ActorInput } from '../../core/frame-builder.ts';
+import type { TextRun } from '../../core/text-table.ts';
 
 /** A program that a process ran. Boot time, ns. */
 export type ProgramIdentity = { readonly pid: number; readonly startNs: bigint; readonly execId: number };
@@ -31,8 +32,8 @@ export type Tree = {
 export type ExecFacts = {
   readonly path: Uint8Array;
   readonly pathFlags: number;
-  /** Undefined: the kernel was not asked for arguments. */
-  readonly args: readonly Uint8Array[];
+  /** None: the kernel was not asked for arguments. */
+  readonly args: TextRun;
   readonly argc: number;
   readonly execFlags: number;
   readonly cwd: Uint8Array;

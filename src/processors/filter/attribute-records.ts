@@ -2,12 +2,13 @@
 import type { Attribute, AttributeValue, Batch } from '../../core/batch.ts';
 import { errnoNames } from '../../core/errno.ts';
 import { callFlag, pathFlag } from '../../kernel/layouts.gen.ts';
+import { isZero } from '../../core/bytes.ts';
 import { rowReaderOf } from '../../otlp/log-text.ts';
 import { attributeName, eventName } from '../../otlp/names.ts';
 import { parseAddress } from './address-tests.ts';
 import type { Who } from './compiled-rules.ts';
 import type { JudgedRecord } from './judge.ts';
-import { fieldsOfEvent, isSession, isZero } from './what-columns.ts';
+import { fieldsOfEvent, isSession } from './what-columns.ts';
 import { containerOf } from './who-reader.ts';
 
 const utf8 = new TextEncoder();

@@ -1,5 +1,6 @@
 /** Where a kind of event has what rules ask of it. */
 import { LENGTH_MASK, type Batch, type Column, type EventSchema } from '../../core/batch.ts';
+import { isZero } from '../../core/bytes.ts';
 import { callFlag, callId, netFlag, netTransport, sessionFlag } from '../../kernel/layouts.gen.ts';
 import { attributeName, eventName } from '../../otlp/names.ts';
 import { fieldState, type What, type WhatEnd, type WhatField } from './compiled-rules.ts';
@@ -57,12 +58,6 @@ export const fieldsOfEvent = (event: string): ReadonlySet<WhatField> =>
 /** The address of a dual-stack socket that is bound to none is told as one byte; it counts as `::`. */
 const UNSPECIFIED = new Uint8Array(16);
 const ADDRESS_BYTES = 16;
-
-/** True when every byte is 0: such a peer is none, of a session. */
-export const isZero = (bytes: Uint8Array, start: number, length: number): boolean => {
-  for (let i = start; i < start + length; i++) if (bytes[i] !== 0) return false;
-  return true;
-};
 
 const clearEnd = (end: WhatEnd): void => {
   end.address = fieldState.absent;

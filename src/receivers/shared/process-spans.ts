@@ -1,7 +1,7 @@
 /** Spans of programs as batches. */
 import { constants } from 'node:os';
-import type { AttributeField, Batch, EventSchema, SpanEvent, StringTable } from '../../core/batch.ts';
-import { createFrameBuilder } from '../../core/frame-builder.ts';
+import type { AttributeField, Batch, EventSchema, SpanColumns, StringTable } from '../../core/batch.ts';
+import { createFrameBuilder, type FrameBuilder } from '../../core/frame-builder.ts';
 import { spanColumns, SPAN_HAS_IS_REMOTE, SPAN_ID_BYTES, SPAN_IS_REMOTE, spanStatus, TRACE_ID_BYTES } from '../../core/spans.ts';
 import type { ProcessSpan } from '../../kernel/traces/types.ts';
 import { attributeName } from '../../otlp/names.ts';
@@ -62,51 +62,74 @@ export type ProcessSpanOptions = {
   readonly args: boolean;
 };
 
+/** Numbers of the kind; texts are ids. Its schema says when which counts. */
+const columnNames = [
+  'has', 'exitCode', 'exitSignal', 'args', 'argsKept', 'argc', 'execFlags', 'cwd', 'cwdFlags', 'sessionLeaderPid', 'syscallNr',
+] as const; // prettier-ignore
+type Columns = Readonly<Record<(typeof columnNames)[number], Uint32Array>>;
+
+const low = (value: bigint): number => Number(BigInt.asUintN(32, value));
+const high = (value: bigint): number => Number(value >> 32n);
+
+const putKind = (columns: Columns, row: number, { exec, end }: ProcessSpan, builder: FrameBuilder): void => {
+  columns.has[row] = (exec === undefined ? 0 : HAS_EXEC) | (end.how === 'exit' ? HAS_END : end.how === 'running' ? IS_MARKER : IS_REPLACED);
+  if (end.how === 'exit') {
+    columns.exitCode[row] = end.code;
+    columns.exitSignal[row] = end.signal;
+  }
+  if (exec === undefined) return;
+  columns.args[row] = builder.addStrings(exec.args);
+  columns.argsKept[row] = exec.args.lengths.length;
+  columns.argc[row] = exec.argc;
+  columns.execFlags[row] = exec.execFlags;
+  columns.cwd[row] = builder.addString(exec.cwd);
+  columns.cwdFlags[row] = exec.cwdFlags;
+  columns.sessionLeaderPid[row] = exec.sessionLeaderPid;
+  columns.syscallNr[row] = exec.syscallNr;
+};
+
+const putSpan = (columns: SpanColumns, row: number, span: ProcessSpan, builder: FrameBuilder): void => {
+  const { tree, endNs, parentId } = span;
+  const message = messageOf(span);
+  columns.traceIds.set(tree.traceId, row * TRACE_ID_BYTES);
+  columns.spanIds.set(span.spanId, row * SPAN_ID_BYTES);
+  columns.parentIds.set(parentId, row * SPAN_ID_BYTES);
+  columns.names[row] = builder.addString(nameOf(span));
+  columns.endNsLo[row] = low(endNs);
+  columns.endNsHi[row] = high(endNs);
+  columns.flags[row] = 1 | SPAN_HAS_IS_REMOTE;
+  columns.droppedEvents[row] = span.droppedEvents;
+  if (message !== undefined) {
+    columns.statuses[row] = spanStatus.error;
+    columns.statusMessages[row] = builder.addString(message);
+  }
+  if (tree.remote === undefined) return;
+  columns.traceStates[row] = builder.addString(tree.remote.traceState);
+  if (Buffer.compare(parentId, tree.remote.spanId) === 0) columns.flags[row]! |= SPAN_IS_REMOTE;
+};
+
 /** One batch of all these spans, at least one; it may be kept for as long as it is wanted. */
 export const processSpanBatch = (spans: readonly ProcessSpan[], { receiver, wallOffsetNs, args }: ProcessSpanOptions): Batch => {
   const builder = createFrameBuilder({ wallOffsetNs });
-  const columns = spanColumns(spans.length, NO_STRINGS);
-  const events: (readonly SpanEvent[])[] = [];
-  for (const [row, span] of spans.entries()) {
-    const { tree, actor, exec, end, endNs } = span;
-    const message = messageOf(span);
-    const ended = end.how === 'exit' ? { exitCode: end.code, exitSignal: end.signal } : {};
-    const has = (exec === undefined ? 0 : HAS_EXEC) | (end.how === 'exit' ? HAS_END : end.how === 'running' ? IS_MARKER : IS_REPLACED);
-    builder.addRow(1, {
-      bootNs: span.startNs,
-      actor: builder.addActor(actor),
-      columns: {
-        has,
-        ...ended,
-        ...(exec && {
-          args: exec.args,
-          argc: exec.argc,
-          execFlags: exec.execFlags,
-          cwd: exec.cwd,
-          cwdFlags: exec.cwdFlags,
-          sessionLeaderPid: exec.sessionLeaderPid,
-          syscallNr: exec.syscallNr,
-        }),
-      },
-    });
-    columns.traceIds.set(tree.traceId, row * TRACE_ID_BYTES);
-    columns.spanIds.set(span.spanId, row * SPAN_ID_BYTES);
-    columns.parentIds.set(span.parentId, row * SPAN_ID_BYTES);
-    columns.names[row] = builder.addString(nameOf(span));
-    columns.endNsLo[row] = Number(BigInt.asUintN(32, endNs));
-    columns.endNsHi[row] = Number(endNs >> 32n);
-    columns.statuses[row] = message === undefined ? spanStatus.unset : spanStatus.error;
-    columns.statusMessages[row] = message === undefined ? 0 : builder.addString(message);
-    columns.traceStates[row] = builder.addString(tree.remote?.traceState ?? '');
-    const isBelowRemote = tree.remote !== undefined && Buffer.compare(span.parentId, tree.remote.spanId) === 0;
-    columns.flags[row] = 1 | SPAN_HAS_IS_REMOTE | (isBelowRemote ? SPAN_IS_REMOTE : 0);
-    columns.droppedEvents[row] = span.droppedEvents;
-    events.push(span.events);
+  const rows = spans.length;
+  const ofSpans = spanColumns(rows, NO_STRINGS);
+  const columns: Columns = Object.fromEntries(columnNames.map((name) => [name, new Uint32Array(rows)])) as Columns;
+  const [bootNsLo, bootNsHi, actor] = [new Uint32Array(rows), new Uint32Array(rows), new Uint32Array(rows)];
+  for (let row = 0; row < rows; row++) {
+    const span = spans[row]!;
+    bootNsLo[row] = low(span.startNs);
+    bootNsHi[row] = high(span.startNs);
+    actor[row] = builder.addActor(span.actor);
+    putKind(columns, row, span, builder);
+    putSpan(ofSpans, row, span, builder);
   }
   const frame = builder.build();
-  const [built] = frame.batches;
   return {
-    ...built!,
+    rows,
+    bootNsLo,
+    bootNsHi,
+    actor,
+    columns,
     kind: schemas[`${args}`],
     receiver,
     frame,
@@ -115,6 +138,6 @@ export const processSpanBatch = (spans: readonly ProcessSpan[], { receiver, wall
     rowAttributes: [],
     resource: undefined,
     omitted: undefined,
-    spans: { ...columns, strings: frame.strings, events },
+    spans: { ...ofSpans, strings: frame.strings, events: spans.map(({ events }) => events) },
   };
 };

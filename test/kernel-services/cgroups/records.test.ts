@@ -1,7 +1,7 @@
 /** What the kernel tells of cgroups, beside what is read. */
 import { rmSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TextInput } from '../../../src/core/frame-builder.ts';
+import type { TextInput } from '../../../src/core/text-table.ts';
 import type { CgroupChange } from '../../../src/kernel/cgroup-types.ts';
 import { cgroupNumber, hierarchyOf } from '../../../src/kernel/cgroups/number.ts';
 import { createCgroups, type CgroupsOptions } from '../../../src/kernel/cgroups/service.ts';

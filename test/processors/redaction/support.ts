@@ -1,7 +1,8 @@
 /** Commands through the redactor as batches, and what comes out of them as text. */
 import { readFileSync } from 'node:fs';
 import type { AttributeValue, Batch, EventSchema } from '../../../src/core/batch.ts';
-import { createFrameBuilder, type TextInput } from '../../../src/core/frame-builder.ts';
+import { createFrameBuilder } from '../../../src/core/frame-builder.ts';
+import type { TextInput } from '../../../src/core/text-table.ts';
 import { attributesOf } from '../../../src/otlp/log-text.ts';
 import { createBatchRedactor, type BatchRedactor } from '../../../src/processors/redact/batches.ts';
 import { redactConfig } from '../../../src/processors/redact/config.ts';

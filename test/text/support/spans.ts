@@ -4,7 +4,13 @@ import type { TreeSpan } from '../../../src/text/span-forest.ts';
 export const MS = 1_000_000n;
 
 /** A span of so many ms from a moment on; its id is its name. */
-export const span = (spanId: string, parentId: string, fromMs: number, ms: number, more: Partial<TreeSpan> = {}): TreeSpan => ({
+export const span = (
+  spanId: string,
+  parentId: string,
+  fromMs: number,
+  ms: number,
+  more: { readonly [K in keyof TreeSpan]?: TreeSpan[K] } = {},
+): TreeSpan => ({
   name: spanId,
   spanId,
   parentId,
@@ -13,9 +19,7 @@ export const span = (spanId: string, parentId: string, fromMs: number, ms: numbe
   status: 'UNSET',
   statusMessage: '',
   kind: 'INTERNAL',
-  attributes: [
-    ['process.command_args', [spanId, '-v']],
-    ['process.args_count', 2],
-  ],
+  attributes: [['process.args_count', 2]],
+  args: () => [spanId, '-v'],
   ...more,
 });

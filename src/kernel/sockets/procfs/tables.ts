@@ -1,4 +1,5 @@
 /** All tables of sockets of one network namespace. */
+import { isZero } from '../../../core/bytes.ts';
 import { sessionState } from '../../layouts.gen.ts';
 import type { ReadFailure } from '../../procfs/read.ts';
 import type { OpenSocket } from '../open-socket.ts';
@@ -49,11 +50,6 @@ type InetTable = keyof typeof protocols;
 const CONNECTED = 1;
 /** IPPROTO_ICMP, IPPROTO_ICMPV6: raw sockets of these count as ICMP, as in transport_of() of bpf/socket_fields.bpf.h. */
 const icmpProtocols: ReadonlySet<number> = new Set([1, 58]);
-
-const isZero = (bytes: Uint8Array): boolean => {
-  for (let n = 0; n < bytes.length; n++) if (bytes[n] !== 0) return false;
-  return true;
-};
 
 /** Rows that follow each other often have the same address: it is kept once then. */
 const createKeeper = () => {
