@@ -1,11 +1,12 @@
 /**
  * What `ringtail trace` costs a build: `make -j2` of a generated C project, alone, traced (spans sent by OTLP/HTTP to a server that throws them away, written to a file, or only shown as a tree),
  * and under `strace -f`, in interleaved rounds of one run. The time of the build is that of make inside of what is run, so start-up is told apart; the CPU time is that of make and its children,
- * and beside it that of Ringtail's process: from the build's begin to its end, and in all beyond a trace of nothing.
+ * and beside it that of Ringtail's process: from the build's begin to its end, and in all beyond a trace of nothing. Where the machine is shared, the CPU time of the same build differs by more than
+ * all of this; so what the kernel says that the BPF programs took inside of the build is told too: with what Ringtail's process takes it is what a trace adds, but for what it does to caches.
  * Then how far the times of spans are from what programs say of themselves: a small one that notes its first and its last moment, beside
  * whatever else the machine does, and before it, by real-time priority: between an exec and the first instruction of the program another may run.
  *
- * usage: node bench/trace.ts [rounds] [files]       needs root, gcc, make and strace
+ * usage: node bench/trace.ts [rounds] [files] [way...]       needs root, gcc, make, bpftool and strace; a way is otlp, file, tree or strace, all when none is said
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -69,24 +70,48 @@ const run = (command: readonly string[]): number => {
 
 const make = ['/usr/bin/python3', timer, timeFile, 'make', '-j2', '-C', project];
 const ways = {
-  'make alone': [],
-  'make alone again': [],
-  'trace, OTLP/HTTP': [ringtail, 'trace', '--endpoint', `http://127.0.0.1:${port}`, '--'],
-  'trace, file': [ringtail, 'trace', '--output', join(folder, 'spans'), '--'],
-  'trace, tree only': [ringtail, 'trace', '--'],
-  'strace -f': ['strace', '-f', '-qq', '-e', 'trace=process', '-o', join(folder, 'strace')],
+  alone: { name: 'make alone', before: [] },
+  again: { name: 'make alone again', before: [] },
+  otlp: { name: 'trace, OTLP/HTTP', before: [ringtail, 'trace', '--endpoint', `http://127.0.0.1:${port}`, '--'] },
+  file: { name: 'trace, file', before: [ringtail, 'trace', '--output', join(folder, 'spans'), '--'] },
+  tree: { name: 'trace, tree only', before: [ringtail, 'trace', '--'] },
+  strace: { name: 'strace -f', before: ['strace', '-f', '-qq', '-e', 'trace=process', '-o', join(folder, 'strace')] },
 } as const;
 type Way = keyof typeof ways;
-const order = Object.keys(ways) as Way[];
-const traces = order.filter((way) => way.startsWith('trace'));
+const isAlone = (way: Way): boolean => way === 'alone' || way === 'again';
+const asked = process.argv.slice(4);
+const order = (Object.keys(ways) as Way[]).filter((way) => isAlone(way) || asked.length === 0 || asked.includes(way));
+const traces = order.filter((way) => !isAlone(way) && way !== 'strace');
 
 const build = (way: Way): Result => {
   writeCProject(project, { files, lines: 40 });
   rmSync(join(folder, 'spans'), { force: true });
-  const allCpuS = run([...ways[way], ...make]);
+  const allCpuS = run([...ways[way].before, ...make]);
   const [wallS = 0, cpuS = 0, besideS = 0, code] = readFileSync(timeFile, 'utf8').split(' ').map(Number);
   if (code !== 0) throw new Error(`make ended with ${code}`);
   return { wallS, cpuS, besideS, allCpuS };
+};
+
+const STATISTICS = '/proc/sys/kernel/bpf_stats_enabled';
+/** CPU time of all BPF programs while make ran, s; the kernel adds some ns a run for looking. */
+const programsS = (way: Way): number => {
+  writeCProject(project, { files, lines: 40 });
+  const before = readFileSync(STATISTICS);
+  writeFileSync(STATISTICS, '1');
+  const [from, to] = [join(folder, 'programs-before'), join(folder, 'programs-after')];
+  try {
+    run([...ways[way].before, 'sh', '-c', `bpftool -j prog show > ${from} && make -j2 -C ${project} && bpftool -j prog show > ${to}`]);
+  } finally {
+    writeFileSync(STATISTICS, before);
+  }
+  const timesOf = (file: string): ReadonlyMap<number, number> =>
+    new Map(
+      (JSON.parse(readFileSync(file, 'utf8')) as readonly { readonly id: number; readonly run_time_ns?: number }[]).map(
+        ({ id, run_time_ns: ns = 0 }) => [id, ns],
+      ),
+    );
+  const earlier = timesOf(from);
+  return Array.from(timesOf(to)).reduce((sum, [id, ns]) => sum + ns - (earlier.get(id) ?? 0), 0) / 1e9;
 };
 
 const MOMENTS = 1000;
@@ -113,7 +138,7 @@ const differences = (before: readonly string[]): { readonly starts: readonly num
 
 try {
   for (const way of order) build(way);
-  const nothing = new Map(traces.map((way) => [way, quartiles(Array.from({ length: 5 }, () => run([...ways[way], 'true'])))]));
+  const nothing = new Map(traces.map((way) => [way, quartiles(Array.from({ length: 5 }, () => run([...ways[way].before, 'true'])))]));
   // What ran before shows in what runs next: by chance, so that it falls on all alike.
   const random = createRandom(1);
   const results = new Map(order.map((way): [Way, Result[]] => [way, []]));
@@ -121,30 +146,31 @@ try {
     for (const { way } of order.map((one) => ({ way: one, place: random.below(2 ** 31) })).toSorted((a, b) => a.place - b.place))
       results.get(way)!.push(build(way));
   const of = (way: Way, value: (result: Result) => number): readonly number[] => results.get(way)!.map(value);
-  const alone = of('make alone', ({ cpuS }) => cpuS);
-  const share = (value: readonly number[]): string => show(ratios(value, alone), 3);
-  console.log(`${files} files, ${rounds} rounds, median [quartiles]; ratios round by round`);
-  console.log(
-    `make alone           ${show(quartiles(of('make alone', ({ wallS }) => wallS)), 2)} s, ${show(quartiles(alone), 2)} s of CPU`,
-  );
-  for (const way of order.slice(1)) {
+  const againWalls = of('again', ({ wallS }) => wallS);
+  const againCpus = of('again', ({ cpuS }) => cpuS);
+  const walls = of('alone', ({ wallS }) => wallS).map((value, round) => (value + againWalls[round]!) / 2);
+  const cpus = of('alone', ({ cpuS }) => cpuS).map((value, round) => (value + againCpus[round]!) / 2);
+  const share = (value: readonly number[]): string => show(ratios(value, cpus), 3);
+  console.log(`${files} files, ${rounds} rounds, median [quartiles]; ratios round by round, to the mean of the two builds alone`);
+  console.log(`make alone           ${show(quartiles(walls), 2)} s, ${show(quartiles(cpus), 2)} s of CPU`);
+  for (const way of order) {
     const wall = show(
       ratios(
         of(way, ({ wallS }) => wallS),
-        of('make alone', ({ wallS }) => wallS),
+        walls,
       ),
       3,
     );
-    console.log(`${way.padEnd(20)} ${wall} of its time, ${share(of(way, ({ cpuS }) => cpuS))} of its CPU`);
+    console.log(`${ways[way].name.padEnd(20)} ${wall} of its time, ${share(of(way, ({ cpuS }) => cpuS))} of its CPU`);
     const idle = nothing.get(way)?.median;
     if (idle === undefined) continue;
-    console.log(
-      `  Ringtail beside it ${share(of(way, ({ besideS }) => besideS))} of its CPU, both ${share(of(way, ({ cpuS, besideS }) => cpuS + besideS))}`,
-    );
+    console.log(`  Ringtail beside it ${share(of(way, ({ besideS }) => besideS))} of its CPU`);
     console.log(
       `  Ringtail in all    ${share(of(way, ({ allCpuS, cpuS }) => allCpuS - cpuS - idle))} of its CPU beyond ${idle.toFixed(2)} s for a trace of nothing`,
     );
   }
+  const inside = Array.from({ length: traces.length > 0 ? 5 : 0 }, () => programsS(traces[0]!) / quartiles(cpus).median);
+  if (inside.length > 0) console.log(`BPF programs         ${show(quartiles(inside), 4)} of its CPU, inside of it`);
   for (const [how, before] of Object.entries({ 'beside others': [], 'before others': ['chrt', '-f', '50'] }))
     for (const [what, us] of Object.entries(differences(before))) {
       const shown = [0.5, 0.9, 0.99, 1].map((p) => `${p === 1 ? 'most' : `p${p * 100}`} ${quantile(us, p).toFixed(0)} µs`);
