@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache';
 import type { Cgroups } from '../../kernel/cgroup-types.ts';
 import { defaultContainerFolders } from '../../kernel/containers/default-folders.ts';
 import type { Container, Containers } from '../../kernel/containers/types.ts';
-import type { Gate, GateNeed } from '../../kernel/gate.ts';
+import type { Gate } from '../../kernel/gate.ts';
+import type { GateNeed } from '../../kernel/questions.ts';
 import type { ContainerName } from '../sessions/types.ts';
 
 /** Of cgroups that were removed, beyond what the kernel side itself remembers of them. */

@@ -5,7 +5,7 @@ import type { Counter } from '../../core/counters.ts';
 import type { MetricBatch } from '../../core/metric-batch.ts';
 import { createRateLimit } from '../../core/rate-limit.ts';
 import type { RuleSet } from '../../core/rules.ts';
-import type { GateNeed } from '../../kernel/gate.ts';
+import type { GateNeed } from '../../kernel/questions.ts';
 import { lookupsOf, type KernelLookups } from '../../kernel/service-types.ts';
 import { filterConfig, type FilterConfig } from './config.ts';
 import { createRecordConditions, type RecordConditions } from './record-conditions.ts';

@@ -1,7 +1,7 @@
 /** Programs as spans: each tree of processes that begins at a root is a trace. */
 import { Observable, share } from 'rxjs';
 import type { Batch } from '../../core/batch.ts';
-import type { GateNeed } from '../../kernel/gate.ts';
+import type { GateNeed } from '../../kernel/questions.ts';
 import type { ProcessNeeds } from '../../kernel/process-programs.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 import { machine } from 'node:os';
