@@ -52,7 +52,7 @@ describe('what is kept for the tree', () => {
         ['process.pid', 2],
         ['process.args_count', 2],
       ],
-      textBytes: 3,
+      textBytes: 11,
       args: expect.any(Function) as unknown,
     });
     expect(kept.spans[0]!.args()).toEqual(['x', '-v']);
@@ -95,6 +95,20 @@ describe('what is kept for the tree', () => {
       [3, 511],
       [1023, 1],
     ]);
+    const many = createKeptSpans(1000, 10_000);
+    for (let id = 1; id < 100; id++)
+      many.take(
+        batchOf(
+          span(
+            id,
+            0,
+            5,
+            exit(0),
+            Array.from({ length: 900 }, () => ''),
+          ),
+        ),
+      );
+    expect(many.spans.length).toBeLessThan(5);
     for (let id = 2; id < 100; id++) kept.take(batchOf(span(id, 1, 5, exit(0), ['y'.repeat(1000)])));
     expect(kept.spans.length).toBeLessThan(15);
     expect(kept.left + kept.spans.length).toBe(101);

@@ -27,6 +27,7 @@ export type KeptSpans = {
 const durationNs = ({ startUnixNs, endUnixNs }: TreeSpan): bigint => endUnixNs - startUnixNs;
 const isSession = ({ attributes }: TreeSpan): boolean => attributes.some(([name]) => name === attributeName.sessionId);
 
+/** `textBytes`: of its arguments, with what it takes to keep them. */
 type KeptSpan = TreeSpan & { readonly textBytes: number };
 
 /** At most so many bytes, with one between two texts, and whether that is not all. A character is not cut. */
@@ -51,10 +52,10 @@ const keptArguments = (all: TextRun | undefined): Pick<KeptSpan, 'args' | 'textB
   if (all === undefined) return NO_ARGUMENTS;
   const { run, isCut } = cutRun(all, MOST_ARGUMENTS);
   const args = (): readonly string[] => textsOfRun(run).map((text, at) => `${decodeKeepingBytes(text)}${isCut && at === run.lengths.length - 1 ? '…' : ''}`);
-  return { args, textBytes: run.bytes.length };
+  return { args, textBytes: run.bytes.length + run.lengths.byteLength };
 }; // prettier-ignore
 
-/** Bounds: spans, and bytes of arguments. */
+/** Bounds: spans, and bytes for arguments. */
 export const createKeptSpans = (mostSpans = MOST_SPANS, mostText = MOST_TEXT): KeptSpans => {
   let spans: KeptSpan[] = [];
   let text = 0;
