@@ -260,6 +260,24 @@ describe('OTLP over gRPC to who', () => {
     expect(connections()).toBe(2);
   });
 
+  it('dies in the midst of its headers while the request waits for its window: no abort, whenever garbage is collected', async () => {
+    const half = frame(
+      h2.HEADERS,
+      0,
+      1,
+      Buffer.concat([Buffer.from([0x88]), fields({ 'content-type': 'application/grpc', x: 'y'.repeat(99) })]),
+    );
+    const { port } = await badH2Server({
+      closedWindow: () => true,
+      onHeaders: (peer) => void setTimeout(() => peer.socket.end(half), 20),
+    });
+    const client = fileURLToPath(new URL('cut-headers-client.ts', import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', client, String(port)]);
+    const { items, error } = JSON.parse(stdout) as { items: object; error: string };
+    expect(items).toEqual({ accepted: 30, 'failed/retry_disabled': 30 });
+    expect(error).toMatch(/^gRPC UNAVAILABLE: .*closed the connection/);
+  });
+
   it('takes one stream at a time: all get through', async () => {
     const { port, connections, requests } = await badH2Server({
       settings: [[3, 1]],

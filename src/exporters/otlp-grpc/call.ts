@@ -53,7 +53,7 @@ export const unaryCall = (
     const bytesBefore = link.bytesRead();
     let stream: ClientHttp2Stream;
     try {
-      stream = link.session.request(headers, { endStream: false });
+      stream = link.request(headers);
     } catch {
       // it ended between the choice and now
       const lost = { code: grpcCodes.UNAVAILABLE, message: link.ended() ?? 'the connection ended', unprocessed: true };

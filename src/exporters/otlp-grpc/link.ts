@@ -1,5 +1,6 @@
 /** One HTTP/2 connection, from the dial to its end. */
-import http2, { type ClientHttp2Session } from 'node:http2';
+import { executionAsyncResource } from 'node:async_hooks';
+import http2, { type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
 import { ConnectError, type Dialer } from '../shared/dial.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import { nameOfReset } from './status.ts';
@@ -9,10 +10,18 @@ const MAX_SESSION_MEMORY_MIB = 1024;
 /** How the other side says that pings come too often, with a word (RFC 9113, section 7). */
 const ENHANCE_YOUR_CALM = 11;
 
+/**
+ * Keeps the native half of a session until the last of its streams was collected. Node (24.21) aborts the process when the collector frees a
+ * session before one of its streams that was cut off within a block of headers, as by a server that dies in the midst of its answer.
+ */
+const nativeSessions = new FinalizationRegistry<object>(() => {});
+
 export type Keepalive = { readonly timeMs: number; readonly timeoutMs: number; readonly permitWithoutStream: boolean };
 
 export type Link = {
   readonly session: ClientHttp2Session;
+  /** Opens a stream, to which a body is still written. Throws when the session has ended. */
+  request(headers: OutgoingHttpHeaders): ClientHttp2Stream;
   /** Whether new calls may go over it. */
   usable(): boolean;
   /** Why it ended; undefined while it lives. */
@@ -57,6 +66,7 @@ export const openLink = async (options: LinkOptions, timeoutMs: number, signal: 
   let retired = false;
   /** HTTP/2 has begun. */
   let isOpen = false;
+  let nativeSession: object | undefined;
   let unanswered: NodeJS.Timeout | undefined;
   let pinging: NodeJS.Timeout | undefined;
 
@@ -95,6 +105,7 @@ export const openLink = async (options: LinkOptions, timeoutMs: number, signal: 
     };
     const onSettings = (): void => {
       isOpen = true;
+      nativeSession = executionAsyncResource();
       settle(resolve);
     };
     const onError = (error: Error & { code?: string }): void =>
@@ -133,6 +144,11 @@ export const openLink = async (options: LinkOptions, timeoutMs: number, signal: 
 
   return {
     session,
+    request(headers) {
+      const stream = session.request(headers, { endStream: false });
+      if (nativeSession !== undefined) nativeSessions.register(stream, nativeSession);
+      return stream;
+    },
     usable: () => usable && !retired,
     ended: () => ended,
     bytesRead: () => socket.bytesRead,
