@@ -92,7 +92,7 @@ const validate = async (text: string, probe: ProbeReport = fullProbe, ...argv: s
   writeFileSync(file, text);
   const cli = createCli(createWorld(), probe, registry);
   const code = await cli.run('validate', '--config', file, ...argv);
-  const own = (text_: string) => text_.replaceAll(`${folder}/`, '').replaceAll(String(port), 'PORT');
+  const own = (text_: string) => text_.replaceAll(`${folder}/`, '').replace(new RegExp(String.raw`\b${port}\b`, 'g'), 'PORT');
   return { code, stderr: own(cli.stderr()).split('\n').slice(0, -1), stdout: own(cli.stdout()) };
 };
 
