@@ -7,9 +7,16 @@ export type TraceDestination = { readonly endpoint?: string | undefined; readonl
 export const isGrpc = (endpoint: string): boolean =>
   endpoint.startsWith('grpc://') || /^[^/]*:4317$/.test(endpoint.replace(/^https?:\/\//, ''));
 
+/** Of requests: fewer of them take less from the command; what is left goes at its end. */
+const FLUSH_INTERVAL = '1s';
+
 export const traceConfigOf = (rootPath: string, { endpoint, output }: TraceDestination, arguments_: boolean): object => {
   const exporters = {
-    ...(endpoint === undefined ? {} : isGrpc(endpoint) ? { otlp_grpc: { endpoint: endpoint.replace(/^grpc:\/\//, '') } } : { otlp_http: { endpoint } }),
+    ...(endpoint === undefined
+      ? {}
+      : isGrpc(endpoint)
+        ? { otlp_grpc: { endpoint: endpoint.replace(/^grpc:\/\//, ''), flush_interval: FLUSH_INTERVAL } }
+        : { otlp_http: { endpoint, flush_interval: FLUSH_INTERVAL } }),
     ...(output === undefined ? {} : { file: { path: output } }),
     ...(endpoint === undefined && output === undefined ? { nop: {} } : {}),
   };
