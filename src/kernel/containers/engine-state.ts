@@ -76,7 +76,10 @@ export const readContainerd = async (files: StateFiles, id: string, namespace?: 
 const driverFolder = /^[a-z0-9]+-containers$/;
 
 /** The entry of a container in the index of a storage; containers/storage, containers.go. */
-const readIndex = async (files: StateFiles, folder: string, driver: string, id: string): Promise<ContainerState | undefined> => {
+/** Read by other threads, or at once. */
+type Files = Omit<StateFiles, 'atOnce'>;
+
+const readIndex = async (files: Files, folder: string, driver: string, id: string): Promise<ContainerState | undefined> => {
   const found = await files.json(folder, [driver, 'containers.json']);
   if (typeof found === 'string') return undefined;
   if (!Array.isArray(found.value)) {
@@ -99,7 +102,7 @@ const readIndex = async (files: StateFiles, folder: string, driver: string, id: 
 };
 
 /** `userdata/config.json`; cri-o, pkg/annotations. Of podman it has no names. */
-const readUserdata = async (files: StateFiles, folder: string, driver: string, id: string): Promise<ContainerState | undefined> => {
+const readUserdata = async (files: Files, folder: string, driver: string, id: string): Promise<ContainerState | undefined> => {
   const found = await files.fields(folder, [driver, id, 'userdata', 'config.json']);
   if (found === undefined) return undefined;
   const annotations = found.fields('annotations').texts();
@@ -114,7 +117,7 @@ const readUserdata = async (files: StateFiles, folder: string, driver: string, i
 };
 
 /** cri-o and podman keep the same storage: `<driver>-containers/` in the folder of what lasts, and in that of what runs. */
-export const readStorage = async (files: StateFiles, id: string): Promise<ContainerState | undefined> => {
+export const readStorage = async (files: Files, id: string): Promise<ContainerState | undefined> => {
   const found: ContainerState[] = [];
   for (const folder of new Set([...files.folders['cri-o'], ...files.folders.podman])) {
     for (const driver of await files.names(folder, [], MAX_FOLDERS)) {

@@ -55,7 +55,8 @@ export const createLoader = (nowMs: () => number): Loader => {
           load.dueMs = load.done ? 0 : nowMs() + Math.min(FIRST_RETRY_MS * 2 ** load.failures, LONGEST_RETRY_MS);
           load.failures = load.done ? 0 : Math.min(load.failures + 1, 20);
           load.underWay = undefined;
-          leave();
+          // what was read without other threads has held up this one
+          setImmediate(leave);
         }
       };
       return (load.underWay = work());

@@ -30,7 +30,8 @@ export const readState = async (
       return readContainerd(files, id);
     case 'cri-o':
     case 'podman':
-      return readStorage(files, id);
+      // without other threads: while an engine starts something, each turn of them takes milliseconds, and there is less time than that
+      return readStorage(files.atOnce, id);
     case 'lxc':
       return readLxc(files, id);
     case 'systemd-nspawn':
