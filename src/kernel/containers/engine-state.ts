@@ -75,10 +75,10 @@ export const readContainerd = async (files: StateFiles, id: string, namespace?: 
 
 const driverFolder = /^[a-z0-9]+-containers$/;
 
-/** The entry of a container in the index of a storage; containers/storage, containers.go. */
 /** Read by other threads, or at once. */
 type Files = Omit<StateFiles, 'atOnce'>;
 
+/** The entry of a container in the index of a storage; containers/storage, containers.go. */
 const readIndex = async (files: Files, folder: string, driver: string, id: string): Promise<ContainerState | undefined> => {
   const found = await files.json(folder, [driver, 'containers.json']);
   if (typeof found === 'string') return undefined;
