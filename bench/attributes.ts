@@ -4,7 +4,8 @@
  */
 import { Subject } from 'rxjs';
 import type { Batch } from '../src/core/batch.ts';
-import { createLogWriter } from '../src/otlp/log-writer.ts';
+import { createLogWriter, DEFAULT_MAX_REQUEST_BYTES } from '../src/otlp/log-writer.ts';
+import { createRequestMemory } from '../src/otlp/request-memory.ts';
 import { attributesProcessor } from '../src/processors/attributes/index.ts';
 import { batchesOf } from './encode-workloads.ts';
 import { cpuNs, quartiles, ratios, show } from './measure.ts';
@@ -50,10 +51,12 @@ const subjects = {
 };
 
 const runs = Object.entries(subjects).map(([name, change]) => {
+  const memory = createRequestMemory(DEFAULT_MAX_REQUEST_BYTES);
   const writer = createLogWriter({
     resource: [['service.name', 'ringtail']],
     version: '0.0.0',
-    onRequest: ({ bytes }) => writer.recycle(bytes),
+    memory,
+    onRequest: ({ bytes }) => memory.give(bytes.buffer),
   });
   const run = () =>
     cpuNs(() => {

@@ -9,7 +9,8 @@ import { silentLogger } from '../src/core/logger.ts';
 import { createKernelFrameBuilder } from '../src/kernel/frame-builder.ts';
 import { callId, eventKind } from '../src/kernel/layouts.gen.ts';
 import { createLookups } from '../src/kernel/lookups.ts';
-import { createLogWriter } from '../src/otlp/log-writer.ts';
+import { createLogWriter, DEFAULT_MAX_REQUEST_BYTES } from '../src/otlp/log-writer.ts';
+import { createRequestMemory } from '../src/otlp/request-memory.ts';
 import { filterProcessor } from '../src/processors/filter/index.ts';
 import { callSchemas } from '../src/receivers/shared/call-schemas.ts';
 import { cpuNs, quartiles, ratios, show } from './measure.ts';
@@ -91,10 +92,12 @@ const subjects: Readonly<Record<string, Change>> = {
 };
 
 const runs = Object.entries(subjects).map(([name, change]) => {
+  const memory = createRequestMemory(DEFAULT_MAX_REQUEST_BYTES);
   const writer = createLogWriter({
     resource: [['service.name', 'ringtail']],
     version: '0.0.0',
-    onRequest: ({ bytes }) => writer.recycle(bytes),
+    memory,
+    onRequest: ({ bytes }) => memory.give(bytes.buffer),
   });
   const run = () =>
     cpuNs(() => {

@@ -12,7 +12,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { actorsOf, type Batch } from '../src/core/batch.ts';
-import { createLogWriter } from '../src/otlp/log-writer.ts';
+import { createLogWriter, DEFAULT_MAX_REQUEST_BYTES } from '../src/otlp/log-writer.ts';
+import { createRequestMemory } from '../src/otlp/request-memory.ts';
 import { openDoor, openPipeline } from './door.ts';
 import { readableRecords } from './encode-workloads.ts';
 import { cpuNs, quartiles, ratios, show } from './measure.ts';
@@ -69,10 +70,12 @@ const keepRows = async (workload: RingWorkload): Promise<readonly Batch[]> => {
 };
 
 /** One for all workloads, as an exporter has one for all kinds; a request is given back as after it was sent. */
+const memory = createRequestMemory(DEFAULT_MAX_REQUEST_BYTES);
 const writer = createLogWriter({
   resource: [['service.name', 'ringtail']],
   version: '0.0.0',
-  onRequest: ({ bytes }) => writer.recycle(bytes),
+  memory,
+  onRequest: ({ bytes }) => memory.give(bytes.buffer),
 });
 
 const measure = async (workload: RingWorkload): Promise<void> => {

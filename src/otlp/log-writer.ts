@@ -12,11 +12,12 @@ import { bindPlan, fieldsBound, planOf, putFields, unbindPlan, type FieldPlan } 
 import { createGroupOrder } from './group-order.ts';
 import { createLogEnvelope, type LogGroup } from './log-envelope.ts';
 import { createOutput } from './output.ts';
+import { createRequestMemory, type RequestMemory } from './request-memory.ts';
 import { putRowAttributes, rowAttributesBound } from './row-attributes.ts';
 import { CONTEXT_BOUND, putContext } from './trace-context.ts';
 import { delimited, putPaddedVarint4 } from './wire.ts';
 
-/** `bytes` owns its memory, which is used again only after `recycle`; `records` is the number of log records in it. */
+/** `bytes` owns its memory until somebody gives that back to `memory`; `records` is the number of log records in it. */
 export type LogRequest = { readonly bytes: Buffer; readonly records: number };
 
 /** Below the 4 MiB at which gRPC servers refuse a message, with room for what a proxy may add. */
@@ -31,6 +32,8 @@ export type LogWriterOptions = {
   /** Most records of a request. */
   readonly maxRecords?: number;
   readonly onRequest: (request: LogRequest) => void;
+  /** Where requests of the usual size are written; may be shared with other writers that have the same `maxRequestBytes`. */
+  readonly memory?: RequestMemory;
   /** Unix time, for observed_time_unix_nano. */
   readonly nowMs?: () => number;
 };
@@ -40,8 +43,6 @@ export type LogWriter = {
   append(batch: Batch): void;
   /** Hands over the open request if it holds a record. */
   flush(): void;
-  /** Gives back the memory of a request that nobody will look at again. Only a saving, never needed; at most once for each request. */
-  recycle(bytes: LogRequest['bytes']): void;
   /** Records in the open request. */
   openRecords(): number;
   /** From now on requests are at most this large, if that is less than before. */
@@ -73,7 +74,7 @@ type Prepared = { readonly plan: FieldPlan; readonly start: Template };
 export const createLogWriter = (options: LogWriterOptions): LogWriter => {
   const { version, onRequest, maxRecords = MANY_RECORDS, nowMs = Date.now } = options;
   let maxRequestBytes = options.maxRequestBytes ?? DEFAULT_MAX_REQUEST_BYTES;
-  const output = createOutput(maxRequestBytes);
+  const output = createOutput(options.memory ?? createRequestMemory(maxRequestBytes));
   const envelope = createLogEnvelope({ output, resource: { attributes: options.resource }, version });
   const prepared = new WeakMap<EventSchema, Prepared>();
 
@@ -185,7 +186,6 @@ export const createLogWriter = (options: LogWriterOptions): LogWriter => {
     flush() {
       if (records > 0) seal();
     },
-    recycle: output.recycle,
     openRecords: () => records,
     limitRequests(bytes) {
       maxRequestBytes = Math.min(maxRequestBytes, bytes);

@@ -9,6 +9,7 @@ import { copyBytes } from './copy.ts';
 import { createGroupOrder } from './group-order.ts';
 import { DEFAULT_MAX_REQUEST_BYTES, MANY_RECORDS } from './log-writer.ts';
 import { createOutput } from './output.ts';
+import { createRequestMemory, type RequestMemory } from './request-memory.ts';
 import { createPointWriter } from './point-writer.ts';
 import type { OtlpRequest } from './request.ts';
 import { createResourceFields } from './resource-fields.ts';
@@ -23,6 +24,8 @@ export type MetricsWriterOptions = {
   readonly maxRequestBytes?: number;
   /** Most points of a request. */
   readonly maxRecords?: number;
+  /** As of `LogWriterOptions`. */
+  readonly memory?: RequestMemory;
 };
 
 export type MetricsWriter = {
@@ -84,7 +87,7 @@ const createPointResources = () => {
 export const createMetricsWriter = (options: MetricsWriterOptions): MetricsWriter => {
   const { version, maxRecords = MANY_RECORDS } = options;
   let maxBytes = options.maxRequestBytes ?? DEFAULT_MAX_REQUEST_BYTES;
-  const output = createOutput(maxBytes);
+  const output = createOutput(options.memory ?? createRequestMemory(maxBytes));
   const points = createPointWriter();
   const { encoded } = points;
   const resources = createResourceFields({ attributes: options.resource });

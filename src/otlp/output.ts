@@ -1,4 +1,5 @@
 /** The buffer that a request grows in. */
+import type { RequestMemory } from './request-memory.ts';
 
 /** `bytes` and `view` show the same memory and change when it grows; `at` is the end of what was written. */
 export type Output = {
@@ -7,29 +8,22 @@ export type Output = {
   at: number;
   /** Makes room for `count` bytes behind `at`. */
   reserve(count: number): void;
-  /** Gives what was written as it lies, and starts again in memory of the same size. The old memory is the caller's, to give to `recycle`. */
+  /** Gives what was written as it lies, and starts again in memory of the same size. The old memory is the caller's, to give back. */
   exchange(): Uint8Array;
   /** What was written, in memory that is its own from now on; the output is empty again. */
   take(): Buffer;
   /** A copy of what was written, no longer than that; the output is empty again and keeps its memory. */
   copy(): Buffer;
-  /** Takes back the memory of what `take` gave, for later requests; nobody may look at it any more. */
+  /** Gives back the memory of what `take` or `exchange` gave, for later requests; nobody may look at it any more. */
   recycle(taken: Uint8Array): void;
 };
 
-/** Memory of requests that is kept for the next ones: fresh memory costs a fault a page, and the collector a round now and then. */
-const MOST_SPARES = 2;
-
 const FIRST_BYTES = 64 * 1024;
-/** Beyond the usual size, room for the last record of a request. A buffer that one huge record made larger than that is let go of. */
-const RECORD_ROOM_BYTES = 256 * 1024;
-
-/** Doubles as needed up to about `usualBytes`. */
-export const createOutput = (usualBytes: number): Output => {
-  const most = usualBytes + RECORD_ROOM_BYTES;
-  const spares: ArrayBuffer[] = [];
+/** Doubles as needed up to the size of a piece of `memory`. */
+export const createOutput = (memory: RequestMemory): Output => {
+  const most = memory.bytes;
   const allocate = (size: number): void => {
-    output.bytes = new Uint8Array((size === most ? spares.pop() : undefined) ?? new ArrayBuffer(size));
+    output.bytes = new Uint8Array(size === most ? memory.take() : new ArrayBuffer(size));
     output.view = new DataView(output.bytes.buffer);
   };
   const output: Output = {
@@ -68,9 +62,7 @@ export const createOutput = (usualBytes: number): Output => {
       }
       return output.copy();
     },
-    recycle({ buffer }) {
-      if (buffer.byteLength === most && spares.length < MOST_SPARES) spares.push(buffer as ArrayBuffer);
-    },
+    recycle: ({ buffer }) => memory.give(buffer),
   };
   return output;
 };

@@ -25,6 +25,7 @@ import { createGroupOrder } from './group-order.ts';
 import { createLogEnvelope, type LogGroup } from './log-envelope.ts';
 import { DEFAULT_MAX_REQUEST_BYTES, MANY_RECORDS, type LogWriter, type LogWriterOptions } from './log-writer.ts';
 import { createOutput } from './output.ts';
+import { createRequestMemory } from './request-memory.ts';
 import { putRowAttributes, rowAttributesBound } from './row-attributes.ts';
 import { putReplacingInvalid, REPLACED_EXPANSION } from './utf8.ts';
 import { ATTRIBUTE_TAG, delimited, encodeAttributes, LENGTH_BYTES, putBytes, putPaddedVarint4, putVarint } from './wire.ts';
@@ -144,7 +145,7 @@ const putTail = (out: Uint8Array, view: DataView, start: number, spans: SpanColu
 export const createSpanWriter = (options: SpanWriterOptions): SpanWriter => {
   const { version, onRequest, maxRecords = MANY_RECORDS } = options;
   let maxRequestBytes = options.maxRequestBytes ?? DEFAULT_MAX_REQUEST_BYTES;
-  const output = createOutput(maxRequestBytes);
+  const output = createOutput(options.memory ?? createRequestMemory(maxRequestBytes));
   const envelope = createLogEnvelope({ output, resource: { attributes: options.resource }, version });
   const blocks = createActorBlocks(output);
   const order = createGroupOrder<LogGroup>();
@@ -221,7 +222,6 @@ export const createSpanWriter = (options: SpanWriterOptions): SpanWriter => {
     flush() {
       if (records > 0) seal();
     },
-    recycle: output.recycle,
     openRecords: () => records,
     limitRequests(bytes) {
       maxRequestBytes = Math.min(maxRequestBytes, bytes);

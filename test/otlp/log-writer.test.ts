@@ -4,6 +4,7 @@ import { NO_ACTOR, rowsOf, type AttributeSource, type Batch } from '../../src/co
 import { createFrameBuilder } from '../../src/core/frame-builder.ts';
 import { createLogWriter, type LogRequest } from '../../src/otlp/log-writer.ts';
 import { attributesOf, unixNsOf } from '../../src/otlp/log-text.ts';
+import { createRequestMemory } from '../../src/otlp/request-memory.ts';
 import { encodeAttributes } from '../../src/otlp/wire.ts';
 import { decodeRequest, type PlainRecord } from '../support/otlp.ts';
 import { batches } from './random-batches.ts';
@@ -161,7 +162,9 @@ describe('log writer', () => {
     const input = Array.from({ length: 12 }, (_, part) => simpleBatch(600, (row) => `${part} ${row} ${'x'.repeat(row % 500)}`));
     const decoded: PlainRecord[] = [];
     const memories: ArrayBufferLike[] = [];
+    const memory = createRequestMemory(300_000);
     const writer = createLogWriter({
+      memory,
       resource,
       version: '1.2.3',
       nowMs: () => nowMs,
@@ -169,7 +172,7 @@ describe('log writer', () => {
       onRequest({ bytes }) {
         decoded.push(...decodeRequest(bytes).records);
         memories.push(bytes.buffer);
-        writer.recycle(bytes);
+        memory.give(bytes.buffer);
       },
     });
     for (const batch of input) writer.append(batch);

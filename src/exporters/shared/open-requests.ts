@@ -27,7 +27,6 @@ export type OpenRequests = {
   /** Records in open requests. */
   openRecords(): number;
   limitRequests(bytes: number): void;
-  recycle(bytes: LogRequest['bytes']): void;
 };
 
 type Entry = {
@@ -113,6 +112,5 @@ export const createOpenRequests = (options: OpenRequestsOptions): OpenRequests =
       limitBytes = bytes;
       common.writer.limitRequests(bytes);
     },
-    recycle: (bytes) => common.writer.recycle(bytes),
   };
 };

@@ -1,8 +1,9 @@
 /** What otlp_grpc, otlp_http and file have in common: batches are encoded inside `logs`, `metrics` and `traces`, requests queue, a transport sends them. */
 import type { Batch } from '../../core/batch.ts';
 import type { Exporter, Health, Settings } from '../../core/component.ts';
-import { createLogWriter, MANY_RECORDS } from '../../otlp/log-writer.ts';
+import { createLogWriter, DEFAULT_MAX_REQUEST_BYTES, MANY_RECORDS } from '../../otlp/log-writer.ts';
 import { createMetricsWriter } from '../../otlp/metrics-writer.ts';
+import { createRequestMemory } from '../../otlp/request-memory.ts';
 import { createSpanWriter } from '../../otlp/span-writer.ts';
 import { messageOf } from '../../core/errors.ts';
 import { noTracer } from '../../core/own-spans.ts';
@@ -63,7 +64,9 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
   });
   let sealedRecords = 0;
   let sealedSpans = 0;
+  const memory = createRequestMemory(maxRequestBytes ?? DEFAULT_MAX_REQUEST_BYTES);
   const requestOptions = {
+    memory,
     resource: settings.resource,
     version: settings.version,
     ...(maxRequestBytes !== undefined && { maxRequestBytes }),
@@ -76,7 +79,7 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
     createWriter: createSpanWriter,
     onRequest(request) {
       sealedSpans += request.records;
-      queue.push({ signal: 'traces', ...request });
+      if (queue.push({ signal: 'traces', ...request }) !== undefined) memory.give(request.bytes.buffer);
     },
   });
   const writer = createOpenRequests({
@@ -86,20 +89,25 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
       sealedRecords += request.records;
       // losses are told in the common request
       const told = cut === undefined ? losses.closed() : undefined;
-      if (queue.push({ signal: 'logs', ...request }) === 'queue_full') losses.dropped(request.records, told);
+      const dropped = queue.push({ signal: 'logs', ...request });
+      if (dropped !== undefined) memory.give(request.bytes.buffer);
+      if (dropped === 'queue_full') losses.dropped(request.records, told);
     },
   });
   const writers = { logs: writer, metrics: metricsWriter, traces: spans } as const;
   counters.gauge('otelcol_exporter_queue_size', { exporter }, queue.holds.size);
   counters.gauge('otelcol_exporter_queue_capacity', { exporter }, () => queue.holds.limit);
 
-  /** What was sent is read by nobody any more. After a failure the connection may still hold the bytes: then the collector frees them. */
+  /** After a failure the connection may still hold these bytes, also when they were sent again. */
+  const failed = new WeakSet<Buffer>();
+  /** What was sent is read by nobody any more. */
   const recycling = (transport: Transport): Transport => ({
     async send(bytes, timeoutMs, signal) {
       const span = tracer.begin(`export ${exporter}`, { 'ringtail.signal': signal, 'ringtail.request.bytes': bytes.length });
       const outcome = await transport.send(bytes, timeoutMs, signal);
       span.end(outcome.kind === 'success' ? undefined : outcome.message);
-      if (outcome.kind === 'success' && signal !== 'metrics') writers[signal].recycle(bytes);
+      if (outcome.kind !== 'success') failed.add(bytes);
+      else if (!failed.has(bytes)) memory.give(bytes.buffer);
       return outcome;
     },
     close: () => transport.close(),
@@ -116,6 +124,7 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
     }
   };
   const flushSoon = (): void => {
+    memory.trim(timers.nowMs());
     if (stopped) writer.flush();
     else writer.schedule();
   };
@@ -125,6 +134,7 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
       spans.append(batch);
     } finally {
       books.traces.accept(sealedSpans + spans.openRecords() - before);
+      memory.trim(timers.nowMs());
       if (stopped) spans.flush();
       else spans.schedule();
     }
@@ -164,7 +174,7 @@ export const createOtlpExporter = (options: OtlpExporterOptions): Exporter => {
     metrics(batch) {
       const requests = metricsWriter.write(batch);
       books.metrics.accept(requests.reduce((sum, { records }) => sum + records, 0));
-      for (const request of requests) queue.push(request);
+      for (const request of requests) if (queue.push(request) !== undefined) memory.give(request.bytes.buffer);
     },
     traces: appendSpans,
     ...((queueConfig.block_on_overflow || queueConfig.wait_for_result) && { readiness }),
