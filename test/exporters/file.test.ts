@@ -2,6 +2,7 @@ import { open as openFile, type FileHandle } from 'node:fs/promises';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fileConfig } from '../../src/exporters/file/config.ts';
@@ -13,6 +14,9 @@ import { logsFromJson } from '../../src/otlp/from-json.ts';
 import { logsToJson } from '../../src/otlp/to-json.ts';
 import { decodeRequest } from '../support/otlp.ts';
 import { imbalance, itemsOf, settingsFor, textBatch, until } from './support.ts';
+
+/** More than it takes until the exporter looks whether its file is still there. */
+const NOTICED_MS = 150;
 
 const temporary = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'ringtail-file-'));
@@ -121,12 +125,13 @@ describe('the file exporter', () => {
       logger: silentLogger,
       async openFile(...options: Parameters<typeof openFile>) {
         const file = await openFile(...options);
-        const write = file.write.bind(file) as (bytes: Buffer) => ReturnType<FileHandle['write']>;
+        const writev = file.writev.bind(file) as (parts: readonly Buffer[]) => ReturnType<FileHandle['writev']>;
         return Object.assign(file, {
-          async write(bytes: Buffer) {
-            if (!isFull) return await write(bytes);
+          async writev(parts: readonly Buffer[]) {
+            if (!isFull) return await writev(parts);
+            const bytes = Buffer.concat(parts);
             if (bytes.length < 8) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
-            return await write(bytes.subarray(0, bytes.length >> 1));
+            return await writev([bytes.subarray(0, bytes.length >> 1)]);
           },
         });
       },
@@ -152,8 +157,10 @@ describe('the file exporter', () => {
     const send = async (text: string) => (await transport.send(request(text), 1_000, 'logs')).kind;
     expect(await send('first')).toBe('success');
     renameSync(path, `${path}.1`);
+    await sleep(NOTICED_MS);
     expect(await send('second')).toBe('success');
     renameSync(join(folder, 'logs'), join(folder, 'elsewhere'));
+    await sleep(NOTICED_MS);
     expect(await send('third')).toBe('retryable');
     renameSync(join(folder, 'elsewhere'), join(folder, 'logs'));
     expect(await send('third')).toBe('success');

@@ -12,6 +12,11 @@ import { encodeMessage } from './encode.ts';
 import { deleteOld, putAside } from './rotation.ts';
 
 const MEBIBYTE = 2 ** 20;
+/**
+ * That somebody moved the file away is noticed so soon. Asking before each request would cost as many turns of the event loop as writing it, and
+ * in a flood a turn is as long as it takes to encode a frame.
+ */
+const NOTICED_MS = 100;
 /** A capture of what happens on a host: its owner's business. */
 const MODE = 0o600;
 
@@ -31,7 +36,18 @@ const ANEW = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | consta
  */
 const lanes = new Map<string, { writers: number; last: Promise<unknown> }>();
 
-type Target = { readonly file: FileHandle; readonly inode: number; size: number };
+/** `askedMs`: when the name led to it last. */
+type Target = { readonly file: FileHandle; readonly inode: number; size: number; askedMs: number };
+
+/** What is left of the parts behind so many bytes. */
+const behind = (parts: readonly Buffer[], bytes: number): readonly Buffer[] => {
+  let skipped = bytes;
+  return parts.flatMap((part) => {
+    const rest = part.subarray(Math.min(skipped, part.length));
+    skipped -= part.length - rest.length;
+    return rest.length === 0 ? [] : [rest];
+  });
+};
 
 /** Opens the file. Throws a RuntimeError when it cannot be. */
 export const openFileTransport = async ({ config, logger, openFile = open }: FileTransportOptions): Promise<Transport> => {
@@ -53,7 +69,7 @@ export const openFileTransport = async ({ config, logger, openFile = open }: Fil
     try {
       const facts = await file.stat();
       if (!facts.isFile()) throw new RuntimeError(`${path} is not a file`);
-      return { file, inode: facts.ino, size: facts.size };
+      return { file, inode: facts.ino, size: facts.size, askedMs: performance.now() };
     } catch (error) {
       await file.close();
       throw error;
@@ -63,10 +79,13 @@ export const openFileTransport = async ({ config, logger, openFile = open }: Fil
   /** The file under the name: another one when somebody has moved ours away. */
   const current = async (): Promise<Target> => {
     if (target !== undefined) {
+      const now = performance.now();
+      if (lane.writers === 1 && now - target.askedMs < NOTICED_MS) return target;
       const there = await stat(path).catch(() => undefined);
       if (there?.ino === target.inode) {
         // another exporter may have written to it
         target.size = there.size;
+        target.askedMs = now;
         return target;
       }
       const { file } = target;
@@ -90,12 +109,11 @@ export const openFileTransport = async ({ config, logger, openFile = open }: Fil
   };
 
   const writeAll = async ({ file }: Target, parts: readonly Buffer[]): Promise<void> => {
-    for (let rest of parts) {
-      while (rest.length > 0) {
-        const { bytesWritten } = await file.write(rest);
-        if (bytesWritten === 0) throw new Error('the file takes nothing more');
-        rest = rest.subarray(bytesWritten);
-      }
+    let rest = parts;
+    while (rest.length > 0) {
+      const { bytesWritten } = await file.writev(rest);
+      if (bytesWritten === 0) throw new Error('the file takes nothing more');
+      rest = behind(rest, bytesWritten);
     }
     if (fsync) await file.datasync();
   };
@@ -116,6 +134,7 @@ export const openFileTransport = async ({ config, logger, openFile = open }: Fil
         await writeAll(into, parts);
       } catch (error) {
         // half a request would make the rest of the file unreadable
+        into.askedMs = -Infinity;
         await into.file.truncate(into.size);
         throw error;
       }
