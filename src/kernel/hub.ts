@@ -57,12 +57,22 @@ export type Hub = {
   readonly delivered: number;
 };
 
-export type HubOptions = { readonly gate: FrameGate; readonly logger: Logger; readonly observer?: HubObserver | undefined };
+export type HubOptions = {
+  readonly gate: FrameGate;
+  readonly logger: Logger;
+  readonly observer?: HubObserver | undefined;
+  /**
+   * Calls later, in another turn of the event loop; until then no other frame is begun. In a flood the next frame always waits already, and what is
+   * sent, written and asked needs turns too. Unless it is given, frames go one after the other.
+   */
+  readonly rest?: (goOn: () => void) => unknown;
+};
 
-export const createHub = ({ gate, logger, observer }: HubOptions): Hub => {
+export const createHub = ({ gate, logger, observer, rest }: HubOptions): Hub => {
   const subscribers = new Set<Subscriber>();
   const queue: { readonly frame: KernelFrame; readonly done: () => void }[] = [];
   let waiting: KernelFrame | undefined;
+  let resting = false;
   let delivered = 0;
   const holds = new Set<HoldCheck>();
   /** What is waited for; another one, or none, when that does not count any more. */
@@ -110,10 +120,16 @@ export const createHub = ({ gate, logger, observer }: HubOptions): Hub => {
     }
     delivered++;
     done();
+    if (rest === undefined) return;
+    resting = true;
+    rest(() => {
+      resting = false;
+      pump();
+    });
   };
 
   const pump = (): void => {
-    while (waiting === undefined && queue.length > 0) {
+    while (!resting && waiting === undefined && queue.length > 0) {
       if (isHeld()) return;
       const next = queue.shift()!;
       const admitted = gate.admit(next.frame);

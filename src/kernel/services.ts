@@ -62,7 +62,7 @@ export const createKernelServices = (options: KernelOptions): KernelServices => 
   const contexts = contextPlace(options.traceContext ?? 'auto', root);
   const lookups = createLookups({ root, counters, logger, lookupUsers: root === '' ? nssLookup() : undefined, recorder });
   const { gate } = lookups;
-  const hub = createHub({ gate, logger, observer: recorder?.observer(lookups) });
+  const hub = createHub({ gate, logger, observer: recorder?.observer(lookups), rest: setImmediate });
   // what was not told is read
   hub.subscribe({ kinds: [...cgroupEventLabels.keys()], onBatch() {}, onLoss: () => void lookups.cgroups.start() });
   const exclusion = createExclusion({ root, rules: options.exclude ?? NOBODY_EXCLUDED, logger });

@@ -200,3 +200,40 @@ describe('who brings batches on another way', () => {
     expect(hub.readiness()).toBeUndefined();
   });
 });
+
+describe('a hub that rests', () => {
+  it('lets one frame through in a turn of the event loop, in order, also when one waited for the gate', async () => {
+    const seen: number[] = [];
+    let answer: PromiseWithResolvers<void> | undefined;
+    const hub = createHub({
+      gate: { admit: ({ sequence }) => (sequence === 3 ? (answer = Promise.withResolvers()).promise : undefined) },
+      logger: silentLogger,
+      rest: setImmediate,
+    });
+    hub.subscribe({ kinds: [eventKind.exit], onBatch: (_, { sequence }) => seen.push(sequence), onLoss: () => {} });
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    for (let i = 1; i <= 5; i++) hub.deliver(frameOf(i), () => {});
+    expect(seen).toEqual([1]);
+    expect(hub.pending).toBe(4);
+    while (answer === undefined) await turn();
+    for (let i = 0; i < 3; i++) await turn();
+    expect(seen).toEqual([1, 2]);
+    answer.resolve();
+    while (hub.delivered < 5) {
+      const before = hub.delivered;
+      await turn();
+      expect(hub.delivered - before).toBeLessThanOrEqual(1);
+    }
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('begins no frame behind its end', async () => {
+    const seen: number[] = [];
+    const hub = createHub({ gate: { admit: () => undefined }, logger: silentLogger, rest: setImmediate });
+    hub.subscribe({ kinds: [eventKind.exit], onBatch: (_, { sequence }) => seen.push(sequence), onLoss: () => {} });
+    for (let i = 1; i <= 3; i++) hub.deliver(frameOf(i), () => {});
+    expect(hub.abandon()).toBe(2);
+    for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+    expect([seen, hub.pending]).toEqual([[1], 0]);
+  });
+});
