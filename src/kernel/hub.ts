@@ -129,8 +129,8 @@ export const createHub = ({ gate, logger, observer, rest }: HubOptions): Hub => 
   };
 
   const pump = (): void => {
-    while (!resting && waiting === undefined && queue.length > 0) {
-      if (isHeld()) return;
+    while (waiting === undefined && queue.length > 0) {
+      if (resting || isHeld()) return;
       const next = queue.shift()!;
       const admitted = gate.admit(next.frame);
       if (admitted === undefined) {
