@@ -56,6 +56,17 @@ static __always_inline void ring_write(struct event_counters *count, void *recor
 		count->written++;
 }
 
+/* 1 for 0, else 0. A compiler that sees what it means makes branches of it. */
+static __always_inline __u64 is_zero(__u64 value)
+{
+	__u64 negative = 0 - value, sign;
+
+	barrier_var(negative);
+	sign = (value | negative) >> 63;
+	barrier_var(sign);
+	return sign ^ 1;
+}
+
 static __always_inline bool is_self(void)
 {
 	return self_tgid && bpf_get_current_pid_tgid() >> 32 == self_tgid;

@@ -140,16 +140,21 @@ static __always_inline __u32 put_namespace(struct path_walk *walk, const struct 
 {
 	__u64 common, operations, name;
 	__u32 at = put_number(walk, facts->number);
-	char kind[16];
+	__u64 len;
 	long got;
+	char kind[16];
 
 	KREAD(common, facts->inode, inode, i_private);
 	KREAD(operations, common, ns_common, ops);
 	KREAD(name, operations, proc_ns_operations, name);
 	got = bpf_probe_read_kernel_str(kind, sizeof(kind), (void *)name);
-	for (int i = sizeof(kind) - 2; i >= 0; i--)
-		if (i < got - 1)
-			walk->text[--at & (PATH_BYTES - 1)] = kind[i];
+	len = got > 0 ? got - 1 : 0;
+	at -= len;
+	barrier_var(len);
+	len &= sizeof(kind) - 1;
+	barrier_var(at);
+	at &= PATH_BYTES - 1;
+	bpf_probe_read_kernel(walk->text + at, len, kind);
 	return at;
 }
 

@@ -134,6 +134,24 @@ __noinline int find_asked(__s32 dirfd, __u64 name)
 	return 0;
 }
 
+#ifndef RINGTAIL_LEGACY
+struct leaf {
+	struct path_walk *walk;
+	__u32 name_len;
+	__u32 same;
+};
+
+static long compare_round(__u32 index, struct leaf *leaf)
+{
+	__u32 i = index + 1, name_len = leaf->name_len;
+	char found = leaf->walk->text[(PATH_BYTES - i) & (PATH_BYTES - 1)];
+	char asked = i <= name_len ? leaf->walk->behind[(name_len - i) & (PATH_BYTES - 1)] : '/';
+
+	leaf->same = found == asked && found == '/';
+	return found != asked || found == '/';
+}
+#endif
+
 /* Whether the last part of the path that was found is that of the name behind it. */
 __noinline int is_leaf_named(__u32 name_len)
 {
@@ -145,6 +163,7 @@ __noinline int is_leaf_named(__u32 name_len)
 	for (int i = 0; i < 8; i++)
 		if (name_len && walk->behind[(name_len - 1) & (PATH_BYTES - 1)] == '/')
 			name_len--;
+#ifdef RINGTAIL_LEGACY
 	for (__u32 i = 1; i <= NAME_BYTES; i++) {
 		char found = walk->text[PATH_BYTES - i], asked = i <= name_len ? walk->behind[(name_len - i) & (PATH_BYTES - 1)] : '/';
 
@@ -154,6 +173,12 @@ __noinline int is_leaf_named(__u32 name_len)
 			return 1;
 	}
 	return 0;
+#else
+	struct leaf leaf = {.walk = walk, .name_len = name_len};
+
+	bpf_loop(NAME_BYTES, compare_round, &leaf, 0);
+	return leaf.same;
+#endif
 }
 
 #endif

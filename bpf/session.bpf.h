@@ -219,7 +219,7 @@ static __always_inline void follow_owner(struct session *s)
 #define CGROUP_LEVELS 16
 
 /* The settings name a cgroup: the socket's own or one above it. */
-static __noinline __attribute__((unused)) int is_in_cgroup(struct session *s, __u64 id)
+static __always_inline int is_below_cgroup(struct session *s, __u64 id)
 {
 	__u64 group;
 
@@ -235,6 +235,16 @@ static __noinline __attribute__((unused)) int is_in_cgroup(struct session *s, __
 		KREAD(group, group, cgroup, self.parent);
 	}
 	return 0;
+}
+
+/* Global where such a function may take a pointer, so that it is verified once. */
+#ifdef RINGTAIL_LEGACY
+static __noinline __attribute__((unused)) int is_in_cgroup(struct session *s, __u64 id)
+#else
+__noinline __attribute__((unused)) int is_in_cgroup(struct session *s, __u64 id)
+#endif
+{
+	return s ? is_below_cgroup(s, id) : 0;
 }
 
 /* Whether the settings let it become records and be counted: nothing of rules and of kinds of records. */

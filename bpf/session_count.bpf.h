@@ -114,14 +114,22 @@ static __noinline __attribute__((unused)) int session_count_failed(struct sessio
 	return 0;
 }
 
+/* 1 or 0, without a branch: a verifier follows both ways of each. */
+static __always_inline __u64 is_longer(__u64 ns, __u64 bound_ms)
+{
+	__u64 rest = bound_ms * NS_PER_MS - ns;
+
+	barrier_var(rest);
+	return rest >> 63;
+}
+
 static __always_inline void count_duration(struct session_count *count, __u64 duration_ns)
 {
 	__u64 ns = duration_ns;
-	__u32 bucket = (ns > DURATION_MS_1 * NS_PER_MS) + (ns > DURATION_MS_5 * NS_PER_MS) + (ns > DURATION_MS_10 * NS_PER_MS) +
-		       (ns > DURATION_MS_50 * NS_PER_MS) + (ns > DURATION_MS_100 * NS_PER_MS) + (ns > DURATION_MS_500 * NS_PER_MS) +
-		       (ns > DURATION_S_1 * NS_PER_MS) + (ns > DURATION_S_5 * NS_PER_MS) + (ns > DURATION_S_15 * NS_PER_MS) +
-		       (ns > DURATION_MIN_1 * NS_PER_MS) + (ns > DURATION_MIN_5 * NS_PER_MS) + (ns > DURATION_MIN_30 * NS_PER_MS) +
-		       (ns > DURATION_H_2 * NS_PER_MS);
+	__u32 bucket = is_longer(ns, DURATION_MS_1) + is_longer(ns, DURATION_MS_5) + is_longer(ns, DURATION_MS_10) + is_longer(ns, DURATION_MS_50) +
+		       is_longer(ns, DURATION_MS_100) + is_longer(ns, DURATION_MS_500) + is_longer(ns, DURATION_S_1) + is_longer(ns, DURATION_S_5) +
+		       is_longer(ns, DURATION_S_15) + is_longer(ns, DURATION_MIN_1) + is_longer(ns, DURATION_MIN_5) + is_longer(ns, DURATION_MIN_30) +
+		       is_longer(ns, DURATION_H_2);
 
 	COUNT(count, ended, 1);
 	COUNT(count, duration_ns, duration_ns);

@@ -47,17 +47,6 @@ struct session_side {
 	__u64 has; /* SESSION_RULE_ADDRESS, SESSION_RULE_PORTS: what can be tested */
 };
 
-/* 1 for 0, else 0. A compiler that sees what it means makes branches of it. */
-static __always_inline __u64 is_zero(__u64 value)
-{
-	__u64 negative = 0 - value, sign;
-
-	barrier_var(negative);
-	sign = (value | negative) >> 63;
-	barrier_var(sign);
-	return sign ^ 1;
-}
-
 /* All ones for equal numbers, else 0. */
 static __always_inline __u64 ones_if_equal(__u64 a, __u64 b)
 {
@@ -117,37 +106,67 @@ static __always_inline void count_session_drop(__u64 numbers, __u32 sets)
 	}
 }
 
+struct session_judge {
+	const struct session_rule_set *set;
+	struct session_side local;
+	struct session_side peer;
+	__u64 unsure;
+	__u64 want;
+	__u64 holds; /* what belongs to one rule did so far */
+	__u64 dropped; /* a bit a set */
+	__u64 kept;
+	__u64 numbers; /* of the rules that dropped, sixteen bits a set */
+};
+
+static __always_inline void judge_entry(struct session_judge *judge, __u32 index)
+{
+	const struct session_rule *entry = &judge->set->entries[index];
+	__u64 flags = entry->flags, place = entry->set % SESSION_RULE_SETS, holds = judge->holds, is_last, drops;
+
+	holds &= entry_holds(entry, &judge->local, &judge->peer, judge->unsure, judge->want);
+	is_last = ~(flags / SESSION_RULE_MORE) & 1;
+	drops = holds & is_last & flags;
+	judge->numbers |= (entry->number * (drops & ~(judge->dropped >> place))) << (16 * place);
+	judge->dropped |= drops << place;
+	judge->kept |= (holds & is_last & ~flags) << place;
+	judge->holds = holds | is_last;
+}
+
+#ifndef RINGTAIL_LEGACY
+static long judge_round(__u32 index, struct session_judge *judge)
+{
+	if (index >= SESSION_RULES)
+		return 1;
+	judge_entry(judge, index);
+	return 0;
+}
+#endif
+
 static __noinline int session_verdict(const struct session_rule_set *set, const struct session *session, __u32 want)
 {
-	__u64 dropped = 0, kept = 0, numbers = 0, holds = 1, unsure = (session->flags / SESSION_MANY_PEERS) & 1;
+	struct session_judge judge = {.set = set, .want = want, .holds = 1, .unsure = (session->flags / SESSION_MANY_PEERS) & 1};
 	__u32 sets = set->sets, rules = set->rules;
 	/* what the others have in place of a port is the id of an echo, or the number of a protocol */
 	__u64 ports = ~(ones_if_equal(session->transport, NET_ICMP) | ones_if_equal(session->transport, NET_RAW));
 	__u64 family = session->family, nowhere;
-	struct session_side local, peer;
 
-	fill_side(&local, session->local, family, session->local_port & ports);
-	fill_side(&peer, session->peer, family, session->peer_port & ports);
+	fill_side(&judge.local, session->local, family, session->local_port & ports);
+	fill_side(&judge.peer, session->peer, family, session->peer_port & ports);
 	/* the marks of a mapped address do not count as one */
-	nowhere = is_zero(peer.address[0] | (peer.address[1] & ones_if_equal(family, AF_INET6)) | peer.words[3]);
-	peer.has &= ~(nowhere * SESSION_RULE_ADDRESS);
+	nowhere = is_zero(judge.peer.address[0] | (judge.peer.address[1] & ones_if_equal(family, AF_INET6)) | judge.peer.words[3]);
+	judge.peer.has &= ~(nowhere * SESSION_RULE_ADDRESS);
+#ifdef RINGTAIL_LEGACY
 	for (__u32 i = 0; i < SESSION_RULES; i++) {
-		const struct session_rule *entry = &set->entries[i];
-		__u64 flags = entry->flags, place = entry->set % SESSION_RULE_SETS, is_last, drops;
-
 		if (i >= rules)
 			break;
-		holds &= entry_holds(entry, &local, &peer, unsure, want);
-		is_last = ~(flags / SESSION_RULE_MORE) & 1;
-		drops = holds & is_last & flags;
-		numbers |= (entry->number * (drops & ~(dropped >> place))) << (16 * place);
-		dropped |= drops << place;
-		kept |= (holds & is_last & ~flags) << place;
-		holds |= is_last;
+		judge_entry(&judge, i);
 	}
-	if (!sets || sets > SESSION_RULE_SETS || (dropped & ~kept) != (1u << sets) - 1)
+#else
+	bpf_loop(rules, judge_round, &judge, 0);
+#endif
+	if (!sets || sets > SESSION_RULE_SETS || (judge.dropped & ~judge.kept) != (1u << sets) - 1)
 		return 0;
-	count_session_drop(numbers, sets);
+	count_session_drop(judge.numbers, sets);
 	return 1;
 }
 
