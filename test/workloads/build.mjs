@@ -24,7 +24,7 @@ const flagsOf = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
 const optional = new Set(Object.keys(flagsOf));
 
 /** Objects that ask what Ringtail's own headers say: they need the description of the kernel's types, which the build writes. */
-const ownHeaders = new Set(['rules.bpf', 'rules_legacy.bpf', 'session-rules.bpf']);
+const ownHeaders = new Set(['rules.bpf', 'rules_legacy.bpf', 'session-rules.bpf', 'session-rules_legacy.bpf']);
 const inRepository = (/** @type {string} */ path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const architecture = process.arch === 'x64' ? 'x86' : 'arm64';
 
@@ -49,19 +49,15 @@ const buildObject = (source, target, own) =>
 export const buildWorkloads = () => {
   mkdirSync(workloadFolder, { recursive: true });
   const modified = (/** @type {string} */ path) => statSync(path).mtimeMs;
-  const newestIn = (/** @type {string} */ folder) =>
-    Math.max(0, ...readdirSync(folder).flatMap((name) => (name.endsWith('.h') ? [modified(join(folder, name))] : [])));
-  const newestHeader = newestIn(sources);
-  const newestOwnHeader = newestIn(inRepository('bpf'));
+  const newestIn = (/** @type {string} */ folder, /** @type {string} */ ending) =>
+    Math.max(0, ...readdirSync(folder).flatMap((name) => (name.endsWith(ending) ? [modified(join(folder, name))] : [])));
+  const newestHeader = newestIn(sources, '.h');
+  // a flavour of an object includes its source
+  const newestOfObjects = Math.max(newestIn(inRepository('bpf'), '.h'), newestIn(sources, '.bpf.c'));
   for (const source of readdirSync(sources).filter((name) => name.endsWith('.c'))) {
     const name = source.slice(0, -2);
     const target = join(workloadFolder, name.endsWith('.bpf') ? `${name}.o` : name);
-    // a flavour of an object includes its source
-    const newest = Math.max(
-      newestHeader,
-      ownHeaders.has(name) ? Math.max(newestOwnHeader, modified(join(sources, 'rules.bpf.c'))) : 0,
-      modified(join(sources, source)),
-    );
+    const newest = Math.max(newestHeader, ownHeaders.has(name) ? newestOfObjects : 0, modified(join(sources, source)));
     if (existsSync(target) && modified(target) > newest) continue;
     const fresh = `${target}.${process.pid}`;
     const { status, stderr, error } = name.endsWith('.bpf')

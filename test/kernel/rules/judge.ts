@@ -1,12 +1,8 @@
 /** The rules of the kernel, asked about records that are made up: test/workloads/rules.bpf.c. */
-import { join } from 'node:path';
 import { createCounters } from '../../../src/core/counters.ts';
 import type { RuleSet } from '../../../src/core/rules.ts';
-import { loadAddon } from '../../../src/kernel/addon.ts';
-import { isModern } from '../../../src/kernel/flavours.ts';
-import { probeFacts } from '../../../src/kernel/probe.ts';
 import { createCallRules } from '../../../src/kernel/calls/rules/rules.ts';
-import { actorLayout, eventLayouts } from '../../../src/kernel/layouts.gen.ts';
+import { openJudgeSession } from './judge-session.ts';
 import { headFlagsOf, type RandomRecord } from './random-rules.ts';
 
 export const CASES = 4096;
@@ -44,25 +40,7 @@ const encodeCase = ({ kind, record }: RandomRecord): Uint8Array => {
 
 /** `folder` is where the workloads were built. */
 export const openRulesOfKernel = (folder: string) => {
-  const addon = loadAddon();
-  const facts = probeFacts(addon);
-  const session = new addon.Session(
-    {
-      ringBytes: 1 << 16,
-      frameBytes: 2 << 20,
-      frames: 1,
-      flushMs: 50,
-      maxRows: 100,
-      layouts: { actor: actorLayout.fields, events: Object.values(eventLayouts) },
-    },
-    () => {},
-  );
-  const object = session.load({
-    path: join(folder, isModern(facts) ? 'rules.bpf.o' : 'rules_legacy.bpf.o'),
-    programs: ['on_cases'],
-    options: {},
-    mapEntries: {},
-  });
+  const { session, object } = openJudgeSession(folder, 'rules');
   const counters = createCounters();
   const rules = createCallRules({ session, object, counters });
   const u32 = (value: number) => new Uint8Array(Uint32Array.of(value).buffer);

@@ -1,10 +1,9 @@
 /** The rules of the kernel, asked about sessions that are made up: test/workloads/session-rules.bpf.c. Knows no vitest: it runs in guests too. */
-import { join } from 'node:path';
 import { createCounters } from '../../../src/core/counters.ts';
 import type { RuleSet } from '../../../src/core/rules.ts';
-import { loadAddon } from '../../../src/kernel/addon.ts';
-import { actorLayout, eventLayouts, mapLayout, netTransport, sessionFlag } from '../../../src/kernel/layouts.gen.ts';
+import { mapLayout, netTransport, sessionFlag } from '../../../src/kernel/layouts.gen.ts';
 import { createSessionRules } from '../../../src/kernel/sockets/rules.ts';
+import { openJudgeSession } from './judge-session.ts';
 
 const CASES = 4096;
 const AF_UNIX = 1;
@@ -42,19 +41,7 @@ const encodeSession = ({ want, local, localPort, peer, peerPort, manyPeers, isEc
 
 /** `folder` is where the workloads were built. */
 export const openSessionRules = (folder: string) => {
-  const addon = loadAddon();
-  const session = new addon.Session(
-    {
-      ringBytes: 1 << 16,
-      frameBytes: 2 << 20,
-      frames: 1,
-      flushMs: 50,
-      maxRows: 100,
-      layouts: { actor: actorLayout.fields, events: Object.values(eventLayouts) },
-    },
-    () => {},
-  );
-  const object = session.load({ path: join(folder, 'session-rules.bpf.o'), programs: ['on_cases'], options: {}, mapEntries: {} });
+  const { session, object } = openJudgeSession(folder, 'session-rules');
   const counters = createCounters();
   const rules = createSessionRules({ session, object, counters });
   const u32 = (value: number) => new Uint8Array(Uint32Array.of(value).buffer);
