@@ -12,12 +12,12 @@ import { stopRecorders } from './session-records.ts';
 
 export type Case = { readonly name: string; readonly scenario: Scenario; readonly rung: 'auto' | Rung };
 
-/** One for each rung of a scenario. */
-export const casesOf = (scenarios: readonly Scenario[], emulated = false): readonly Case[] =>
+/** One for each rung of a scenario; `brief`: for its first one, but for scenarios that are meant for each everywhere. */
+export const casesOf = (scenarios: readonly Scenario[], brief = false): readonly Case[] =>
   scenarios.flatMap((scenario): readonly Case[] => {
     const { name, rungs, everywhere = false } = scenario;
     if (rungs === undefined) return [{ name, scenario, rung: 'auto' }];
-    return (emulated && !everywhere ? rungs.slice(0, 1) : rungs).map((rung) => ({ name: `${name} (${rung})`, scenario, rung }));
+    return (brief && !everywhere ? rungs.slice(0, 1) : rungs).map((rung) => ({ name: `${name} (${rung})`, scenario, rung }));
   });
 
 const programs = fileURLToPath(new URL('../../../build/workloads/', import.meta.url));

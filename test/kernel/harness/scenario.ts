@@ -40,7 +40,10 @@ export type Scenario = {
   readonly name: string;
   /** It runs once for each; once with `auto` when there is none. */
   readonly rungs?: readonly Rung[];
-  /** Under emulation a start takes seconds: there each rung is tried with these only, the first one with all. */
+  /**
+   * Under emulation a start takes seconds, and for sanitizers rungs differ in how programs are attached alone: there each rung is tried with these
+   * only, the first one with all.
+   */
   readonly everywhere?: true;
   run(context: Context): Promise<void>;
 };
