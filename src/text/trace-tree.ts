@@ -94,6 +94,12 @@ const partsOf = (span: TreeSpan, isSlow: boolean): readonly Part[] => {
   ];
 };
 
+const failuresIn = (nodes: readonly SpanNode[]): number => {
+  const all = [...nodes];
+  for (let at = 0; at < all.length; at++) for (const child of all[at]!.children) all.push(child);
+  return all.filter(({ span }) => isError(span)).length;
+};
+
 /** Lines without line feeds. Spans of one trace, or of the part of one that is here; texts may be hostile. */
 export const traceTree = (spans: readonly TreeSpan[], options: TreeOptions): readonly string[] => {
   const roots = spanForest(spans);
@@ -112,11 +118,13 @@ export const traceTree = (spans: readonly TreeSpan[], options: TreeOptions): rea
     const left = children.filter((child) => !chosen.has(child));
     if (left.length > 0) {
       const count = left.reduce((sum, { size }) => sum + size, 0);
+      const failed = failuresIn(left);
       const together = left.reduce((sum, { span }) => sum + durationNs(span), 0n);
       put(`${below}${shown.length > 0 ? '├─ ' : '└─ '}`, [
         { text: durationText(Number(together)).padStart(9), style: 'dim' },
         { text: '   ' },
         { text: `… ${count} more`, style: 'dim' },
+        ...(failed > 0 ? [{ text: `, ${failed} failed`, style: 'red' as const }] : []),
       ]);
     }
     for (const [index, node] of shown.toReversed().entries())

@@ -76,7 +76,7 @@ describe('the end', () => {
     seconds: 1.04,
     startUpMs: 600,
     running: 0,
-    sentTo: '',
+    deliveries: [],
     notes: [],
   };
   const options = { colour: false, width: undefined, lines: 10 };
@@ -99,7 +99,7 @@ describe('the end', () => {
         end: { code: 137, signal: 'SIGKILL' },
         running: 1,
         kept: { ...summary.kept, left: 2 },
-        sentTo: 'http://c',
+        deliveries: [{ to: 'http://c', sent: 1, missing: 0 }],
         notes: ['a note'],
       },
       options,
@@ -112,4 +112,16 @@ describe('the end', () => {
       'sent to http://c',
     ]);
   });
+
+  it.each([
+    ['all there', [['http://c', 2, 0], ['f', 2, 0]], ['sent to http://c and f']],
+    ['a part of them', [['http://c', 1, 1]], ['1 span could not be sent to http://c; the log above says why', 'sent to http://c']],
+    ['nothing', [['http://c', 0, 2]], ['2 spans could not be sent to http://c; the log above says why']],
+    ['one of two', [['http://c', 0, 2], ['f', 2, 0]], ['2 spans could not be sent to http://c; the log above says why', 'sent to f']],
+    ['no span at all', [['f', 0, 0]], ['sent to f']],
+  ] as const)('says where spans arrived: %s', (_what, all, wanted) => {
+    const lines = summaryLines({ ...summary, deliveries: all.map(([to, sent, missing]) => ({ to, sent, missing })) }, options);
+    expect(lines.slice(-wanted.length)).toEqual(wanted);
+    expect(lines.filter((line) => line.includes('sent'))).toHaveLength(wanted.length);
+  }); // prettier-ignore
 });

@@ -121,7 +121,7 @@ describe('ringtail trace', () => {
     ['one that is killed', ['sh', '-c', 'kill -KILL $$'], 137, 'killed by SIGKILL'],
     ['one that is not there', ['/nowhere/at/all'], 127, 'cannot run /nowhere/at/all: No such file or directory'],
     ['one that cannot be run', ['/etc/passwd'], 126, 'cannot run /etc/passwd: Permission denied'],
-    ['one whose spans nobody takes', ['true'], 0, '1 span could not be sent', ['--endpoint', 'http://127.0.0.1:1']],
+    ['one whose spans nobody takes', ['true'], 0, '1 span could not be sent to http://127.0.0.1:1', ['--endpoint', 'http://127.0.0.1:1']],
   ] as const)('ends as the command does: %s', async (_what, command, wanted, said, options: readonly string[] = []) => {
     const { code, stderr } = await traced(command, {}, options);
     expect(code).toBe(wanted);

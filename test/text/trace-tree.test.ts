@@ -49,6 +49,18 @@ describe('a trace as a tree', () => {
     ]);
   });
 
+  it('says how many of what it left out failed, whatever they are below', () => {
+    const failed = { status: 'ERROR', statusMessage: 'exit code 1' } as const;
+    const all = [
+      span('make', '', 0, 100),
+      span('sh', 'make', 1, 2),
+      span('a', 'sh', 1, 1, failed),
+      span('b', 'make', 4, 1, failed),
+      span('c', 'make', 50, 50),
+    ];
+    expect(traceTree(all, { ...plain, lines: 1 })).toEqual(['   100 ms ● make -v', '    53 ms   └─ … 4 more, 2 failed']);
+  });
+
   it('shows what hangs below nothing that is here, and parents that go in circles', () => {
     expect(traceTree([span('lost', 'elsewhere', 0, 5), span('self', 'self', 1, 2)], plain).map((line) => line.slice(12))).toEqual([
       'lost -v',

@@ -10,16 +10,19 @@ export const isGrpc = (endpoint: string): boolean =>
 /** Of requests: fewer of them take less from the command; what is left goes at its end. */
 const FLUSH_INTERVAL = '1s';
 
-export const traceConfigOf = (rootPath: string, { endpoint, output }: TraceDestination, arguments_: boolean): object => {
-  const exporters = {
-    ...(endpoint === undefined
-      ? {}
-      : isGrpc(endpoint)
-        ? { otlp_grpc: { endpoint: endpoint.replace(/^grpc:\/\//, ''), flush_interval: FLUSH_INTERVAL } }
-        : { otlp_http: { endpoint, flush_interval: FLUSH_INTERVAL } }),
-    ...(output === undefined ? {} : { file: { path: output } }),
-    ...(endpoint === undefined && output === undefined ? { nop: {} } : {}),
-  };
+/** The exporters that the destination takes, and what the caller calls each. */
+export const exportersOf = ({ endpoint, output }: TraceDestination): readonly { readonly exporter: string; readonly to: string }[] => [
+  ...(endpoint === undefined ? [] : [{ exporter: isGrpc(endpoint) ? 'otlp_grpc' : 'otlp_http', to: endpoint }]),
+  ...(output === undefined ? [] : [{ exporter: 'file', to: output }]),
+];
+
+const settingsOf = (exporter: string, to: string): object =>
+  exporter === 'file' ? { path: to } : { endpoint: to.replace(/^grpc:\/\//, ''), flush_interval: FLUSH_INTERVAL };
+
+export const traceConfigOf = (rootPath: string, destination: TraceDestination, arguments_: boolean): object => {
+  const wanted = exportersOf(destination);
+  const exporters =
+    wanted.length === 0 ? { nop: {} } : Object.fromEntries(wanted.map(({ exporter, to }) => [exporter, settingsOf(exporter, to)]));
   const resolve = ['resolve_container', 'resolve_process', 'resolve_user'];
   return {
     receivers: { process: { args: { enabled: arguments_ } }, sockets: { protocols: ['tcp', 'udp'] } },

@@ -8,7 +8,7 @@ import { withFields } from '../../core/logger.ts';
 import { formatTraceparent, isSampled, newContext, parseTraceparent } from '../../core/traceparent.ts';
 import type { KernelServices } from '../../kernel/services.ts';
 import { hostResource } from '../../otlp/resource.ts';
-import { computeLedger } from '../../service/ledger.ts';
+import { computeLedger, type BooksRow } from '../../service/ledger.ts';
 import { createLogger } from '../../service/logging.ts';
 import { createService } from '../../service/service.ts';
 import { version } from '../../service/version.ts';
@@ -20,7 +20,7 @@ import { rootPathOf } from '../options.ts';
 import { createKeptSpans } from './kept-spans.ts';
 import { environmentOf, LAUNCHER, runCommand, type CommandEnd } from './run-command.ts';
 import { summaryLines } from './summary.ts';
-import { traceConfigOf } from './trace-config.ts';
+import { exportersOf, traceConfigOf } from './trace-config.ts';
 
 export type TraceOptions = {
   readonly endpoint?: string;
@@ -124,19 +124,22 @@ const traced = async (command: readonly string[], options: TraceOptions, context
   if (options.tree !== false) {
     const { processes, forgotten } = kernel.traces.stats();
     const { rows } = computeLedger(counters.samples());
-    const sumOf = (wanted: string, ...parts: readonly string[]): number =>
+    const sum = (book: BooksRow['book'], parts: readonly string[], exporter?: string): number =>
       rows
-        .filter(({ book }) => book === wanted)
-        .reduce((sum, row) => sum + parts.reduce((all, part) => all + (row.parts[part] ?? 0), 0), 0);
-    const failed = sumOf('exporter', 'failed', 'dropped', 'rejected');
-    if (failed > 0) notes.push(`${failed === 1 ? '1 span' : `${failed} spans`} could not be sent; the log above says why`);
-    const lost = sumOf('kernel', 'lost');
+        .filter((row) => row.book === book && (exporter === undefined || row.name === exporter))
+        .reduce((all, row) => all + parts.reduce((some, part) => some + (row.parts[part] ?? 0), 0), 0);
+    const deliveries = exportersOf({ endpoint, output }).map(({ exporter, to }) => ({
+      to,
+      sent: sum('exporter', ['sent'], exporter),
+      missing: sum('exporter', ['failed', 'dropped', 'rejected'], exporter),
+    }));
+    const lost = sum('kernel', ['lost']);
     if (lost > 0) notes.push(`${lost} records of this host were lost: the ring was full; spans may be missing`);
     if (forgotten > 0) notes.push(`${forgotten} processes were too many at one time; their spans are missing`);
     const width = stderr.isTTY === true && (stderr.columns ?? 0) > 0 ? stderr.columns : undefined;
     const colour = options.colour !== false && wantsColour({ isTTY: stderr.isTTY, env: environment });
     const summary = {
-      command, kept, end, seconds, startUpMs, running: processes, notes, traceId: Buffer.from(place.traceId).toString('hex'), sentTo: [endpoint, output].filter((to) => to !== undefined).join(' and '),
+      command, kept, end, seconds, startUpMs, running: processes, deliveries, notes, traceId: Buffer.from(place.traceId).toString('hex'),
     }; // prettier-ignore
     for (const line of summaryLines(summary, { colour, width, lines })) stderr.write(`${line}\n`);
   }
