@@ -1,5 +1,6 @@
 import { loadConfig, type LoadedConfig, type ConfigSource } from '../config/load.ts';
 import { defaultConfig } from '../config/default-config.ts';
+import { literalText } from '../config/generated.ts';
 import { readConfigSource } from '../config/read-source.ts';
 import { overrideSource } from '../config/sources.ts';
 import type { CommandContext } from './context.ts';
@@ -10,7 +11,7 @@ export type Loaded = { readonly name: string; readonly loaded: LoadedConfig };
 /** A value of the command line with a name of its own: problems show `--root-path`, and the value is text whatever is in it. */
 const rootPathSource = (rootPath: string): ConfigSource => ({
   file: '--root-path',
-  text: JSON.stringify(rootPath.replaceAll('$', '$$$$')),
+  text: JSON.stringify(literalText(rootPath)),
   folder: '.',
   under: { path: ['kernel', 'root_path'], offsets: [0, 0], valueOffset: 0 },
 });

@@ -3,16 +3,9 @@ import type { ZodType } from 'zod';
 import type { ComponentKind, ComponentId } from '../core/component.ts';
 import type { ComponentConfig } from './check-components.ts';
 import { filledWith } from './fill.ts';
+import { literalValue } from './generated.ts';
 import type { RingtailConfig } from './load.ts';
 import { excludeSchema, kernelSchema, telemetrySchema } from './schema.ts';
-
-/** A dollar sign would begin a reference. */
-const withoutReferences = (value: unknown): unknown => {
-  if (typeof value === 'string') return value.replaceAll('$', '$$$$');
-  if (Array.isArray(value)) return value.map(withoutReferences);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutReferences(inner)]));
-};
 
 const isEmpty = (value: unknown): boolean => typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 
@@ -22,7 +15,7 @@ const isEmpty = (value: unknown): boolean => typeof value === 'object' && value 
  */
 export const effectiveConfig = (config: RingtailConfig, { redact = true }: { readonly redact?: boolean } = {}): string => {
   const fill = filledWith(redact);
-  const written = (schema: ZodType, input: unknown) => withoutReferences(fill(schema, input ?? {}));
+  const written = (schema: ZodType, input: unknown) => literalValue(fill(schema, input ?? {}));
   const section = (components: ReadonlyMap<ComponentId, ComponentConfig<ComponentKind>>) =>
     Object.fromEntries(Array.from(components, ([id, { factory, input }]) => [id, written(factory.config, input)]));
   const pipelines = config.pipelines.map(({ id, receivers, processors, exporters }) => [id, { receivers, processors, exporters }] as const);

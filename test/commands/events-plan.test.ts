@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
 import { components } from '../../src/components.ts';
 import { configOf, planEvents, receiversOf, wantedEvents } from '../../src/commands/events/plan.ts';
+import { generatedSource } from '../../src/config/generated.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createRegistry } from '../../src/config/registry.ts';
 import { everyEvent } from '../../src/live/events/filter.ts';
@@ -12,8 +12,7 @@ import { pushDownOf } from '../../src/service/push-down.ts';
 
 const registry = createRegistry(components);
 const filterOf = (some: Partial<EventFilter>): EventFilter => ({ ...everyEvent, ...some });
-const load = (filter: EventFilter) =>
-  loadConfig([{ file: 'generated', text: stringify(configOf(planEvents(filter)!, '/')) }], registry, {});
+const load = (filter: EventFilter) => loadConfig([generatedSource('generated', configOf(planEvents(filter)!, '/'))], registry, {});
 
 describe('wanted events', () => {
   it.each<[Partial<EventFilter>, readonly string[]]>([
@@ -113,7 +112,7 @@ it('whatever is asked for is a configuration without problems', () => {
     excludedPids: fc.constant([]),
     users: list(fc.oneof(fc.constantFrom('root', 'nobody'), fc.nat().map(String))),
     ports: list(fc.integer({ min: 1, max: 65_535 })),
-    paths: list(fc.oneof(fc.constantFrom('/', '/etc', '//x', '/a/./b', '/run/*.sock', '@abstract', '*', '/a\\b', '/a/..'), fc.string().map((text) => `/${text}`))),
+    paths: list(fc.oneof(fc.constantFrom('/', '/etc', '//x', '/a/./b', '/run/*.sock', '@abstract', '*', '/a\\b', '/a/..', '/${', '/${env:HOME}', '/$$'), fc.string().map((text) => `/${text}`))),
   }); // prettier-ignore
   fc.assert(
     fc.property(filters, (filter) => {

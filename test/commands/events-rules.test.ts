@@ -1,9 +1,9 @@
 /** What is asked of the kernel is no less than what is shown: the rules of the plan let everything through that the filter matches. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { stringify } from 'yaml';
 import { components } from '../../src/components.ts';
 import { configOf, planEvents } from '../../src/commands/events/plan.ts';
+import { generatedSource } from '../../src/config/generated.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createRegistry } from '../../src/config/registry.ts';
 import { everyEvent } from '../../src/live/events/filter.ts';
@@ -32,7 +32,7 @@ it('rules keep all rows that the filter matches, and drop some of the others', (
     fc.property(filters, fc.array(fc.tuple(rows, actors), { minLength: 4, maxLength: 8 }), (filter, frames) => {
       const plan = planEvents(filter);
       fc.pre(plan?.rules !== undefined);
-      const { config } = loadConfig([{ file: 'generated', text: stringify(configOf(plan!, '/')) }], registry, {});
+      const { config } = loadConfig([generatedSource('generated', configOf(plan!, '/'))], registry, {});
       const { id, factory, config: options } = config!.processors.get('filter')!;
       const rules = createRuleFilter(factory.rules!(id, options as never), () => {});
       const matcher = createEventMatcher(plan!.filter);

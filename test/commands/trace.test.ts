@@ -1,7 +1,12 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { components } from '../../src/components.ts';
 import { callerOf } from '../../src/commands/trace/trace.ts';
 import { summaryLines, type TraceSummary } from '../../src/commands/trace/summary.ts';
 import { isGrpc, traceConfigOf } from '../../src/commands/trace/trace-config.ts';
+import { generatedSource } from '../../src/config/generated.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { createRegistry } from '../../src/config/registry.ts';
 
 const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
 
@@ -35,6 +40,21 @@ describe('where spans go', () => {
   ])('%o', (to, exporters) => {
     expect(traceConfigOf('/', to, true)).toMatchObject({ service: { pipelines: { traces: { exporters } } } });
   });
+
+  it('is what the caller said, to the letter', () => {
+    const registry = createRegistry(components);
+    const names = fc.oneof(fc.constantFrom('/a$b', '${HOME}', '$$', '${file:/etc/passwd}', 'yes', '1e3', '# a', ' '), fc.string({ minLength: 1, unit: 'binary' }));
+    const source = (text: string) => generatedSource('generated', traceConfigOf('/', { endpoint: 'http://127.0.0.1/$x', output: text }, true));
+    fc.assert(
+      fc.property(names, (text) => {
+        fc.pre(!text.includes('\0'));
+        const { config, problems } = loadConfig([source(text)], registry, { HOME: '/root' });
+        expect(problems.filter(({ severity }) => severity !== 'warning')).toEqual([]);
+        expect(config!.exporters.get('file')!.input).toMatchObject({ path: text });
+        expect(config!.exporters.get('otlp_http')!.input).toMatchObject({ endpoint: 'http://127.0.0.1/$x' });
+      }),
+    );
+  }); // prettier-ignore
 });
 
 describe('the end', () => {

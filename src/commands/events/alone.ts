@@ -1,5 +1,5 @@
 /** Events without a running Ringtail: a service in this process, whose pipeline is looked at and ends in nothing. */
-import { stringify } from 'yaml';
+import { generatedSource } from '../../config/generated.ts';
 import { loadConfig, requireConfig } from '../../config/load.ts';
 import { createCounters } from '../../core/counters.ts';
 import { KernelError, UsageError } from '../../core/errors.ts';
@@ -40,7 +40,7 @@ export const openAloneEvents = async (filter: EventFilter, context: CommandConte
   requirePrivileges('events', 'events');
   const plan = planEvents(filter, filter.users.length > 0 ? await userNumbers(rootPath) : undefined);
   if (plan === undefined) throw new UsageError('no event can match');
-  const source = { file: '(configuration of ringtail events)', text: stringify(configOf(plan, rootPath)) };
+  const source = generatedSource('(configuration of ringtail events)', configOf(plan, rootPath));
   const loaded = loadConfig([source], await context.registry(), {});
   const config = requireConfig(loaded, source.file, () => {});
   const logger = createLogger(config.telemetry.logs, context.stderr, context.environment);

@@ -1,4 +1,5 @@
 /** The text of a first configuration, with comments that say why each part is there. */
+import { literalText } from '../../config/generated.ts';
 import type { Runtime } from './discovery.ts';
 
 export type Destination = {
@@ -32,7 +33,7 @@ const comment = (indent: string, lines: readonly string[]): string => lines.map(
 
 /** A scalar that is read as this text, whatever is in it. */
 const quoted = (text: string): string => {
-  const escaped = text.replaceAll('$', '$$$$');
+  const escaped = literalText(text);
   return /^[\w/][\w./:[\]-]*$/.test(escaped) && !escaped.endsWith(':') ? escaped : JSON.stringify(escaped);
 };
 

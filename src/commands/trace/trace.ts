@@ -1,6 +1,6 @@
 /** `ringtail trace -- COMMAND`: runs a command as a trace of its own. */
 import { setFlagsFromString } from 'node:v8';
-import { stringify } from 'yaml';
+import { generatedSource } from '../../config/generated.ts';
 import { loadConfig, requireConfig } from '../../config/load.ts';
 import { createCounters } from '../../core/counters.ts';
 import { messageOf, RingtailError, UsageError } from '../../core/errors.ts';
@@ -64,10 +64,10 @@ const traced = async (command: readonly string[], options: TraceOptions, context
   const rootPath = rootPathOf(options);
   const { environment, stderr } = context;
   requirePrivileges('a command', `trace -- ${command.join(' ')}`);
-  const source = {
-    file: '(configuration of ringtail trace)',
-    text: stringify(traceConfigOf(rootPath, { endpoint, output }, options.args !== false)),
-  };
+  const source = generatedSource(
+    '(configuration of ringtail trace)',
+    traceConfigOf(rootPath, { endpoint, output }, options.args !== false),
+  );
   const config = requireConfig(loadConfig([source], await context.registry(), {}), source.file, () => {});
   const logger = createLogger(config.telemetry.logs, stderr, environment);
   const counters = createCounters();
