@@ -15,7 +15,11 @@ export type SpanNode = {
   readonly children: readonly SpanNode[];
   /** Spans, with all below. */
   readonly size: number;
+  /** Those of them that failed. */
+  readonly failed: number;
 };
+
+export const isError = ({ status }: TreeSpan): boolean => status === 'ERROR';
 
 const byStart = (a: SpanNode, b: SpanNode): number =>
   a.span.startUnixNs < b.span.startUnixNs ? -1 : a.span.startUnixNs > b.span.startUnixNs ? 1 : 0;
@@ -30,7 +34,12 @@ export const spanForest = (spans: readonly TreeSpan[]): readonly SpanNode[] => {
   for (let at = 0; at < order.length; at++) for (const child of byParent.get(order[at]!.spanId) ?? []) order.push(child);
   for (const span of order.toReversed()) {
     const children = (byParent.get(span.spanId) ?? []).flatMap(({ spanId }) => made.get(spanId) ?? []).toSorted(byStart);
-    made.set(span.spanId, { span, children, size: children.reduce((sum, child) => sum + child.size, 1) });
+    made.set(span.spanId, {
+      span,
+      children,
+      size: children.reduce((sum, child) => sum + child.size, 1),
+      failed: children.reduce((sum, child) => sum + child.failed, isError(span) ? 1 : 0),
+    });
   }
   return (byParent.get('') ?? []).flatMap(({ spanId }) => made.get(spanId) ?? []).toSorted(byStart);
 };

@@ -7,7 +7,7 @@ import { pathSegments, pathSteps, type PathStep } from './critical-path.ts';
 import { escapeText, quoteArgument } from './escape.ts';
 import { renderLine, type LineOptions } from './line.ts';
 import { endText, type Part } from './parts.ts';
-import { spanForest, type SpanNode, type TreeSpan } from './span-forest.ts';
+import { isError, spanForest, type SpanNode, type TreeSpan } from './span-forest.ts';
 
 /** Attributes that the tree looks at, and its path; arguments come apart. */
 export const treeAttributes: ReadonlySet<string> = new Set([
@@ -28,7 +28,6 @@ export type TreeOptions = LineOptions & {
 
 const durationNs = ({ startUnixNs, endUnixNs }: TreeSpan): bigint => endUnixNs - startUnixNs;
 const longestFirst = (a: SpanNode, b: SpanNode): number => Number(durationNs(b.span) - durationNs(a.span));
-const isError = ({ status }: TreeSpan): boolean => status === 'ERROR';
 /** What kept a run waiting, in the order in which it began: the standard critical path of a trace. */
 export const slowestPath = (spans: readonly TreeSpan[]): readonly PathStep[] => pathSteps(pathSegments(spanForest(spans)));
 
@@ -94,12 +93,6 @@ const partsOf = (span: TreeSpan, isSlow: boolean): readonly Part[] => {
   ];
 };
 
-const failuresIn = (nodes: readonly SpanNode[]): number => {
-  const all = [...nodes];
-  for (let at = 0; at < all.length; at++) for (const child of all[at]!.children) all.push(child);
-  return all.filter(({ span }) => isError(span)).length;
-};
-
 /** Lines without line feeds. Spans of one trace, or of the part of one that is here; texts may be hostile. */
 export const traceTree = (spans: readonly TreeSpan[], options: TreeOptions): readonly string[] => {
   const roots = spanForest(spans);
@@ -118,7 +111,7 @@ export const traceTree = (spans: readonly TreeSpan[], options: TreeOptions): rea
     const left = children.filter((child) => !chosen.has(child));
     if (left.length > 0) {
       const count = left.reduce((sum, { size }) => sum + size, 0);
-      const failed = failuresIn(left);
+      const failed = left.reduce((sum, node) => sum + node.failed, 0);
       const together = left.reduce((sum, { span }) => sum + durationNs(span), 0n);
       put(`${below}${shown.length > 0 ? '├─ ' : '└─ '}`, [
         { text: durationText(Number(together)).padStart(9), style: 'dim' },
